@@ -1,0 +1,37 @@
+# Two commands matter: `make demo` and `make test`. Each builds the environment it needs.
+PYTHON ?= python3
+VENV   ?= .venv
+# The torch to install. The default is what PyPI serves; for a CPU-only machine elsewhere:
+#   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+TORCH  ?= torch==2.13.0
+PIP_FLAGS ?=
+BIN = $(VENV)/bin
+
+.PHONY: demo test test-all lint types clean
+
+# torch goes first: with none installed a bare range elsewhere pulls gigabytes of CUDA packages.
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q $(PIP_FLAGS) "$(TORCH)"
+	$(BIN)/python -m pip install -q $(PIP_FLAGS) -e ".[dev,plots]"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/anyglot demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+test-all: $(VENV)/.installed
+	$(BIN)/python -m pytest -m ''
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""anyglot: any multilingual encoder, made to understand, translate and generate."""
