@@ -1,0 +1,119 @@
+"""From token ids to the states that enter a stack."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class LearnedPositions(nn.Module):
+    """A row of a trained table for each position.
+
+    RoBERTa and XLM-R give the first token row 2 (the pad id plus one): offset 2. mBART does too. BERT: offset 0.
+
+    Args:
+        rows: Rows of the table, the offset's included; positions 0 .. rows - offset - 1 can be looked up.
+        width: D.
+        offset: Row of the first position.
+    """
+
+    def __init__(self, rows: int, width: int, *, offset: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(rows, width)
+        self.offset = offset
+
+    @property
+    def limit(self) -> int:
+        """Positions that can be looked up."""
+        return self.table.num_embeddings - self.offset
+
+    def forward(self, start: int, length: int) -> Tensor:
+        """Vectors of positions start .. start + length - 1: (length, D)."""
+        if start + length > self.limit:
+            raise ValueError(f"position {start + length - 1} was asked for, but the table ends at {self.limit - 1}.")
+        return self.table.weight[self.offset + start : self.offset + start + length]
+
+
+class SinusoidalPositions(nn.Module):
+    """Vaswani et al.'s wave positions in fairseq's arrangement: all sines, then all cosines.
+
+    The table is computed, not stored in checkpoints, and grows when a longer sequence arrives.
+
+    Args:
+        width: D.
+        offset: Index of the first position; fairseq and M2M-100 count from the pad id plus one, which is 2.
+    """
+
+    def __init__(self, width: int, *, offset: int = 2, rows: int = 1024) -> None:
+        super().__init__()
+        self.width = width
+        self.offset = offset
+        self.register_buffer("table", sinusoids(rows, width), persistent=False)
+        self.table: Tensor
+
+    def forward(self, start: int, length: int) -> Tensor:
+        """Vectors of positions start .. start + length - 1: (length, D)."""
+        end = self.offset + start + length
+        if end > self.table.shape[0]:
+            self.table = sinusoids(2 * end, self.width).to(self.table)
+        return self.table[self.offset + start : end]
+
+
+def sinusoids(rows: int, width: int) -> Tensor:
+    """(rows, width): sin and cos of row * 10000^(-i / (width / 2 - 1)), sines in the first half; an odd last column is 0."""
+    # Always on the CPU: a model built on the meta device needs the real table, as no checkpoint holds it.
+    half = width // 2
+    rate = torch.exp(torch.arange(half, dtype=torch.float32, device="cpu") * -(math.log(10000.0) / max(half - 1, 1)))
+    angle = torch.arange(rows, dtype=torch.float32, device="cpu")[:, None] * rate[None, :]
+    table = torch.cat([angle.sin(), angle.cos()], dim=1)
+    return nn.functional.pad(table, (0, width - 2 * half))
+
+
+class Embeddings(nn.Module):
+    """Token vectors times a scale, plus positions, plus BERT's segment row, then norm and dropout.
+
+    Args:
+        tokens: The table (V, D). The same object may serve elsewhere: a shared matrix is one parameter.
+        positions: Gives (length, D) for (start, length), or None.
+        segments: BERT's token-type table; this package uses its row 0 only.
+        norm: Layer norm on the sum, or None.
+        scale: Factor on the token vectors: 1 for BERT and XLM-R, sqrt(D) for mBART, M2M-100 and the SixT+ decoder.
+        dropout: On the result.
+
+    Shape:
+        tokens: (B, T) int64    returns: (B, T, D)
+    """
+
+    def __init__(
+        self,
+        tokens: nn.Embedding,
+        *,
+        positions: LearnedPositions | SinusoidalPositions | None,
+        segments: nn.Embedding | None = None,
+        norm: nn.LayerNorm | None = None,
+        scale: float = 1.0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.positions = positions
+        self.segments = segments
+        self.norm = norm
+        self.scale = scale
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
+        """Embed tokens whose first column stands at position `start`. Padding must be on the right."""
+        x: Tensor = self.tokens(tokens)
+        if self.scale != 1.0:
+            x = x * self.scale
+        if self.positions is not None:
+            x = x + self.positions(start, tokens.shape[1])
+        if self.segments is not None:
+            x = x + self.segments.weight[0]
+        if self.norm is not None:
+            x = self.norm(x)
+        dropped: Tensor = self.dropout(x)
+        return dropped

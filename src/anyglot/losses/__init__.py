@@ -1,0 +1,1 @@
+"""Pure functions from states or logits and targets to a scalar."""

@@ -1,0 +1,40 @@
+"""XLM-R ft-all: the network of SixT+, every parameter trained from the first update."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from anyglot.methods.base import Stage
+from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.weights.load import load_encoder
+
+
+class FinetuneAllOptions(TranslationOptions):
+    """Options of ft-all; `start` is the pretrained encoder, a folder or a hub name."""
+
+    name: Literal["finetune_all"] = "finetune_all"
+    start: str
+
+
+class FinetuneAll(TranslationMethod):
+    """The same model and data as SixT+, all parameters optimised at once (SixT+, section 3.1)."""
+
+    name: ClassVar[str] = "finetune_all"
+    Options: ClassVar[type[FinetuneAllOptions]] = FinetuneAllOptions
+
+    def __init__(self, options: FinetuneAllOptions) -> None:
+        super().__init__(options)
+        self.options: FinetuneAllOptions = options
+
+    def build(self, tokenizer: Any, seed: int) -> EncoderDecoder:
+        """Load the encoder and put a fresh decoder on it."""
+        return attach_decoder(load_encoder(self.options.start), self.options.decoder, seed=seed)
+
+    def stages(self) -> list[Stage]:
+        """One stage in which all moves."""
+        return [Stage("all", trains=("*",))]
+
+    def provenance(self) -> dict[str, str]:
+        """Where first values come from."""
+        return {"decoder.stack.*": "fresh", "*": f"loaded from {self.options.start}"}

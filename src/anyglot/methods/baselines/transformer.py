@@ -1,0 +1,81 @@
+"""A Transformer from scratch: the network of SixT+ without the pretrained encoder."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+
+from anyglot.methods.base import Stage
+from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
+from anyglot.models.build import build_encoder
+from anyglot.models.config import Activation, EmbeddingsConfig, EncoderConfig, Frozen, Probability, StackConfig
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.initialise import initialise_fairseq
+
+
+class EncoderOptions(Frozen):
+    """The fresh encoder. Defaults: Transformer base (Vaswani et al., 2017), pre-norm."""
+
+    layers: int = Field(6, ge=1, le=200)
+    width: int = Field(512, ge=1)
+    heads: int = Field(8, ge=1, le=256)
+    feedforward_width: int = Field(2048, ge=1)
+    activation: Activation = "relu"
+    norm_first: bool = True
+    dropout: Probability = 0.1
+
+
+class TransformerOptions(TranslationOptions):
+    """Options of the Transformer from scratch."""
+
+    name: Literal["transformer"] = "transformer"
+    encoder: EncoderOptions = EncoderOptions()
+
+
+class Transformer(TranslationMethod):
+    """Encoder, decoder and the shared table start from random values and are trained together."""
+
+    name: ClassVar[str] = "transformer"
+    Options: ClassVar[type[TransformerOptions]] = TransformerOptions
+
+    def __init__(self, options: TransformerOptions) -> None:
+        super().__init__(options)
+        self.options: TransformerOptions = options
+
+    def build(self, tokenizer: Any, seed: int) -> EncoderDecoder:
+        """Make the model; the vocabulary is the tokenizer's."""
+        sizes = self.options.encoder
+        config = EncoderConfig(
+            embeddings=EmbeddingsConfig(
+                vocabulary_size=tokenizer.vocabulary_size,
+                width=sizes.width,
+                positions="sinusoidal",
+                norm=False,
+                scale="sqrt",
+                dropout=sizes.dropout,
+            ),
+            stack=StackConfig(
+                layers=sizes.layers,
+                width=sizes.width,
+                heads=sizes.heads,
+                feedforward_width=sizes.feedforward_width,
+                activation=sizes.activation,
+                norm_first=sizes.norm_first,
+                dropout=sizes.dropout,
+            ),
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            encoder = build_encoder(config)
+            initialise_fairseq(encoder)
+        return attach_decoder(encoder, self.options.decoder, seed=seed + 1)
+
+    def stages(self) -> list[Stage]:
+        """One stage in which all moves."""
+        return [Stage("all", trains=("*",))]
+
+    def provenance(self) -> dict[str, str]:
+        """Where first values come from."""
+        return {"*": "fresh"}

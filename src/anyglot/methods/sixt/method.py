@@ -1,0 +1,85 @@
+"""TransF, the two-stage training of SixT+ (section 2.2), over any encoder."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from anyglot.errors import UserError
+from anyglot.methods.base import DropSkip, Stage
+from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.weights.load import load_encoder
+
+
+class SixTOptions(TranslationOptions):
+    """Options of SixT+.
+
+    Args:
+        start: The pretrained encoder: a folder or a hub name.
+        disentangle: Drop the self-attention skip of one encoder layer in stage 2 (and from then on).
+        disentangled_layer: Which layer, 0-based; None is the penultimate (the paper's 23rd of 24 is 22).
+        encoder_dropout: Whether the frozen encoder of stage 1 runs with its dropout, as the released code does
+            (method card 1.3), or in eval mode.
+    """
+
+    name: Literal["sixt"] = "sixt"
+    start: str
+    disentangle: bool = True
+    disentangled_layer: int | None = Field(None, ge=0)
+    encoder_dropout: bool = True
+
+
+class SixT(TranslationMethod):
+    """Two-stage transfer of a multilingual encoder to translation (SixT+, section 2.2)."""
+
+    name: ClassVar[str] = "sixt"
+    Options: ClassVar[type[SixTOptions]] = SixTOptions
+
+    def __init__(self, options: SixTOptions) -> None:
+        super().__init__(options)
+        self.options: SixTOptions = options
+        self._layers: int | None = None
+
+    def build(self, tokenizer: Any, seed: int) -> EncoderDecoder:
+        """Load the encoder and put a fresh decoder on it."""
+        encoder = load_encoder(self.options.start)
+        self._layers = encoder.config.stack.layers
+        return attach_decoder(encoder, self.options.decoder, seed=seed)
+
+    def disentangled_layer(self) -> int:
+        """0-based index of the layer that loses its self-attention skip.
+
+        Raises:
+            UserError: the layer lies outside the encoder.
+        """
+        layers = self._encoder_layers()
+        chosen = self.options.disentangled_layer
+        index = max(layers - 2, 0) if chosen is None else chosen
+        if index >= layers:
+            raise UserError(f"disentangled_layer is {index}, but the encoder has the layers 0 to {layers - 1}.")
+        return index
+
+    def stages(self) -> list[Stage]:
+        """Decoder training with the encoder frozen, then all but the embeddings with one skip dropped."""
+        edits: tuple[DropSkip, ...] = ()
+        if self.options.disentangle:
+            edits = (DropSkip(f"encoder.stack.blocks.{self.disentangled_layer()}.self_attention"),)
+        return [
+            Stage(
+                "decoder",
+                trains=("decoder.stack.*",),
+                evaluates=() if self.options.encoder_dropout else ("encoder",),
+            ),
+            Stage("joint", trains=("encoder.stack.*", "decoder.stack.*"), edits=edits),
+        ]
+
+    def provenance(self) -> dict[str, str]:
+        """Where first values come from."""
+        return {"decoder.stack.*": "fresh", "*": f"loaded from {self.options.start}"}
+
+    def _encoder_layers(self) -> int:
+        if self._layers is None:
+            self._layers = load_encoder(self.options.start).config.stack.layers
+        return self._layers

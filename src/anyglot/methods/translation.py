@@ -1,0 +1,124 @@
+"""What all methods that train an encoder-decoder on sentence pairs have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from anyglot.data.batch import TranslationBatch
+from anyglot.losses.likelihood import SmoothingForm, chunked_likelihood
+from anyglot.methods.base import Losses
+from anyglot.models.build import build_encoder_decoder
+from anyglot.models.config import (
+    Activation,
+    EmbeddingsConfig,
+    EncoderConfig,
+    EncoderDecoderConfig,
+    Frozen,
+    Probability,
+    StackConfig,
+)
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.initialise import initialise_fairseq
+
+
+class DecoderOptions(Frozen):
+    """The fresh decoder; its width and vocabulary are the encoder's. Defaults: SixT+ (method card 1.1).
+
+    Args:
+        norm_first: Pre-norm with a final norm (SixT+), or post-norm (SixT).
+        positions: Sinusoidal (SixT+) or learned (SixT).
+        activation: SixT+ uses the tanh approximation of GELU in the decoder only.
+    """
+
+    layers: int = Field(12, ge=1, le=200)
+    heads: int = Field(16, ge=1, le=256)
+    feedforward_width: int = Field(3072, ge=1)
+    activation: Activation = "gelu_tanh"
+    norm_first: bool = True
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    dropout: Probability = 0.1
+    attention_dropout: Probability = 0.0
+    activation_dropout: Probability = 0.0
+
+
+class TranslationOptions(Frozen):
+    """Options every translation method has."""
+
+    decoder: DecoderOptions = DecoderOptions()
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    smoothing_form: SmoothingForm = "all"
+
+
+def attach_decoder(encoder: Encoder, options: DecoderOptions, *, seed: int) -> EncoderDecoder:
+    """An encoder-decoder around `encoder`, with a fresh decoder in fairseq's initialisation.
+
+    One table serves as encoder input, decoder input (times sqrt(D), without the encoder's embedding norm) and output
+    matrix without bias (method card 1.1). Heads the encoder may have had are left behind.
+    """
+    width = encoder.config.stack.width
+    config = EncoderDecoderConfig(
+        encoder=bare(encoder.config),
+        decoder_embeddings=EmbeddingsConfig(
+            vocabulary_size=encoder.config.embeddings.vocabulary_size,
+            width=width,
+            positions=options.positions,
+            norm=False,
+            scale="sqrt",
+            dropout=options.dropout,
+        ),
+        decoder=StackConfig(
+            layers=options.layers,
+            width=width,
+            heads=options.heads,
+            feedforward_width=options.feedforward_width,
+            activation=options.activation,
+            norm_first=options.norm_first,
+            cross_attention=True,
+            dropout=options.dropout,
+            attention_dropout=options.attention_dropout,
+            activation_dropout=options.activation_dropout,
+        ),
+        padding_id=encoder.config.padding_id,
+    )
+    encoder.head, encoder.pooler, encoder.config = None, None, bare(encoder.config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_encoder_decoder(config, encoder)
+        initialise_fairseq(model.decoder.stack)
+        if options.positions == "learned":
+            initialise_fairseq(model.decoder.embeddings.positions)  # type: ignore[arg-type]
+    return model
+
+
+def bare(config: EncoderConfig) -> EncoderConfig:
+    """The same encoder without head and pooler."""
+    return config.model_copy(update={"language_head": False, "pooler": False})
+
+
+class TranslationMethod:
+    """Teacher-forced likelihood of the target (SixT+ eq. 2 and 3)."""
+
+    kind: Literal["translation"] = "translation"
+
+    def __init__(self, options: TranslationOptions) -> None:
+        self.options = options
+
+    def losses(self, model: nn.Module, batch: TranslationBatch) -> Losses:
+        """Label-smoothed negative log-likelihood, summed over the real target tokens."""
+        assert isinstance(model, EncoderDecoder)
+        hidden = model(batch.source, batch.source_mask, batch.target_input)
+        real = batch.target_mask
+        likelihood = chunked_likelihood(
+            hidden[real],
+            model.output.weight,
+            model.output.bias,
+            batch.target_output[real],
+            smoothing=self.options.label_smoothing,
+            form=self.options.smoothing_form,
+        )
+        return Losses(likelihood.smoothed, batch.target_tokens, {"nll": likelihood.negative_log_likelihood})

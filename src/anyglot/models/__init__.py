@@ -1,0 +1,1 @@
+"""Bricks assembled to models. Only the builder reads sizes from a config."""

@@ -1,0 +1,134 @@
+"""From sizes to models. Nothing below this file sees a config."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from anyglot.errors import UserError
+from anyglot.layers.attention import Attention
+from anyglot.layers.block import Block
+from anyglot.layers.embeddings import Embeddings, LearnedPositions, SinusoidalPositions
+from anyglot.layers.feedforward import FeedForward, gelu, gelu_tanh
+from anyglot.layers.heads import MaskedLanguageHead, OutputProjection, Pooler
+from anyglot.layers.residual import Inner, Residual
+from anyglot.layers.stack import Stack
+from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import Decoder, EncoderDecoder
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": torch.relu}
+
+
+def build_block(config: StackConfig) -> Block:
+    """One block of the stack."""
+
+    def residual(inner: Inner) -> Residual[Inner]:
+        return Residual(
+            inner, config.width, norm_first=config.norm_first, epsilon=config.epsilon, dropout=config.dropout
+        )
+
+    def attention() -> Residual[Attention]:
+        return residual(Attention(config.width, config.heads, dropout=config.attention_dropout))
+
+    return Block(
+        self_attention=attention(),
+        cross_attention=attention() if config.cross_attention else None,
+        feedforward=residual(
+            FeedForward(
+                config.width,
+                config.feedforward_width,
+                ACTIVATIONS[config.activation],
+                dropout=config.activation_dropout,
+            )
+        ),
+    )
+
+
+def build_stack(config: StackConfig) -> Stack:
+    """All blocks; a pre-norm stack ends with a norm, as its blocks' outputs are not normed."""
+    final_norm = nn.LayerNorm(config.width, eps=config.epsilon) if config.norm_first else None
+    return Stack([build_block(config) for _ in range(config.layers)], final_norm=final_norm)
+
+
+def build_embeddings(config: EmbeddingsConfig, tokens: nn.Embedding | None = None) -> Embeddings:
+    """Embeddings with a token table of their own, or around the one given."""
+    positions: LearnedPositions | SinusoidalPositions
+    if config.positions == "learned":
+        positions = LearnedPositions(config.position_rows, config.width, offset=config.position_offset)
+    else:
+        positions = SinusoidalPositions(config.width, offset=config.position_offset)
+    return Embeddings(
+        tokens if tokens is not None else nn.Embedding(config.vocabulary_size, config.width),
+        positions=positions,
+        segments=nn.Embedding(config.segments, config.width) if config.segments else None,
+        norm=nn.LayerNorm(config.width, eps=config.epsilon) if config.norm else None,
+        scale=math.sqrt(config.width) if config.scale == "sqrt" else 1.0,
+        dropout=config.dropout,
+    )
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """An encoder with freshly made weights."""
+    embeddings = build_embeddings(config.embeddings)
+    head = None
+    if config.language_head:
+        bias = nn.Parameter(torch.zeros(config.embeddings.vocabulary_size))
+        head = MaskedLanguageHead(
+            config.stack.width,
+            OutputProjection(embeddings.tokens.weight, bias=bias),
+            ACTIVATIONS[config.stack.activation],
+            epsilon=config.stack.epsilon,
+        )
+    encoder = Encoder(
+        config,
+        embeddings=embeddings,
+        stack=build_stack(config.stack),
+        head=head,
+        pooler=Pooler(config.stack.width) if config.pooler else None,
+    )
+    drop_skips(encoder, config.dropped_skips)
+    return encoder
+
+
+def build_encoder_decoder(config: EncoderDecoderConfig, encoder: Encoder | None = None) -> EncoderDecoder:
+    """An encoder-decoder with freshly made weights, or around the encoder given."""
+    encoder = encoder if encoder is not None else build_encoder(config.encoder)
+    tokens = encoder.embeddings.tokens if config.share_embeddings else None
+    embeddings = build_embeddings(config.decoder_embeddings, tokens)
+    vocabulary, width = config.decoder_embeddings.vocabulary_size, config.decoder_embeddings.width
+    weight = embeddings.tokens.weight if config.tie_output else nn.Parameter(torch.empty(vocabulary, width).normal_())
+    bias = nn.Parameter(torch.zeros(vocabulary)) if config.output_bias else None
+    model = EncoderDecoder(
+        config,
+        encoder=encoder,
+        decoder=Decoder(embeddings=embeddings, stack=build_stack(config.decoder)),
+        output=OutputProjection(weight, bias=bias),
+    )
+    drop_skips(model, config.dropped_skips)
+    return model
+
+
+def build(config: EncoderConfig | EncoderDecoderConfig) -> Encoder | EncoderDecoder:
+    """The model a config describes."""
+    return build_encoder(config) if isinstance(config, EncoderConfig) else build_encoder_decoder(config)
+
+
+def drop_skips(model: nn.Module, paths: tuple[str, ...]) -> None:
+    """Switch off the skip of the residual connections at these module paths."""
+    modules = dict(model.named_modules())
+    for path in paths:
+        residual = modules.get(path)
+        if not isinstance(residual, Residual):
+            raise UserError(f"the config drops the skip of '{path}', but the model has no residual connection there.")
+        residual.skip = False
+
+
+def dropped_skips(model: nn.Module) -> tuple[str, ...]:
+    """Paths of the residual connections without their skip: the state of the model, not of its config."""
+    return tuple(
+        name for name, module in model.named_modules() if isinstance(module, Residual) and not module.skip
+    )

@@ -1,0 +1,122 @@
+"""Sizes and switches of models: frozen, closed key lists, checked ranges. A foreign config.json is hostile input."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+Size = Annotated[int, Field(ge=1, le=10_000_000)]
+Activation = Literal["gelu", "gelu_tanh", "relu"]
+
+
+class Frozen(BaseModel):
+    """Immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EmbeddingsConfig(Frozen):
+    """What stands in front of a stack.
+
+    Args:
+        position_rows: Rows of a learned table, the offset's included; ignored by sinusoidal positions.
+        position_offset: Row of the first position: 2 for RoBERTa, XLM-R, mBART and M2M-100, 0 for BERT.
+        segments: Rows of BERT's token-type table; 0 for none.
+        scale: Factor on token vectors; "sqrt" is the square root of the width.
+    """
+
+    vocabulary_size: Size
+    width: Size
+    positions: Literal["learned", "sinusoidal"]
+    position_rows: int = Field(514, ge=1, le=10_000_000)
+    position_offset: int = Field(2, ge=0, le=16)
+    segments: int = Field(0, ge=0, le=64)
+    norm: bool
+    scale: Literal["none", "sqrt"] = "none"
+    epsilon: float = Field(1e-5, gt=0, lt=1)
+    dropout: Probability = 0.1
+
+
+class StackConfig(Frozen):
+    """A stack of blocks."""
+
+    layers: int = Field(ge=1, le=1000)
+    width: Size
+    heads: int = Field(ge=1, le=1024)
+    feedforward_width: Size
+    activation: Activation = "gelu"
+    norm_first: bool
+    cross_attention: bool = False
+    epsilon: float = Field(1e-5, gt=0, lt=1)
+    dropout: Probability = 0.1
+    attention_dropout: Probability = 0.0
+    activation_dropout: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> StackConfig:
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
+        return self
+
+
+class EncoderConfig(Frozen):
+    """An encoder, with a masked-language head, a pooler, or neither.
+
+    Args:
+        family: The checkpoint family it came from and can be saved back to, e.g. "xlm-roberta".
+        dropped_skips: Residual connections without their skip, by module path.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    family: str = "anyglot"
+    embeddings: EmbeddingsConfig
+    stack: StackConfig
+    language_head: bool = False
+    pooler: bool = False
+    padding_id: int = Field(1, ge=0)
+    dropped_skips: tuple[str, ...] = ()
+
+
+class EncoderDecoderConfig(Frozen):
+    """An encoder and a decoder that attends to it.
+
+    Args:
+        share_embeddings: Encoder and decoder look tokens up in one table.
+        tie_output: The output projection is the decoder's token table.
+        output_bias: Whether the output projection adds a bias.
+        start_id: First decoder input. SixT+ and fairseq start with `</s>`.
+        end_id: Ends a translation.
+    """
+
+    kind: Literal["encoder-decoder"] = "encoder-decoder"
+    family: str = "anyglot"
+    encoder: EncoderConfig
+    decoder_embeddings: EmbeddingsConfig
+    decoder: StackConfig
+    share_embeddings: bool = True
+    tie_output: bool = True
+    output_bias: bool = False
+    padding_id: int = Field(1, ge=0)
+    start_id: int = Field(2, ge=0)
+    end_id: int = Field(2, ge=0)
+    dropped_skips: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> EncoderDecoderConfig:
+        if not self.decoder.cross_attention:
+            raise ValueError("the decoder of an encoder-decoder needs cross_attention: true")
+        if self.decoder.width != self.decoder_embeddings.width:
+            raise ValueError(
+                f"decoder width {self.decoder.width} and decoder embedding width {self.decoder_embeddings.width} differ"
+            )
+        if self.share_embeddings and (
+            self.encoder.embeddings.width != self.decoder_embeddings.width
+            or self.encoder.embeddings.vocabulary_size != self.decoder_embeddings.vocabulary_size
+        ):
+            raise ValueError("shared embeddings need one vocabulary size and one width on both sides")
+        return self
+
+
+ModelConfig = Annotated[EncoderConfig | EncoderDecoderConfig, Field(discriminator="kind")]

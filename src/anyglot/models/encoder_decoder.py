@@ -1,0 +1,76 @@
+"""An encoder and a decoder joined by cross-attention."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from anyglot.layers.attention import Memory
+from anyglot.layers.cache import Cache
+from anyglot.layers.embeddings import Embeddings
+from anyglot.layers.heads import OutputProjection
+from anyglot.layers.masks import causal_mask
+from anyglot.layers.stack import Stack, StackOutput
+from anyglot.models.config import EncoderDecoderConfig
+from anyglot.models.encoder import Encoder
+
+
+class Decoder(nn.Module):
+    """Embeddings and a causal stack that attends to a memory."""
+
+    def __init__(self, *, embeddings: Embeddings, stack: Stack) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        self.stack = stack
+
+    def forward(
+        self, tokens: Tensor, memory: Memory, *, cache: Cache | None = None, keep_states: bool = False
+    ) -> StackOutput:
+        """Decode tokens that continue what the cache holds; padding on the right, so causality hides it.
+
+        Shape:
+            tokens: (B * K, T) int64    memory.states: (B, S, D)    returns: StackOutput of (B * K, T, D)
+        """
+        start = 0 if cache is None else cache.length
+        length = tokens.shape[1]
+        # One new position may see everything before it: no mask to build.
+        mask = None if length == 1 else causal_mask(length, start + length, device=tokens.device)
+        return self.stack(  # type: ignore[no-any-return]
+            self.embeddings(tokens, start), mask=mask, memory=memory, cache=cache, keep_states=keep_states
+        )
+
+
+class EncoderDecoder(nn.Module):
+    """A translation model: SixT+, mBART, M2M-100, or a Transformer from scratch."""
+
+    def __init__(
+        self, config: EncoderDecoderConfig, *, encoder: Encoder, decoder: Decoder, output: OutputProjection
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.decoder = decoder
+        self.output = output
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> Memory:
+        """Run the encoder: (B, S) tokens and mask -> states (B, S, D) with their mask."""
+        return Memory(self.encoder(source, source_mask).last, source_mask)
+
+    def decode(self, memory: Memory, target_input: Tensor, *, cache: Cache | None = None) -> Tensor:
+        """Run the decoder: states before the output projection, (B * K, T, D).
+
+        With a cache, `target_input` holds the new positions only.
+        """
+        hidden: Tensor = self.decoder(target_input, memory, cache=cache).last
+        return hidden
+
+    def forward(self, source: Tensor, source_mask: Tensor, target_input: Tensor) -> Tensor:
+        """Teacher-forced states before the output projection.
+
+        Shape:
+            source: (B, S)    source_mask: (B, S) bool    target_input: (B, T)    returns: (B, T, D)
+        """
+        return self.decode(self.encode(source, source_mask), target_input)
+
+    def new_cache(self) -> Cache:
+        """An empty cache for step-by-step decoding."""
+        return Cache(len(self.decoder.stack.blocks))

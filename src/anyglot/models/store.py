@@ -1,0 +1,135 @@
+"""A model folder: config.json and model.safetensors, written atomically, read with distrust."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from anyglot.errors import UserError
+from anyglot.models.build import build, dropped_skips
+from anyglot.models.config import EncoderConfig, EncoderDecoderConfig, ModelConfig
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+FORMAT = "anyglot-1"
+
+
+def current_config(model: Encoder | EncoderDecoder) -> EncoderConfig | EncoderDecoderConfig:
+    """The model's config with what edits have changed since it was built."""
+    return model.config.model_copy(update={"dropped_skips": dropped_skips(model)})
+
+
+def parameters_of(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter once, under its first name: a shared matrix is stored a single time."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+def save_model(model: Encoder | EncoderDecoder, folder: Path | str) -> None:
+    """Write config and weights into a folder; each file appears whole or not at all."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in parameters_of(model).items()}
+    temporary = folder / (WEIGHTS + ".tmp")
+    save_file(tensors, temporary, metadata={"format": FORMAT})
+    _publish(temporary, folder / WEIGHTS)
+    config = {"format": FORMAT, **current_config(model).model_dump(mode="json")}
+    temporary = folder / (CONFIG + ".tmp")
+    temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    _publish(temporary, folder / CONFIG)
+
+
+def _publish(temporary: Path, final: Path) -> None:
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(final)
+
+
+def is_model_folder(folder: Path | str) -> bool:
+    """Whether the folder holds a model of ours (and not, say, one of transformers')."""
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        return False
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("format") == FORMAT
+
+
+def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
+    """Read and check config.json."""
+    path = Path(folder) / CONFIG
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no {CONFIG}, so it is no model folder. Name the folder of a finished run.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from None
+    if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
+        raise UserError(f"{path} is not a config of this package (format {FORMAT}).")
+    try:
+        config: EncoderConfig | EncoderDecoderConfig = TypeAdapter(ModelConfig).validate_python(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path} is damaged: {where}: {first['msg']}.") from None
+    return config
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; nothing else is accepted."""
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path.parent} holds no {path.name}. Was the training ended?") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is damaged or not safetensors: {error}.") from None
+
+
+def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
+    """Build the model of a folder with its weights, in eval mode."""
+    folder = Path(folder)
+    config = load_config(folder)
+    tensors = load_tensors(folder / WEIGHTS)
+    with torch.device("meta"):
+        model = build(config)
+    assign(model, tensors, str(folder / WEIGHTS))
+    return model.eval()
+
+
+def assign(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
+    """Give a model, built on any device, these values; names and shapes must match one to one.
+
+    Raises:
+        UserError: names the first tensors that are missing, unexpected or of another shape.
+    """
+    own = dict(model.named_parameters())
+    missing = sorted(own.keys() - tensors.keys())
+    unexpected = sorted(tensors.keys() - own.keys())
+    if missing or unexpected:
+        raise UserError(
+            f"{origin} does not fit its config: {len(missing)} tensors missing {missing[:3]}, "
+            f"{len(unexpected)} unexpected {unexpected[:3]}."
+        )
+    for name, parameter in own.items():
+        if parameter.shape != tensors[name].shape:
+            raise UserError(
+                f"{origin}: {name} has shape {tuple(tensors[name].shape)}, the config asks for {tuple(parameter.shape)}."
+            )
+    replaced = {id(parameter): nn.Parameter(tensors[name], parameter.requires_grad) for name, parameter in own.items()}
+    for module in model.modules():
+        for key, parameter in list(module._parameters.items()):
+            if parameter is not None:
+                module._parameters[key] = replaced[id(parameter)]
+        for key, buffer in list(module._buffers.items()):
+            if buffer is not None and buffer.is_meta:
+                raise ValueError(f"buffer {key} of {type(module).__name__} was left on the meta device")
