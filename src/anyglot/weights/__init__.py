@@ -1,0 +1,1 @@
+"""Other people's checkpoints: reversible rename tables, loading with distrust, saving back."""
