@@ -1,0 +1,27 @@
+"""Searching a model's output for the best sequence; knows protocols, not models.
+
+| question | function |
+|---|---|
+| the most probable token at each step | `greedy_search` (greedy.py) |
+| the best of several sequences, by length-normalised score | `beam_search` (beam.py) |
+| which sentences go together in a batch | `plan_batches`, `pad_batch` (batching.py) |
+| how an `EncoderDecoder` becomes something to search over | `EncoderDecoderStepModel` (stepping.py) |
+"""
+
+from anyglot.decoding.batching import pad_batch, plan_batches
+from anyglot.decoding.beam import beam_search
+from anyglot.decoding.greedy import greedy_search
+from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
+from anyglot.decoding.stepping import EncoderDecoderStepModel
+
+__all__ = [
+    "EncoderDecoderStepModel",
+    "Hypothesis",
+    "LengthRule",
+    "Prompt",
+    "StepModel",
+    "beam_search",
+    "greedy_search",
+    "pad_batch",
+    "plan_batches",
+]

@@ -1,0 +1,125 @@
+"""What a search asks of a model, and what it gives back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+class StepModel(Protocol):
+    """A model that predicts one token at a time.
+
+    `rows` are hypotheses: `B` sentences times `K` beams, sentence-major, so row `b * K + k` is beam `k` of
+    sentence `b`. The search owns nothing of the model: it hands back the `state` it was given, which the model
+    may change in place.
+    """
+
+    vocabulary_size: int
+
+    def start(self, source: Tensor, source_mask: Tensor, beams: int) -> Any:
+        """Read the source and return the state before the first token.
+
+        Shape:
+            source: (B, S) int64    source_mask: (B, S) bool, True = may be attended to
+            returns: a state of B * beams rows
+        """
+
+    def step(self, tokens: Tensor, state: Any) -> Tensor:
+        """Feed one token per row and return the logits of the next one.
+
+        Shape:
+            tokens: (rows,) int64    returns: (rows, V), any floating type
+        """
+
+    def reorder(self, state: Any, rows: Tensor) -> None:
+        """Keep `rows` of the state, in that order; rows may repeat or be missing.
+
+        A row never moves to another sentence: the rows of a sentence stay together, in the sentences' order,
+        and a finished sentence loses all its rows at once. So whatever is shared by the beams of a sentence
+        needs no copying.
+
+        Shape:
+            rows: (new rows,) int64, indices into the old rows; a multiple of `beams`
+        """
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The tokens around a hypothesis.
+
+    Attributes:
+        start: Tokens fed before the search begins, the same for every sentence; they count neither for score
+            nor length.
+            SixT+ starts with `</s>` alone (fairseq's convention); multilingual decoders add a language token.
+        end: The token that ends a hypothesis.
+        never: Tokens that are never generated (padding, beginning of sentence). They keep their probability mass: the
+            others are not renormalised (as in fairseq).
+    """
+
+    start: tuple[int, ...]
+    end: int
+    never: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.start:
+            raise ValueError("a prompt needs at least one start token; it is the decoder's first input.")
+        if self.end in self.never:
+            raise ValueError(f"the end token {self.end} is among the tokens that are never generated.")
+
+
+@dataclass(frozen=True)
+class LengthRule:
+    """How many tokens a hypothesis may have; the end token is not counted.
+
+    Attributes:
+        maximum: The absolute limit (SixT+: 200).
+        per_source: With `extra`, a limit relative to the source: `per_source * S + extra`, where S counts the
+            real source
+            positions, special tokens included. None leaves the absolute limit alone.
+        extra: See `per_source`.
+        minimum: The end token cannot come before this many tokens (fairseq: 1).
+    """
+
+    maximum: int = 200
+    per_source: float | None = None
+    extra: int = 0
+    minimum: int = 1
+
+    def __post_init__(self) -> None:
+        if self.maximum < 1 or self.minimum < 0:
+            raise ValueError(
+                f"maximum must be at least 1 and minimum at least 0, not {self.maximum} and {self.minimum}."
+            )
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}.")
+
+    def limits(self, source_mask: Tensor) -> Tensor:
+        """Return the limit of each sentence; it depends on that sentence alone.
+
+        Shape:
+            source_mask: (B, S) bool    returns: (B,) int64, between max(minimum, 1) and maximum
+        """
+        lengths = source_mask.sum(dim=1)
+        if self.per_source is None:
+            return torch.full_like(lengths, self.maximum)
+        relative = (lengths.double() * self.per_source).floor().long() + self.extra
+        return relative.clamp(min=max(self.minimum, 1), max=self.maximum)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One output of a search.
+
+    Attributes:
+        tokens: Generated tokens, without the prompt and without the end token.
+        score: What hypotheses are compared by: `log_probability / (len(tokens) + 1) ** length_penalty`.
+        log_probability: Sum of the natural-log probabilities of `tokens` and of the end token.
+        cut: True where the length limit, not the model, ended it.
+    """
+
+    tokens: Sequence[int]
+    score: float
+    log_probability: float
+    cut: bool = False

@@ -1,0 +1,52 @@
+"""An EncoderDecoder as something to search over."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyglot.layers.attention import Memory
+from anyglot.layers.cache import Cache
+from anyglot.models.encoder_decoder import EncoderDecoder
+
+
+@dataclass
+class DecodingState:
+    """What is kept between steps.
+
+    The memory has one row a sentence and the cache's past one row a beam: the cross-attention folds the beams of
+    a sentence into query positions, so keys and values of the source exist once.
+    """
+
+    memory: Memory
+    cache: Cache
+    beams: int
+
+
+class EncoderDecoderStepModel:
+    """Adapts an `EncoderDecoder` to the `StepModel` protocol.
+
+    The model is used as it is: put it into eval mode, on its device and in its precision, before.
+    """
+
+    def __init__(self, model: EncoderDecoder) -> None:
+        self.model = model
+        self.vocabulary_size: int = model.output.weight.shape[0]
+
+    def start(self, source: Tensor, source_mask: Tensor, beams: int) -> DecodingState:
+        """Encode the sources: (B, S) tokens and mask -> a state of B * beams rows."""
+        return DecodingState(self.model.encode(source, source_mask), self.model.new_cache(), beams)
+
+    def step(self, tokens: Tensor, state: DecodingState) -> Tensor:
+        """Feed one token per row: (rows,) -> logits (rows, V)."""
+        hidden = self.model.decode(state.memory, tokens[:, None], cache=state.cache)
+        logits: Tensor = self.model.output(hidden[:, -1])
+        return logits
+
+    def reorder(self, state: DecodingState, rows: Tensor) -> None:
+        """Take rows of the self-attention's past; sentences without rows leave the memory too."""
+        sentences = torch.div(rows.view(-1, state.beams)[:, 0], state.beams, rounding_mode="floor")
+        if len(sentences) < len(state.memory.mask):
+            state.cache.keep_sentences(sentences)
+            state.memory = Memory(state.memory.states[sentences], state.memory.mask[sentences])
+        state.cache.reorder(rows)
