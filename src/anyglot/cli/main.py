@@ -1,0 +1,59 @@
+"""The command `anyglot`: its verbs, and what becomes of errors. Verbs import what is heavy when they run."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from anyglot.cli.average import average
+from anyglot.cli.demo import demo
+from anyglot.cli.evaluate import evaluate
+from anyglot.cli.listing import list_things
+from anyglot.cli.phrasebook import phrasebook
+from anyglot.cli.show import show
+from anyglot.cli.train import train
+from anyglot.cli.translate import translate
+from anyglot.errors import UserError
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="anyglot",
+    help="Turn a pretrained multilingual encoder into a translator of languages it has no parallel data for.\n\n"
+    "Start with:  anyglot demo",
+    epilog="Exit codes: 0 done, 2 a mistake in what was asked, 130 or 143 stopped and saved.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(train)
+app.command()(translate)
+app.command()(evaluate)
+app.command()(show)
+app.command("list")(list_things)
+app.command()(average)
+app.command()(phrasebook)
+
+
+def main() -> None:
+    """Run a verb. A user's mistake is one sentence on stderr and exit code 2, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        print(f"anyglot: {error}", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
+    except KeyboardInterrupt:
+        print("anyglot: interrupted.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (say, `| head`): not an error worth a word. Keep the interpreter's exit flush quiet too.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
