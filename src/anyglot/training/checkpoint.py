@@ -1,0 +1,310 @@
+"""Checkpoints that a power cut cannot damage: written aside, flushed, listed with hashes, then renamed.
+
+    step-N.tmp/  ->  files, fsync  ->  manifest.json, fsync  ->  rename to step-N/  ->  fsync parent  ->  latest
+
+Tensors are safetensors, all else is JSON. A folder is a checkpoint if and only if it has a manifest and every
+file listed there has its size and SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyglot.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+LATEST = "latest"
+logger = logging.getLogger(__name__)
+
+
+class DamagedCheckpoint(Exception):
+    """A folder that is not the checkpoint its manifest lists; the message says which file and how."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint says of itself.
+
+    Args:
+        update: Updates done over all stages.
+        files: File name -> (bytes, SHA-256).
+        versions: Package -> version that wrote it.
+        identity: What must not change on resuming: recipe keys, data and tokenizer fingerprints.
+        metrics: The last validation before it, for keeping the best.
+    """
+
+    update: int
+    files: dict[str, tuple[int, str]]
+    versions: dict[str, str]
+    identity: dict[str, str]
+    metrics: dict[str, float]
+
+
+def write_checkpoint(
+    root: Path,
+    update: int,
+    *,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    documents: Mapping[str, Any],
+    identity: Mapping[str, str],
+    metrics: Mapping[str, float],
+) -> Path:
+    """Write `root/step-{update}` so that it is there in full or not at all.
+
+    Args:
+        root: The folder of all checkpoints of a run.
+        tensors: File name (.safetensors) -> tensors by name; no two may share memory.
+        documents: File name (.json) -> what JSON can hold.
+
+    Raises:
+        UserError: The disk is full or cannot be written; nothing half-written is left.
+    """
+    final = root / f"step-{update}"
+    partial = root / f"step-{update}.tmp"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _remove(partial)
+        partial.mkdir()
+        for name, content in tensors.items():
+            _write_tensors(partial / name, content)
+        for name, document in documents.items():
+            _write_flushed(partial / name, json.dumps(document, ensure_ascii=False).encode())
+        manifest = {
+            "format": FORMAT,
+            "update": update,
+            "files": {path.name: [path.stat().st_size, file_hash(path)] for path in sorted(partial.iterdir())},
+            "versions": versions(),
+            "identity": dict(identity),
+            "metrics": dict(metrics),
+        }
+        _write_flushed(partial / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+        _flush_folder(partial)
+        _remove(final)  # only ever a damaged one: a good one of this step would have been resumed from
+        partial.rename(final)
+        _flush_folder(root)
+        _point_latest(root, final.name)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = error.strerror or error
+        raise UserError(f"The checkpoint {final} could not be written: {reason}. {_standing(root)}") from error
+    return final
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint, without a look at the other files.
+
+    Raises:
+        DamagedCheckpoint: There is none, or it cannot be understood.
+    """
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise DamagedCheckpoint(f"{MANIFEST} has format {content['format']}, this version reads {FORMAT}")
+        return Manifest(
+            update=int(content["update"]),
+            files={str(name): (int(size), str(digest)) for name, (size, digest) in content["files"].items()},
+            versions={str(key): str(value) for key, value in content["versions"].items()},
+            identity={str(key): str(value) for key, value in content["identity"].items()},
+            metrics={str(key): float(value) for key, value in content["metrics"].items()},
+        )
+    except FileNotFoundError:
+        raise DamagedCheckpoint(f"{MANIFEST} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from None
+
+
+def verify(folder: Path) -> Manifest:
+    """Compare every file with the manifest.
+
+    Raises:
+        DamagedCheckpoint: A file is missing, has another size or another hash.
+    """
+    manifest = read_manifest(folder)
+    for name, (size, digest) in manifest.files.items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise DamagedCheckpoint(f"{name} is missing")
+        if path.stat().st_size != size:
+            raise DamagedCheckpoint(f"{name} has {path.stat().st_size} bytes in place of {size}")
+        if file_hash(path) != digest:
+            raise DamagedCheckpoint(f"{name} is not what was written (its SHA-256 differs)")
+    return manifest
+
+
+def checkpoint_folders(root: Path) -> list[Path]:
+    """All finished checkpoint folders, oldest first; good or damaged."""
+    if not root.is_dir():
+        return []
+    found = [path for path in root.glob("step-*") if path.is_dir() and path.name[5:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[5:]))
+
+
+def newest_good(root: Path) -> tuple[Path, Manifest] | None:
+    """The newest checkpoint that verifies; each newer one that does not is refused by name with a warning.
+
+    Leftovers of an interrupted write (`step-N.tmp`) are removed.
+
+    Raises:
+        UserError: There are checkpoints, but none is good.
+    """
+    for leftover in root.glob("step-*.tmp"):
+        logger.warning("removed %s, left by an interrupted write", leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
+    folders = checkpoint_folders(root)
+    reasons = []
+    for folder in reversed(folders):
+        try:
+            return folder, verify(folder)
+        except DamagedCheckpoint as damage:
+            reasons.append(f"{folder.name}: {damage}")
+            logger.warning("checkpoint %s is damaged and not used: %s", folder, damage)
+    if reasons:
+        raise UserError(
+            f"No checkpoint in {root} is good ({'; '.join(reasons)}); restore one, or start anew in another folder."
+        )
+    return None
+
+
+def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int]) -> list[Path]:
+    """Delete old checkpoints once the newest has been verified.
+
+    Args:
+        keep_last: How many of the newest stay.
+        keep_best: How many of the best stay beside them.
+        best: Updates of the checkpoints from best to worst.
+
+    Raises:
+        DamagedCheckpoint: The newest does not verify; nothing is deleted.
+    """
+    folders = checkpoint_folders(root)
+    if not folders:
+        return []
+    verify(folders[-1])
+    kept = {folder.name for folder in folders[-keep_last:]}
+    present = {folder.name for folder in folders}
+    ranked = [name for name in (f"step-{update}" for update in best) if name in present]
+    kept.update(ranked[:keep_best])
+    removed = [folder for folder in folders if folder.name not in kept]
+    for folder in removed:
+        (folder / MANIFEST).unlink(missing_ok=True)  # first, so that a half-deleted folder is never taken for whole
+        shutil.rmtree(folder, ignore_errors=True)
+    return removed
+
+
+def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: Path) -> None:
+    """Refuse to resume with another recipe or other data.
+
+    Raises:
+        UserError: Names every key that differs, with both values.
+    """
+    changes = [
+        f"{key} was {found.get(key, 'absent')}, now {wanted.get(key, 'absent')}"
+        for key in sorted({*found, *wanted})
+        if found.get(key) != wanted.get(key)
+    ]
+    if changes:
+        listed = "; ".join(changes[:8]) + (f"; and {len(changes) - 8} more" if len(changes) > 8 else "")
+        raise UserError(
+            f"{folder} was trained otherwise and cannot be resumed: {listed}. "
+            "Give the recipe and data it was started with, or train into another folder."
+        )
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU."""
+    from safetensors.torch import load_file
+
+    tensors: dict[str, Tensor] = load_file(path)
+    return tensors
+
+
+def read_document(path: Path) -> Any:
+    """A JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """What wrote the checkpoint: the packages whose arithmetic it depends on."""
+    packages = {name: version(name) for name in ("anyglot", "torch", "accelerate", "numpy", "safetensors")}
+    return {"python": platform.python_version(), **packages}
+
+
+def write_document(path: Path, document: Any) -> None:
+    """Replace a JSON file in one step: a reader sees the old or the new one."""
+    partial = path.with_name(path.name + ".tmp")
+    try:
+        _write_flushed(partial, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
+        partial.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:  # the library wraps what the operating system says, a full disk among it
+        raise OSError(f"{path.name}: {error}") from error
+    _flush(path)
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(path: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened for this
+        _flush(path)
+
+
+def _point_latest(root: Path, name: str) -> None:
+    partial = root / f"{LATEST}.tmp"
+    _write_flushed(partial, name.encode())
+    partial.replace(root / LATEST)
+    _flush_folder(root)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _standing(root: Path) -> str:
+    folders = checkpoint_folders(root)
+    held = f"The last checkpoint is {folders[-1].name}" if folders else "There is no earlier checkpoint"
+    return f"{held}; free some space and run again with --resume."

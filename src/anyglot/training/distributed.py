@@ -1,0 +1,105 @@
+"""Accelerate, DDP and FSDP2 behind four small functions; under torchrun every rank runs the same loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from anyglot.layers.block import Block
+from anyglot.training.precision import Precision
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def start_accelerator(precision: Precision, trackers: tuple[str, ...], folder: Path) -> Accelerator:
+    """Find the device and the other ranks; runs may follow one another in a process, each with its precision."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    # Accelerate keeps the first run's precision for the life of the process and refuses another one.
+    AcceleratorState._reset_state()
+    return Accelerator(
+        mixed_precision="no" if precision == "fp32" else precision,
+        cpu=_on_cpu(),
+        log_with=list(trackers) or None,
+        project_dir=str(folder),
+        # A method may leave some of its weights out of a batch's loss (VECO's objectives do).
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+
+
+def wrap(accelerator: Accelerator, objective: nn.Module, *, shard: bool) -> nn.Module:
+    """The objective as DDP or FSDP2 when there are other ranks, on the device; with autocast in half precision.
+
+    FSDP2 shards every `Block` and, as the root, all the rest: the tied embedding and output matrix are one parameter
+    of the root and whole during its forward.
+    """
+    if not (shard and accelerator.num_processes > 1):
+        wrapped: nn.Module = accelerator.prepare_model(objective)
+        return wrapped
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    objective.to(accelerator.device)
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    for module in list(objective.modules()):
+        if isinstance(module, Block):
+            fully_shard(module, mesh=mesh)
+    fully_shard(objective, mesh=mesh)
+    return objective
+
+
+def agreed_precision(choose: Callable[[], Precision]) -> Precision:
+    """What the first rank chooses, told to all: timings differ between ranks, and precisions must not."""
+    from accelerate import PartialState
+    from accelerate.utils import broadcast
+
+    ranks = PartialState(cpu=_on_cpu())
+    names: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
+    if ranks.num_processes == 1:
+        return choose()
+    chosen = torch.tensor([names.index(choose()) if ranks.is_main_process else 0], device=ranks.device)
+    return names[int(broadcast(chosen).item())]
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Whether the parameters are spread over ranks (FSDP2)."""
+    return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
+
+
+@contextmanager
+def gradients_kept_local(objective: nn.Module, local: bool) -> Iterator[None]:
+    """While `local`, backward passes add up on this rank and are not exchanged."""
+    from torch.distributed.fsdp import FSDPModule
+    from torch.nn.parallel import DistributedDataParallel
+
+    if local and isinstance(objective, DistributedDataParallel):
+        with objective.no_sync():
+            yield
+    elif local and isinstance(objective, FSDPModule):
+        objective.set_requires_gradient_sync(False)
+        try:
+            yield
+        finally:
+            objective.set_requires_gradient_sync(True)
+    else:
+        yield
+
+
+def summed(accelerator: Accelerator, values: Tensor) -> Tensor:
+    """The sum over ranks."""
+    if accelerator.num_processes == 1:
+        return values
+    result: Tensor = accelerator.reduce(values, reduction="sum")
+    return result
+
+
+def _on_cpu() -> bool:
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())

@@ -1,0 +1,347 @@
+"""The loop: for every stage, edit, freeze, then update after update with checkpoints in between.
+
+train  ->  Run.stage  ->  Step      (step.py: one update)
+                      ->  save      (checkpoint.py)
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from anyglot.errors import UserError
+from anyglot.methods.base import Stage
+from anyglot.training import checkpoint, state
+from anyglot.training.distributed import agreed_precision, is_sharded, start_accelerator, summed, wrap
+from anyglot.training.freezing import enter_stage, set_modes
+from anyglot.training.logs import Display, MetricsLog
+from anyglot.training.objective import Objective
+from anyglot.training.optim import Schedule, build_optimizer, build_schedule
+from anyglot.training.options import StageOptions
+from anyglot.training.plan import Plan
+from anyglot.training.precision import Precision, choose_precision
+from anyglot.training.signals import Stopped, StopRequests
+from anyglot.training.step import Outcome, Step
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+logger = logging.getLogger(__name__)
+CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The end of a run: the model in one piece on its device, and what it took."""
+
+    model: nn.Module
+    progress: state.Progress
+    precision: Precision
+    main: bool
+
+
+def train(plan: Plan, *, resume: bool = False) -> Trained:
+    """Train the plan's method through all its stages.
+
+    Args:
+        resume: Go on from the newest good checkpoint in the folder, or start if there is none.
+
+    Raises:
+        UserError: The plan does not fit the method, or the folder the plan; or training went wrong.
+        Stopped: SIGTERM or SIGINT came; the state is saved.
+    """
+    plan.check_stages()
+    stages = plan.method.stages()
+    root = plan.folder / CHECKPOINTS
+    if not resume and checkpoint.checkpoint_folders(root):
+        raise UserError(f"{plan.folder} already holds checkpoints of a run; give --resume to go on, or another folder.")
+    found = checkpoint.newest_good(root) if resume else None
+    progress = state.Progress()
+    if found is not None:
+        checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
+        progress = state.Progress.of(checkpoint.read_document(found[0] / "progress.json"))
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    _seed(plan.seed)
+    model = plan.method.build(plan.tokenizer, plan.seed)
+    # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
+    precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
+    progress.precision = precision
+    accelerator = start_accelerator(precision, plan.tracking.trackers, plan.folder)
+    if plan.tracking.trackers:
+        accelerator.init_trackers("anyglot", config=dict(plan.identity))
+    run = Run(plan, accelerator, model, progress, found[0] if found else None)
+    with ExitStack() as stack:
+        stack.callback(run.close)
+        stop = stack.enter_context(StopRequests())
+        for index in range(progress.stage, len(stages)):
+            run.stage(index, stages, stop)
+        run.whole_model(stages)
+    if plan.tracking.trackers:
+        accelerator.end_training()
+    return Trained(run.model, progress, precision, accelerator.is_main_process)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+class Run:
+    """The moving parts of a run; `stage` is the loop."""
+
+    def __init__(
+        self, plan: Plan, accelerator: Accelerator, model: nn.Module, progress: state.Progress, resumed: Path | None
+    ) -> None:
+        self.plan, self.accelerator, self.model, self.progress = plan, accelerator, model, progress
+        self.resumed = resumed
+        self.saved = progress.update if resumed else None
+        self.log = MetricsLog(plan.folder / METRICS, progress.update) if accelerator.is_main_process else None
+        self.display: Display | None = None
+        self._clock = self._window_clock = time.monotonic()
+
+    def stage(self, index: int, stages: list[Stage], stop: StopRequests) -> None:
+        """Run what is left of stage `index`."""
+        stage, progress = stages[index], self.progress
+        options = self.plan.stages[stage.name]
+        step, schedule = self._enter(index, stages, options)
+        stream = self.plan.streams(
+            stage.name, rank=self.accelerator.process_index, world=self.accelerator.num_processes
+        )
+        batches = stream.read((progress.epoch, progress.position))
+        self.display = Display(
+            f"stage {stage.name}",
+            options.updates,
+            progress.stage_update,
+            shown=self.accelerator.is_main_process and not self.plan.quiet,
+        )
+        self._clock = self._window_clock = time.monotonic()
+        while progress.stage_update < options.updates:
+            drawn = [next(batches) for _ in range(options.accumulation)]
+            rate = schedule(progress.stage_update + 1)
+            outcome = step([batch for batch, _ in drawn], rate)
+            progress.epoch, progress.position = drawn[-1][1]
+            self._count(outcome)
+            self._after_update(stage, options, rate, step, self._agreed(stop))
+        self.display.close()
+        self._leave(index, options, step)
+
+    def _enter(self, index: int, stages: list[Stage], options: StageOptions) -> tuple[Step, Schedule]:
+        """Edit, freeze, wrap, and make the stage's optimizer; put back a checkpoint's state if there is one."""
+        self._renew(stages[:index])
+        enter_stage(self.model, stages[index])
+        objective = wrap(self.accelerator, Objective(self.plan.method, self.model), shard=self.plan.runtime.shard)
+        optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
+        # Each stage draws from its own seed, so it does not depend on how the one before ended.
+        _seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
+        if self.resumed is not None:
+            self._restore(self.resumed, optimizer.optimizer)
+        return Step(self.accelerator, objective, optimizer, options.clip_norm), build_schedule(options)
+
+    def _renew(self, past: list[Stage]) -> None:
+        """Bring the model to where the stages `past` left it, when resuming or when it is still in shards."""
+        if self.resumed is not None:
+            tensors = checkpoint.read_tensors(self.resumed / "model.safetensors")
+        elif is_sharded(self.model):  # cannot be wrapped again with other weights frozen; begin from a whole one
+            tensors = state.model_tensors(self.model)
+            self.model = self.plan.method.build(self.plan.tokenizer, self.plan.seed)
+        else:
+            return
+        for stage in past:
+            for edit in stage.edits:
+                edit.apply(self.model)
+        state.load_model_tensors(self.model, tensors)
+
+    def whole_model(self, stages: list[Stage]) -> None:
+        """After the last stage: the model unsharded; or read back, if the run had been over when it was resumed."""
+        self._renew(stages)
+        self.resumed = None
+
+    def _restore(self, folder: Path, optimizer: torch.optim.Optimizer) -> None:
+        tensors = checkpoint.read_tensors(folder / "optimizer.safetensors")
+        state.load_optimizer_tensors(self.model, optimizer, tensors)
+        generators = checkpoint.read_document(folder / "random.json")
+        if len(generators) != self.accelerator.num_processes:
+            raise UserError(
+                f"{folder} was written by {len(generators)} processes and cannot go on exactly with "
+                f"{self.accelerator.num_processes}; start as many as before."
+            )
+        if self.progress.stage_update > 0:  # a stage that has not begun draws from its own seed
+            state.set_random_state(generators[self.accelerator.process_index])
+        scaler = checkpoint.read_document(folder / "scaler.json")
+        if scaler and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(scaler)
+        self.resumed = None
+
+    def _count(self, outcome: Outcome) -> None:
+        """Add an update to the books; stop if too many in a row could not be applied."""
+        progress, window = self.progress, self.progress.window
+        progress.update += 1
+        progress.stage_update += 1
+        progress.tokens += outcome.tokens
+        if outcome.applied:
+            progress.skipped_in_a_row = 0
+            added = {**outcome.sums, "tokens": outcome.tokens, "updates": 1, "gradient_norm": outcome.gradient_norm}
+            for name, value in added.items():
+                window[name] = window.get(name, 0.0) + value
+            return
+        progress.skipped += 1
+        logger.warning("update %d: loss or gradient is not finite, update skipped", progress.update)
+        progress.skipped_in_a_row += 0 if outcome.overflow else 1
+        if progress.skipped_in_a_row >= self.plan.runtime.max_skipped:
+            folders = checkpoint.checkpoint_folders(self.plan.folder / CHECKPOINTS)
+            good = f"the last good checkpoint is {folders[-1]}" if folders else "there is no checkpoint yet"
+            raise UserError(
+                f"Loss or gradient was not finite in {progress.skipped_in_a_row} updates in a row up to update "
+                f"{progress.update}; {good}. Lower the learning rate, clip the gradient, or look at the data."
+            )
+
+    def _agreed(self, stop: StopRequests) -> int:
+        """The signal to stop on, the same on every rank: any rank's request stops all of them after this update."""
+        if self.accelerator.num_processes == 1:
+            return stop.number
+        mine = torch.tensor([stop.number == 15, stop.number == 2], dtype=torch.int64, device=self.accelerator.device)
+        terminated, interrupted = summed(self.accelerator, mine).tolist()
+        return 15 if terminated else 2 if interrupted else 0
+
+    def _after_update(self, stage: Stage, options: StageOptions, rate: float, step: Step, signal: int) -> None:
+        """Log, validate and save, in this order, where the update's number asks for it."""
+        plan, progress = self.plan, self.progress
+        last = progress.stage_update == options.updates
+        assert self.display is not None
+        self.display.advance(progress.stage_update)
+        if progress.update % plan.tracking.log_every == 0 or last:
+            self._write_window(stage, rate)
+        best = False
+        if plan.validator is not None and (progress.update % plan.validation.every == 0 or last):
+            best = self._validate(stage, step.objective)
+        if last and not signal:
+            return  # saved when the stage is left
+        if signal or progress.update % plan.checkpoints.every == 0 or (best and plan.checkpoints.keep_best > 0):
+            self.save(step)
+        if signal:
+            self.display.say(f"stopped by signal {signal} after update {progress.update}, saved; resume with --resume")
+            raise Stopped(signal)
+
+    def _leave(self, index: int, options: StageOptions, step: Step) -> None:
+        """Close the books of a stage and save, so that the next one begins from a checkpoint."""
+        progress = self.progress
+        progress.stage, progress.stage_update, progress.epoch, progress.position = index + 1, 0, 0, 0
+        if options.updates > 0:
+            self.save(None)
+        step.optimizer.zero_grad()
+        self.accelerator.free_memory()
+
+    def _write_window(self, stage: Stage, rate: float) -> None:
+        """A line of the log over the updates since the last one."""
+        progress, window = self.progress, self.progress.window
+        now = time.monotonic()
+        tokens, updates = max(window.get("tokens", 0.0), 1.0), max(window.get("updates", 0.0), 1.0)
+        loss = window.get("total", 0.0) / tokens
+        speed = round(window.get("tokens", 0.0) / max(now - self._window_clock, 1e-9), 1)
+        event = {
+            "kind": "train",
+            "update": progress.update,
+            "stage": stage.name,
+            "stage_update": progress.stage_update,
+            "epoch": progress.epoch,
+            "loss": loss,
+            **{name.removeprefix("parts."): window[name] / tokens for name in window if name.startswith("parts.")},
+            "learning_rate": rate,
+            "gradient_norm": window.get("gradient_norm", 0.0) / updates,
+            "tokens": progress.tokens,
+            "skipped": progress.skipped,
+            "tokens_per_second": speed,
+            "seconds": round(progress.seconds + now - self._clock, 3),
+        }
+        self._write(event)
+        assert self.display is not None
+        self.display.numbers(loss=loss, learning_rate=rate, tokens_per_second=speed)
+        progress.window = {}
+        self._window_clock = now
+
+    def _validate(self, stage: Stage, objective: nn.Module) -> bool:
+        """Measure with dropout off and the random generators left as they were; True if it is the best so far."""
+        assert self.plan.validator is not None and self.display is not None
+        progress, generators, begun = self.progress, state.random_state(), time.monotonic()
+        self.model.eval()
+        with torch.no_grad():
+            numbers = self.plan.validator.measure(self.accelerator, objective, self.model)
+        set_modes(self.model, stage)
+        state.set_random_state(generators)
+        self._window_clock += time.monotonic() - begun
+        metric = self.plan.validation.metric
+        value, earlier = numbers[metric], progress.best.values()
+        best = not earlier or (value < min(earlier) if metric == "loss" else value > max(earlier))
+        progress.best[str(progress.update)] = value
+        progress.metrics = numbers
+        self._write({"kind": "validation", "update": progress.update, "stage": stage.name, "best": best, **numbers})
+        self.display.say("  ".join(f"{k} {v:.4g}" for k, v in {"validation after": progress.update, **numbers}.items()))
+        return best
+
+    def _write(self, event: dict[str, Any]) -> None:
+        if self.log is not None:
+            self.log.write(event)
+        if self.plan.tracking.trackers:
+            numbers = {f"{event['kind']}/{k}": v for k, v in event.items() if isinstance(v, int | float)}
+            self.accelerator.log(numbers, step=self.progress.update)
+
+    def save(self, step: Step | None) -> None:
+        """Write a checkpoint and delete what is not to be kept; without `step`, between two stages."""
+        progress = self.progress
+        if self.saved == progress.update:
+            return
+        now = time.monotonic()
+        progress.seconds, self._clock = progress.seconds + now - self._clock, now
+        optimizer = {} if step is None else state.optimizer_tensors(self.model, step.optimizer.optimizer)
+        tensors = {"model.safetensors": state.model_tensors(self.model), "optimizer.safetensors": optimizer}
+        scaler = self.accelerator.scaler
+        documents = {
+            "progress.json": progress.document(),
+            "random.json": state.gathered_random_states(self.accelerator),
+            "scaler.json": {} if scaler is None else scaler.state_dict(),
+        }
+        if self.log is not None:
+            self.log.sync()
+            checkpoint.write_checkpoint(
+                self.plan.folder / CHECKPOINTS,
+                progress.update,
+                tensors=tensors,
+                documents=documents,
+                identity=self.plan.identity,
+                metrics=progress.metrics,
+            )
+            self._prune()
+        self.saved = progress.update
+        self.accelerator.wait_for_everyone()
+
+    def _prune(self) -> None:
+        keep = self.plan.checkpoints
+        sign = 1 if self.plan.validation.metric == "loss" else -1
+        ranked = sorted(self.progress.best, key=lambda update: (sign * self.progress.best[update], int(update)))
+        try:
+            checkpoint.prune(
+                self.plan.folder / CHECKPOINTS,
+                keep_last=keep.keep_last,
+                keep_best=keep.keep_best,
+                best=[int(update) for update in ranked],
+            )
+        except checkpoint.DamagedCheckpoint as damage:
+            raise UserError(f"A checkpoint just written does not read back, the disk is failing: {damage}.") from damage
+
+    def close(self) -> None:
+        """Give up the terminal and the log file."""
+        if self.display is not None:
+            self.display.close()
+        if self.log is not None:
+            self.log.close()

@@ -1,0 +1,79 @@
+"""All that a run is made of, as the loop receives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from anyglot.errors import UserError
+from anyglot.training.options import (
+    CheckpointOptions,
+    RuntimeOptions,
+    StageOptions,
+    TrackingOptions,
+    ValidationOptions,
+)
+from anyglot.training.stream import Streams
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from torch import nn
+
+    from anyglot.methods.base import Method
+
+
+class Validator(Protocol):
+    """Judges the model between updates."""
+
+    def measure(self, accelerator: Accelerator, objective: nn.Module, model: nn.Module) -> dict[str, float]:
+        """Numbers by name, among them the metric that checkpoints are ranked by; the same on every rank.
+
+        Both modules are in eval mode and gradients are off; `objective` is wrapped, `model` is the one inside.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run is made of.
+
+    Args:
+        folder: Where checkpoints and metrics go.
+        stages: Options by the name of the method's stage.
+        identity: What may not change when the run is resumed, by name.
+        validator: None: no validation.
+        quiet: Nothing on stderr.
+    """
+
+    method: Method
+    tokenizer: Any
+    streams: Streams
+    folder: Path
+    stages: Mapping[str, StageOptions]
+    seed: int = 1
+    identity: Mapping[str, str] = field(default_factory=dict)
+    validator: Validator | None = None
+    validation: ValidationOptions = field(default_factory=ValidationOptions)
+    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
+    quiet: bool = False
+
+    def check_stages(self) -> None:
+        """Every stage of the method has options, and no options are for a stage it does not have.
+
+        Raises:
+            UserError: Names the stages that are missing or unknown.
+        """
+        known = [stage.name for stage in self.method.stages()]
+        missing = [name for name in known if name not in self.stages]
+        unknown = [name for name in self.stages if name not in known]
+        if missing or unknown:
+            told = [f"{', '.join(missing)} missing"] if missing else []
+            told += [f"{', '.join(unknown)} unknown"] if unknown else []
+            raise UserError(
+                f"The recipe's stages do not fit method {self.method.name}: {'; '.join(told)}. "
+                f"It has the stages {', '.join(known)}."
+            )
