@@ -1,0 +1,93 @@
+"""What a model is trained on: frozen bundles of tensors."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+
+IGNORED = -100
+"""Label of a position at which nothing is predicted."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """The same batch on another device."""
+        moved = {field.name: getattr(self, field.name).to(device, non_blocking=non_blocking) for field in fields(self)}
+        batch = type(self)(**moved)
+        # Counted before the move: counting on an accelerator would wait for it.
+        batch.__dict__["target_tokens"] = self._count()
+        return batch
+
+    def rows(self, start: int, end: int) -> Self:
+        """The sentences `start` to `end` (exclusive), still padded as before: for splitting a batch that is too big."""
+        return type(self)(**{field.name: getattr(self, field.name)[start:end] for field in fields(self)})
+
+    def __len__(self) -> int:
+        return int(getattr(self, fields(self)[0].name).shape[0])
+
+    def _count(self) -> int:
+        raise TypeError("a batch says what it predicts")
+
+
+@dataclass(frozen=True, eq=False)
+class TranslationBatch(_Batch):
+    """Sentence pairs, padded on the right.
+
+    Shape:
+        source, source_mask: (B, S)    target_input, target_output, target_mask: (B, T)    pairs: (B,)
+
+    Attributes:
+        source: `<s> x </s>`.
+        source_mask: True at real tokens.
+        target_input: `</s> y`, what the decoder reads: the end symbol moved to the front (fairseq's convention).
+        target_output: `y </s>`, what it predicts; pad where `target_mask` is False.
+        target_mask: True at real tokens of input and output alike.
+        pairs: Corpus of each row; `Loader.names[i]` is its language pair.
+    """
+
+    source: Tensor
+    source_mask: Tensor
+    target_input: Tensor
+    target_output: Tensor
+    target_mask: Tensor
+    pairs: Tensor
+
+    @cached_property
+    def target_tokens(self) -> int:
+        """Number of predicted tokens, the end symbols included: what the loss is normalised by."""
+        return self._count()
+
+    def _count(self) -> int:
+        return int(self.target_mask.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedBatch(_Batch):
+    """Text with some tokens hidden, padded on the right.
+
+    Shape:
+        tokens, mask, labels: (B, S)
+
+    Attributes:
+        tokens: What the model reads.
+        mask: True at real tokens.
+        labels: The original token where one is to be predicted, `IGNORED` (-100) elsewhere.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    labels: Tensor
+
+    @cached_property
+    def target_tokens(self) -> int:
+        """Number of predicted tokens: what the loss is normalised by."""
+        return self._count()
+
+    def _count(self) -> int:
+        return int((self.labels != IGNORED).sum())
+
+
+Batch = TranslationBatch | MaskedBatch

@@ -1,0 +1,78 @@
+"""Token arrays of different lengths into padded tensors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from anyglot.data.batch import MaskedBatch, TranslationBatch
+from anyglot.data.noise import Masking
+
+Tokens = NDArray[np.integer]
+
+
+def collate_translation(
+    sources: Sequence[Tokens], targets: Sequence[Tokens], pairs: NDArray[np.int64], begin: int, pad: int, end: int
+) -> TranslationBatch:
+    """Frame and pad sentence pairs: source `<s> x </s>`, input `</s> y`, output `y </s>` (method card 1.2).
+
+    Args:
+        sources, targets: Token ids without specials, one array for each row.
+        pairs: Corpus number of each row.
+        begin, pad, end: Special ids.
+
+    Shape:
+        pairs: (B,)
+    """
+    source, source_mask = _padded(sources, pad, before=begin, after=end)
+    target_input, target_mask = _padded(targets, pad, before=end, after=None)
+    target_output, _ = _padded(targets, pad, before=None, after=end)
+    return TranslationBatch(
+        torch.from_numpy(source),
+        torch.from_numpy(source_mask),
+        torch.from_numpy(target_input),
+        torch.from_numpy(target_output),
+        torch.from_numpy(target_mask),
+        torch.from_numpy(pairs),
+    )
+
+
+def collate_masked(
+    texts: Sequence[Sequence[Tokens]], begin: int, pad: int, end: int, masking: Masking, seed: Sequence[int]
+) -> MaskedBatch:
+    """Frame, pad and noise rows of one or more sentences: `<s> a </s> b </s>`.
+
+    Args:
+        texts: Sentences of each row, token ids without specials.
+        masking: Hides tokens.
+        seed: Run seed, epoch and batch index, on which alone the noise depends.
+    """
+    lengths = [1 + sum(len(sentence) + 1 for sentence in row) for row in texts]
+    tokens = np.full((len(texts), max(lengths)), pad, dtype=np.int64)
+    for number, row in enumerate(texts):
+        tokens[number, 0] = begin
+        start = 1
+        for sentence in row:
+            tokens[number, start : start + len(sentence)] = sentence
+            start += len(sentence) + 1
+            tokens[number, start - 1] = end
+    mask = np.arange(tokens.shape[1]) < np.asarray(lengths)[:, None]
+    noised, labels = masking(tokens, mask, seed)
+    return MaskedBatch(torch.from_numpy(noised), torch.from_numpy(mask), torch.from_numpy(labels))
+
+
+def _padded(
+    texts: Sequence[Tokens], pad: int, before: int | None, after: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    front, back = int(before is not None), int(after is not None)
+    lengths = np.array([len(text) for text in texts])
+    tokens = np.full((len(texts), int(lengths.max()) + front + back), pad, dtype=np.int64)
+    for row, text in zip(tokens, texts, strict=True):
+        row[front : front + len(text)] = text
+    if before is not None:
+        tokens[:, 0] = before
+    if after is not None:
+        tokens[np.arange(len(texts)), lengths + front] = after
+    mask = np.arange(tokens.shape[1]) < (lengths + front + back)[:, None]
+    return tokens, mask

@@ -1,0 +1,246 @@
+"""From a recipe's data options to loaders."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyglot.data.batch import MaskedBatch, TranslationBatch
+from anyglot.data.collate import collate_masked, collate_translation
+from anyglot.data.corpus import ParallelSource, Source
+from anyglot.data.noise import Masking
+from anyglot.data.options import DataOptions
+from anyglot.data.protocols import TextTokenizer
+from anyglot.data.samples import TextSamples, TranslationSamples
+from anyglot.data.sampling import samples_per_corpus, temperature_weights
+from anyglot.data.store import TokenisedCorpus, tokenise
+from anyglot.data.stream import BatchT, Collate, CorpusFacts, Loader, Position
+from anyglot.errors import UserError
+
+__all__ = ["DataOptions", "Loader", "Position", "build_loader", "build_validation"]
+
+_LARGEST_EPOCH = 2_000_000
+Progress = Callable[[str, int], None]
+Kind = Literal["translation", "masked"]
+
+
+@overload
+def build_loader(
+    options: DataOptions,
+    kind: Literal["translation"],
+    tokenizer: TextTokenizer,
+    seed: int,
+    rank: int = ...,
+    world: int = ...,
+    accumulation: int = ...,
+    progress: Progress | None = ...,
+) -> Loader[TranslationBatch]: ...
+
+
+@overload
+def build_loader(
+    options: DataOptions,
+    kind: Literal["masked"],
+    tokenizer: TextTokenizer,
+    seed: int,
+    rank: int = ...,
+    world: int = ...,
+    accumulation: int = ...,
+    progress: Progress | None = ...,
+) -> Loader[MaskedBatch]: ...
+
+
+@overload
+def build_loader(
+    options: DataOptions,
+    kind: Kind,
+    tokenizer: TextTokenizer,
+    seed: int,
+    rank: int = ...,
+    world: int = ...,
+    accumulation: int = ...,
+    progress: Progress | None = ...,
+) -> Loader[TranslationBatch] | Loader[MaskedBatch]: ...
+
+
+def build_loader(
+    options: DataOptions,
+    kind: Kind,
+    tokenizer: TextTokenizer,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+    accumulation: int = 1,
+    progress: Progress | None = None,
+) -> Loader[TranslationBatch] | Loader[MaskedBatch]:
+    """The training data: every corpus read, checked, tokenised (or found in the cache) and laid out.
+
+    Args:
+        kind: `translation` takes pairs only. `masked` takes monolingual text, and pairs as rows `<s> x </s> y </s>`.
+        progress: Called with a corpus's name and the lines tokenised so far.
+
+    Raises:
+        UserError: Any fault of a corpus, a kind of corpus that does not fit, or a tokenizer without a mask token.
+    """
+    corpora = _corpora(options.train, kind, tokenizer, options.cache, progress)
+    share = _Share(rank, world, accumulation)
+    if kind == "translation":
+        return _pair_loader(options, tokenizer, seed, corpora, share)
+    return _text_loader(options, tokenizer, seed, corpora, share)
+
+
+def build_validation(
+    options: DataOptions, kind: Kind, tokenizer: TextTokenizer, progress: Progress | None = None
+) -> dict[str, Loader[TranslationBatch] | Loader[MaskedBatch]]:
+    """One loader for each validation language or pair, whose `epoch()` runs over every sample exactly once.
+
+    Masks are the same in every call: seed and epoch are fixed. Sentences that are too long are left out or cut as in
+    training.
+    """
+    corpora = _corpora(options.validation, kind, tokenizer, options.cache, progress)
+    names = dict.fromkeys(corpus.name for corpus in corpora)
+    loaders: dict[str, Loader[TranslationBatch] | Loader[MaskedBatch]] = {}
+    for name in names:
+        group = [corpus for corpus in corpora if corpus.name == name]
+        if kind == "translation":
+            loaders[name] = _pair_loader(options, tokenizer, 0, group, None)
+        else:
+            loaders[name] = _text_loader(options, tokenizer, 0, group, None)
+    return loaders
+
+
+def _corpora(
+    sources: Sequence[Source],
+    kind: Kind,
+    tokenizer: TextTokenizer,
+    cache: Path | None,
+    progress: Progress | None,
+) -> list[TokenisedCorpus]:
+    corpora = []
+    for source in sources:
+        if kind == "translation" and not isinstance(source, ParallelSource):
+            raise UserError(
+                f"Translation learns from sentence pairs, but {source.file} is one language; give source, target."
+            )
+        tell = None if progress is None else _told(progress, source.name)
+        corpora.append(tokenise(source, tokenizer, cache, tell))
+    return corpora
+
+
+def _told(progress: Progress, name: str) -> Callable[[int], None]:
+    return lambda lines: progress(name, lines)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Which part of every update this process takes."""
+
+    rank: int = 0
+    world: int = 1
+    accumulation: int = 1
+
+
+def _pair_loader(
+    options: DataOptions, tokenizer: TextTokenizer, seed: int, corpora: Sequence[TokenisedCorpus], share: _Share | None
+) -> Loader[TranslationBatch]:
+    samples = [TranslationSamples(corpus, options.max_length, options.overlong) for corpus in corpora]
+    return _assembled(options, tokenizer, seed, samples, _translation(samples, tokenizer), share)
+
+
+def _text_loader(
+    options: DataOptions, tokenizer: TextTokenizer, seed: int, corpora: Sequence[TokenisedCorpus], share: _Share | None
+) -> Loader[MaskedBatch]:
+    samples = [TextSamples(corpus, options.max_length, options.overlong, options.pack) for corpus in corpora]
+    return _assembled(options, tokenizer, seed, samples, _masked(samples, tokenizer, options.mask_rate, seed), share)
+
+
+def _assembled(
+    options: DataOptions,
+    tokenizer: TextTokenizer,
+    seed: int,
+    samples: Sequence[TranslationSamples | TextSamples],
+    collate: Collate[BatchT],
+    share: _Share | None,
+) -> Loader[BatchT]:
+    """The loader over these samples; without a share an epoch is every sample once, as validation wants it."""
+    sizes = [len(each.lengths) for each in samples]
+    corpora = [each.corpus for each in samples]
+    weights = temperature_weights(sizes, options.temperature, [corpus.languages for corpus in corpora])
+    if share is None:
+        counts = np.asarray(sizes, dtype=np.int64)
+    else:
+        total = options.epoch_samples or min(sum(sizes), _LARGEST_EPOCH)
+        counts = samples_per_corpus(weights, max(total, len(sizes)))
+    part = share or _Share()
+    return Loader(
+        [each.lengths for each in samples],
+        counts,
+        collate,
+        names=[corpus.name for corpus in corpora],
+        seed=seed,
+        batch_tokens=options.batch_tokens,
+        max_sentences=options.max_sentences,
+        window=options.window,
+        rank=part.rank,
+        world=part.world,
+        accumulation=part.accumulation,
+        workers=options.workers,
+        fingerprint=_fingerprint(options, tokenizer, samples, counts),
+        facts=tuple(_facts(each, weight) for each, weight in zip(samples, weights.tolist(), strict=True)),
+    )
+
+
+def _translation(samples: Sequence[TranslationSamples], tokenizer: TextTokenizer) -> Collate[TranslationBatch]:
+    begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
+
+    def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> TranslationBatch:
+        rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
+        sources, targets = [row[0] for row in rows], [row[1] for row in rows]
+        return collate_translation(sources, targets, corpora.astype(np.int64), begin, pad, end)
+
+    return collate
+
+
+def _masked(samples: Sequence[TextSamples], tokenizer: TextTokenizer, rate: float, seed: int) -> Collate[MaskedBatch]:
+    if tokenizer.mask_id is None:
+        raise UserError("This tokenizer has no mask token, so it cannot serve masked language modelling; use XLM-R's.")
+    masking = Masking(rate, tokenizer.mask_id, tokenizer.special_ids, tokenizer.vocabulary_size)
+    begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
+
+    def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> MaskedBatch:
+        rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
+        return collate_masked(rows, begin, pad, end, masking, (seed, epoch, index))
+
+    return collate
+
+
+def _facts(samples: TranslationSamples | TextSamples, weight: float) -> CorpusFacts:
+    corpus = samples.corpus
+    return CorpusFacts(
+        name=corpus.name,
+        sentences=len(corpus),
+        skipped=corpus.skipped,
+        dropped=samples.dropped,
+        truncated=samples.truncated,
+        tokens=sum(len(side.tokens) for side in corpus.sides),
+        weight=weight,
+        content_hash=corpus.content_hash,
+    )
+
+
+def _fingerprint(
+    options: DataOptions,
+    tokenizer: TextTokenizer,
+    samples: Sequence[TranslationSamples | TextSamples],
+    counts: NDArray[np.int64],
+) -> str:
+    """Hash of everything the order and content of batches depend on, the seed aside."""
+    chosen = options.model_dump(mode="json", exclude={"train", "validation", "cache", "workers"})
+    corpora = [(type(each).__name__, each.corpus.key) for each in samples]
+    facts = [tokenizer.fingerprint, chosen, corpora, counts.tolist()]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

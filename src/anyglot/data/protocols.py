@@ -1,0 +1,65 @@
+"""What the rest of the package asks of a tokenizer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class TextTokenizer(Protocol):
+    """Texts to token ids and back. Text never produces a special id, whatever it spells."""
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of rows an embedding table needs."""
+        ...
+
+    @property
+    def begin_id(self) -> int:
+        """Put before a source sentence: `<s>` or `[CLS]`."""
+        ...
+
+    @property
+    def pad_id(self) -> int: ...
+
+    @property
+    def end_id(self) -> int:
+        """Put after every sentence, and the first decoder input: `</s>` or `[SEP]`."""
+        ...
+
+    @property
+    def unknown_id(self) -> int: ...
+
+    @property
+    def mask_id(self) -> int | None:
+        """None for a tokenizer without a mask token."""
+        ...
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Ids that text never produces (begin, pad, end, mask, language tokens), sorted. Unknown is not one of them."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 that changes when any text could be tokenised differently."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens."""
+        ...
+
+    def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text between begin and end: `<s> x </s>`."""
+        ...
+
+    def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence; special tokens vanish."""
+        ...
+
+    def language_id(self, code: str) -> int | None:
+        """The token that stands for a language; None if this tokenizer has none for it."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the files that `load_tokenizer(folder)` reads."""
+        ...

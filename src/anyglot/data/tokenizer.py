@@ -1,0 +1,164 @@
+"""The tokenizer of XLM-R and of every model trained here: SentencePiece with fairseq's numbering.
+
+    id      0     1       2      3       4 ...            last
+    token   <s>   <pad>   </s>   <unk>   piece id + 1     <mask>
+
+SentencePiece numbers <unk> 0, <s> 1, </s> 2, pieces from 3; fairseq put four specials in front, hence the shift by one.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sentencepiece import SentencePieceProcessor
+
+from anyglot.data.protocols import TextTokenizer
+from anyglot.errors import UserError
+
+MODEL_FILE = "sentencepiece.bpe.model"
+CONFIG_FILE = "tokenizer_config.json"
+# transformers reads these two keys and no more to open the folder as XLMRobertaTokenizer.
+_CONFIG = {"tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 512}
+
+
+class Tokenizer:
+    """A SentencePiece model under XLM-R's ids (see the module's table)."""
+
+    begin_id = 0
+    pad_id = 1
+    end_id = 2
+    unknown_id = 3
+
+    def __init__(self, model: bytes) -> None:
+        """Take the bytes of a SentencePiece model file.
+
+        Raises:
+            UserError: The bytes are no SentencePiece model, or its first pieces are not <unk>, <s>, </s>.
+        """
+        self._model = model
+        self._processor = SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model)
+        except RuntimeError as error:
+            raise UserError("This is not a SentencePiece model; give XLM-R's sentencepiece.bpe.model.") from error
+        self._pieces = int(self._processor.GetPieceSize())
+        head = [self._processor.IdToPiece(piece) for piece in range(min(3, self._pieces))]
+        if head != ["<unk>", "<s>", "</s>"]:
+            raise UserError(
+                f"A SentencePiece model in XLM-R's layout starts with <unk> <s> </s>; found {' '.join(head)}."
+            )
+        self.vocabulary_size = self._pieces + 2
+        self.mask_id = self.vocabulary_size - 1
+        self.special_ids = (self.begin_id, self.pad_id, self.end_id, self.mask_id)
+        self.fingerprint = hashlib.sha256(b"xlmr\n" + model).hexdigest()
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tokenizer":
+        """Read a SentencePiece model file, or the one in a folder.
+
+        Raises:
+            UserError: No such file, or not a model in XLM-R's layout.
+        """
+        file = Path(path)
+        file = file / MODEL_FILE if file.is_dir() else file
+        try:
+            model = file.read_bytes()
+        except OSError as error:
+            raise UserError(f"No tokenizer at {file}: {error.strerror}; give a folder with {MODEL_FILE}.") from error
+        try:
+            return cls(model)
+        except UserError as error:
+            raise UserError(f"{file}: {error}") from error
+
+    def save(self, folder: Path) -> None:
+        """Write `sentencepiece.bpe.model` and a tokenizer_config.json with which transformers opens the folder too."""
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / MODEL_FILE, self._model)
+        _write(folder / CONFIG_FILE, (json.dumps(_CONFIG, indent=2) + "\n").encode())
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens. Any str goes in; lone surrogates count as U+FFFD."""
+        clean = [text if text.isascii() else _without_surrogates(text) for text in texts]
+        # Piece 0 is unknown: 3 here. Text cannot produce pieces 1 and 2, they are control symbols.
+        return [[piece + 1 if piece else 3 for piece in pieces] for pieces in self._processor.Encode(clean)]
+
+    def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text between <s> and </s>, as encoders expect them (method card 1.2)."""
+        return [[self.begin_id, *ids, self.end_id] for ids in self.encode(texts)]
+
+    def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence. <s>, <pad>, </s> and <mask> vanish, <unk> shows as U+2047.
+
+        Raises:
+            ValueError: An id outside the vocabulary.
+        """
+        kept: list[list[int]] = []
+        for ids in sequences:
+            if ids and (min(ids) < 0 or max(ids) >= self.vocabulary_size):
+                raise ValueError(f"token ids lie in 0..{self.vocabulary_size - 1}, found {min(ids)}..{max(ids)}")
+            kept.append([0 if id == 3 else int(id) - 1 for id in ids if 2 < id < self.mask_id])
+        return [str(text) for text in self._processor.Decode(kept)]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The token strings of ids, special tokens included."""
+        named = {self.begin_id: "<s>", self.pad_id: "<pad>", self.end_id: "</s>", 3: "<unk>", self.mask_id: "<mask>"}
+        return [named.get(id) or str(self._processor.IdToPiece(int(id) - 1)) for id in ids]
+
+    def language_id(self, code: str) -> int | None:
+        """XLM-R has no language tokens: always None."""
+        return None
+
+
+def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
+    """The tokenizer of a model folder, of a SentencePiece file, or of a hub name.
+
+    XLM-R's family is read with SentencePiece itself, which is many times faster; every other family (BERT, mBART-50,
+    M2M-100, NLLB) through transformers.
+
+    Raises:
+        UserError: There is no tokenizer at this place.
+    """
+    path = Path(path_or_name).expanduser()
+    if path.is_file():
+        return Tokenizer.load(path)
+    from anyglot.data.wrapped_tokenizer import WrappedTokenizer, fetch_tokenizer_files
+
+    if not path.is_dir():
+        path = fetch_tokenizer_files(str(path_or_name))
+    if (path / MODEL_FILE).is_file() and _is_xlmr(path):
+        return Tokenizer.load(path)
+    return WrappedTokenizer.load(path)
+
+
+def _is_xlmr(folder: Path) -> bool:
+    """Whether the folder's configs name XLM-R's tokenizer, or nothing at all."""
+    try:
+        if (folder / CONFIG_FILE).is_file():
+            named = json.loads((folder / CONFIG_FILE).read_text("utf-8")).get("tokenizer_class")
+            if named is not None:
+                return str(named).startswith("XLMRoberta")
+        if (folder / "config.json").is_file():
+            family = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
+            return family not in ("mbart", "m2m_100", "nllb", "bert", "t5", "mt5", "camembert")
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{folder}: a config file there is not a JSON object; copy the model again.") from error
+    return True
+
+
+def _without_surrogates(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join("�" if "\ud800" <= character <= "\udfff" else character for character in text)
+    return text
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
