@@ -1,0 +1,88 @@
+"""Learning curves from a run's `metrics.jsonl`: read liberally, so that an older or a cut-off file still draws."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from anyglot.errors import UserError
+from anyglot.evaluation.contents import Curves, Line
+
+_QUALITY = {"bleu": "BLEU", "chrf": "chrF++"}
+
+
+def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
+    """Draw up the charts of a run: losses over updates, and validation BLEU and chrF++ where there are any.
+
+    Updates that start again with every stage are laid end to end. Lines that are not JSON objects, unknown events and
+    values that are not finite numbers are passed over.
+
+    Raises:
+        UserError: The file is missing or cannot be read.
+    """
+    try:
+        content = path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"{path} could not be read ({error.strerror}); give the folder of a training run") from error
+    points: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+    starts: dict[str, float] = {}
+    shift = last = 0.0
+    for event in _events(content):
+        kind, stage, update = (
+            event.get("event", event.get("kind")),
+            str(event.get("stage", "")),
+            _number(event, "update"),
+        )
+        if update is None or kind not in ("train", "validation"):
+            continue
+        if stage not in starts:
+            # A stage that counts from its own beginning is put behind the one before it.
+            if update + shift <= last:
+                shift = last
+            starts[stage] = last
+        place = update + shift
+        last = max(last, place)
+        for key in ("loss", *_QUALITY):
+            value = _number(event, key)
+            if value is not None:
+                points[str(kind), key][place] = value
+    return tuple(_charts(points, starts))
+
+
+def _charts(points: Mapping[tuple[str, str], Mapping[float, float]], starts: Mapping[str, float]) -> Iterator[Curves]:
+    boundaries = tuple((place, stage) for stage, place in starts.items() if stage)
+    loss = _lines(points, [("train", "loss", "training"), ("validation", "loss", "validation")])
+    if loss:
+        yield Curves("Loss", "updates", "loss", loss, boundaries)
+    quality = _lines(points, [("validation", key, name) for key, name in _QUALITY.items()])
+    if quality:
+        yield Curves("Validation quality", "updates", "score", quality, boundaries)
+
+
+def _lines(
+    points: Mapping[tuple[str, str], Mapping[float, float]], wanted: list[tuple[str, str, str]]
+) -> tuple[Line, ...]:
+    return tuple(
+        Line(name, tuple(sorted(points[event, key].items())), dotted=event == "validation")
+        for event, key, name in wanted
+        if (event, key) in points
+    )
+
+
+def _events(content: str) -> Iterator[dict[str, Any]]:
+    for line in content.split("\n"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            yield event
+
+
+def _number(event: Mapping[str, Any], key: str) -> float | None:
+    value = event.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

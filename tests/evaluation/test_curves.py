@@ -1,0 +1,73 @@
+"""Learning curves are read from whatever a run left behind."""
+
+import json
+
+import pytest
+
+from anyglot.errors import UserError
+from anyglot.evaluation.curves import curves_from_metrics
+
+
+def write(path, events):
+    path.write_text("".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in events))
+    return path
+
+
+def event(kind, stage, update, **values):
+    return {"event": kind, "stage": stage, "update": update, **values}
+
+
+def test_losses_and_quality_become_two_charts_with_stage_boundaries(tmp_path):
+    path = write(
+        tmp_path / "metrics.jsonl",
+        [
+            event("train", "decoder", 10, loss=5.0, learning_rate=1e-3),
+            event("validation", "decoder", 20, loss=4.5, bleu=3.0, chrf=20.0),
+            event("train", "decoder", 20, loss=4.0),
+            event("train", "joint", 30, loss=3.0),
+            event("validation", "joint", 40, loss=2.5, bleu=9.0, chrf=30.0),
+        ],
+    )
+    loss, quality = curves_from_metrics(path)
+    assert [(line.name, line.points) for line in loss.lines] == [
+        ("training", ((10, 5.0), (20, 4.0), (30, 3.0))),
+        ("validation", ((20, 4.5), (40, 2.5))),
+    ]
+    assert loss.boundaries == ((0.0, "decoder"), (20.0, "joint"))
+    assert [(line.name, line.points) for line in quality.lines] == [
+        ("BLEU", ((20, 3.0), (40, 9.0))),
+        ("chrF++", ((20, 20.0), (40, 30.0))),
+    ]
+
+
+def test_a_stage_that_counts_from_its_own_beginning_is_put_behind_the_last(tmp_path):
+    path = write(
+        tmp_path / "m.jsonl",
+        [event("train", "one", u, loss=1.0) for u in (5, 10)] + [event("train", "two", u, loss=1.0) for u in (5, 10)],
+    )
+    (loss,) = curves_from_metrics(path)
+    assert [x for x, _ in loss.lines[0].points] == [5, 10, 15, 20]
+    assert loss.boundaries == ((0.0, "one"), (10.0, "two"))
+
+
+def test_damaged_lines_unknown_events_and_numbers_that_are_none_are_passed_over(tmp_path):
+    path = write(
+        tmp_path / "m.jsonl",
+        [
+            event("saved", "one", 1, loss=9.0),
+            event("train", "one", 1, loss=float("nan")),
+            event("train", "one", 2, loss="high"),
+            event("train", "one", None, loss=1.0),
+            "[1, 2]\n",
+            {"kind": "train", "stage": "one", "update": 3, "loss": 2.0},
+            '{"event": "train", "sta',
+        ],
+    )
+    (loss,) = curves_from_metrics(path)
+    assert loss.lines[0].points == ((3, 2.0),)
+    assert curves_from_metrics(write(tmp_path / "empty.jsonl", [])) == ()
+
+
+def test_a_missing_file_is_the_users_mistake(tmp_path):
+    with pytest.raises(UserError, match=r"metrics\.jsonl could not be read"):
+        curves_from_metrics(tmp_path / "metrics.jsonl")
