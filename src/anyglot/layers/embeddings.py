@@ -62,7 +62,7 @@ class SinusoidalPositions(nn.Module):
 
 
 def sinusoids(rows: int, width: int) -> Tensor:
-    """(rows, width): sin and cos of row * 10000^(-i / (width / 2 - 1)), sines in the first half; an odd last column is 0."""
+    """Sines, then cosines, of row * 10000^(-i / (width / 2 - 1)); an odd last column is 0. Returns (rows, width)."""
     # Always on the CPU: a model built on the meta device needs the real table, as no checkpoint holds it.
     half = width // 2
     rate = torch.exp(torch.arange(half, dtype=torch.float32, device="cpu") * -(math.log(10000.0) / max(half - 1, 1)))

@@ -16,9 +16,9 @@ class OutputProjection(nn.Module):
         hidden: (..., D)    weight: (V, D)    bias: (V,) or None    returns: (..., V)
     """
 
-    def __init__(self, weight: nn.Parameter, *, bias: nn.Parameter | None = None) -> None:
+    def __init__(self, weight: Tensor, *, bias: nn.Parameter | None = None) -> None:
         super().__init__()
-        self.weight = weight
+        self.weight = weight  # the table's own Parameter, so that the two stay one
         self.bias = bias
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -50,10 +50,12 @@ class Residual(nn.Module, Generic[Inner]):
         Shape:
             x: (B, T, D)    returns: (B, T, D)
         """
-        changed = self.dropout(transform(self.norm(x) if self.norm_first else x))
+        changed: Tensor = self.dropout(transform(self.norm(x) if self.norm_first else x))
         if self.skip:
             changed = x + changed
-        return changed if self.norm_first else self.norm(changed)
+        if not self.norm_first:
+            changed = self.norm(changed)
+        return changed
 
     def extra_repr(self) -> str:
         return f"norm_first={self.norm_first}, skip={self.skip}"

@@ -129,6 +129,4 @@ def drop_skips(model: nn.Module, paths: tuple[str, ...]) -> None:
 
 def dropped_skips(model: nn.Module) -> tuple[str, ...]:
     """Paths of the residual connections without their skip: the state of the model, not of its config."""
-    return tuple(
-        name for name, module in model.named_modules() if isinstance(module, Residual) and not module.skip
-    )
+    return tuple(name for name, module in model.named_modules() if isinstance(module, Residual) and not module.skip)

@@ -30,12 +30,12 @@ class EmbeddingsConfig(Frozen):
     vocabulary_size: Size
     width: Size
     positions: Literal["learned", "sinusoidal"]
-    position_rows: int = Field(514, ge=1, le=10_000_000)
-    position_offset: int = Field(2, ge=0, le=16)
-    segments: int = Field(0, ge=0, le=64)
+    position_rows: int = Field(default=514, ge=1, le=10_000_000)
+    position_offset: int = Field(default=2, ge=0, le=16)
+    segments: int = Field(default=0, ge=0, le=64)
     norm: bool
     scale: Literal["none", "sqrt"] = "none"
-    epsilon: float = Field(1e-5, gt=0, lt=1)
+    epsilon: float = Field(default=1e-5, gt=0, lt=1)
     dropout: Probability = 0.1
 
 
@@ -49,7 +49,7 @@ class StackConfig(Frozen):
     activation: Activation = "gelu"
     norm_first: bool
     cross_attention: bool = False
-    epsilon: float = Field(1e-5, gt=0, lt=1)
+    epsilon: float = Field(default=1e-5, gt=0, lt=1)
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.0
     activation_dropout: Probability = 0.0
@@ -75,7 +75,7 @@ class EncoderConfig(Frozen):
     stack: StackConfig
     language_head: bool = False
     pooler: bool = False
-    padding_id: int = Field(1, ge=0)
+    padding_id: int = Field(default=1, ge=0)
     dropped_skips: tuple[str, ...] = ()
 
 
@@ -98,9 +98,9 @@ class EncoderDecoderConfig(Frozen):
     share_embeddings: bool = True
     tie_output: bool = True
     output_bias: bool = False
-    padding_id: int = Field(1, ge=0)
-    start_id: int = Field(2, ge=0)
-    end_id: int = Field(2, ge=0)
+    padding_id: int = Field(default=1, ge=0)
+    start_id: int = Field(default=2, ge=0)
+    end_id: int = Field(default=2, ge=0)
     dropped_skips: tuple[str, ...] = ()
 
     @model_validator(mode="after")

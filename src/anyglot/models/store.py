@@ -40,14 +40,15 @@ def save_model(model: Encoder | EncoderDecoder, folder: Path | str) -> None:
     tensors = {name: tensor.contiguous().cpu() for name, tensor in parameters_of(model).items()}
     temporary = folder / (WEIGHTS + ".tmp")
     save_file(tensors, temporary, metadata={"format": FORMAT})
-    _publish(temporary, folder / WEIGHTS)
+    publish(temporary, folder / WEIGHTS)
     config = {"format": FORMAT, **current_config(model).model_dump(mode="json")}
     temporary = folder / (CONFIG + ".tmp")
     temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    _publish(temporary, folder / CONFIG)
+    publish(temporary, folder / CONFIG)
 
 
-def _publish(temporary: Path, final: Path) -> None:
+def publish(temporary: Path, final: Path) -> None:
+    """Move a finished file to its name, on disk before it is visible."""
     with temporary.open("rb") as stream:
         os.fsync(stream.fileno())
     temporary.replace(final)
@@ -71,7 +72,9 @@ def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{folder} holds no {CONFIG}, so it is no model folder. Name the folder of a finished run.") from None
+        raise UserError(
+            f"{folder} holds no {CONFIG}, so it is no model folder. Name the folder of a finished run."
+        ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from None
     if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
@@ -88,11 +91,12 @@ def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file; nothing else is accepted."""
     try:
-        return load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)
     except FileNotFoundError:
         raise UserError(f"{path.parent} holds no {path.name}. Was the training ended?") from None
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is damaged or not safetensors: {error}.") from None
+    return tensors
 
 
 def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
@@ -123,13 +127,14 @@ def assign(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
     for name, parameter in own.items():
         if parameter.shape != tensors[name].shape:
             raise UserError(
-                f"{origin}: {name} has shape {tuple(tensors[name].shape)}, the config asks for {tuple(parameter.shape)}."
+                f"{origin}: {name} has shape {tuple(tensors[name].shape)}, "
+                f"the config asks for {tuple(parameter.shape)}."
             )
     replaced = {id(parameter): nn.Parameter(tensors[name], parameter.requires_grad) for name, parameter in own.items()}
     for module in model.modules():
-        for key, parameter in list(module._parameters.items()):
-            if parameter is not None:
-                module._parameters[key] = replaced[id(parameter)]
+        for key, old in list(module._parameters.items()):
+            if old is not None:
+                module._parameters[key] = replaced[id(old)]
         for key, buffer in list(module._buffers.items()):
             if buffer is not None and buffer.is_meta:
                 raise ValueError(f"buffer {key} of {type(module).__name__} was left on the meta device")

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
 from anyglot.errors import UserError
-from anyglot.models.build import drop_skips
+from anyglot.models.build import build, dropped_skips
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.store import is_model_folder, load_model
+from anyglot.models.store import assign, is_model_folder, load_model
+from anyglot.weights.checkpoint import Checkpoint
+from anyglot.weights.families import find_family
+from anyglot.weights.family import Config, Contents, Family
+from anyglot.weights.foreign import CONFIG, first_problem, read_json, refuse_unsupported
+from anyglot.weights.hub import local_folder
+from anyglot.weights.rename import Table
 
 
 def load_pretrained(name_or_folder: str | Path, revision: str | None = None) -> Encoder | EncoderDecoder:
-    """The model of a folder of ours, of a transformers folder, or of a hub name, in eval mode.
+    """The model of a folder of ours, of a transformers folder, or of a hub name, in eval mode and float32.
+
+    Args:
+        name_or_folder: A local folder comes before a hub name of the same spelling.
+        revision: Of a hub name: a branch, a tag or a commit.
 
     Raises:
         UserError: There is no model at this place, it is damaged, or its family or settings are not supported.
     """
-    folder = Path(name_or_folder).expanduser()
-    if is_model_folder(folder):
-        return load_model(folder)
-    raise UserError(f"{name_or_folder} is no model folder of this package. Name the folder of a finished run.")
+    folder = local_folder(name_or_folder, revision)
+    return load_model(folder) if is_model_folder(folder) else _load_foreign(folder, encoder_only=False)
 
 
 def load_encoder(name_or_folder: str | Path, revision: str | None = None) -> Encoder:
@@ -29,7 +41,10 @@ def load_encoder(name_or_folder: str | Path, revision: str | None = None) -> Enc
     Raises:
         UserError: as `load_pretrained`.
     """
-    return encoder_of(load_pretrained(name_or_folder, revision))
+    folder = local_folder(name_or_folder, revision)
+    if is_model_folder(folder):
+        return encoder_of(load_model(folder))
+    return encoder_of(_load_foreign(folder, encoder_only=True))
 
 
 def encoder_of(model: Encoder | EncoderDecoder) -> Encoder:
@@ -37,7 +52,97 @@ def encoder_of(model: Encoder | EncoderDecoder) -> Encoder:
     if isinstance(model, Encoder):
         return model
     encoder = model.encoder
-    skips = tuple(path.removeprefix("encoder.") for path in model.config.dropped_skips if path.startswith("encoder."))
-    encoder.config = encoder.config.model_copy(update={"dropped_skips": skips})
-    drop_skips(encoder, skips)
+    encoder.config = encoder.config.model_copy(update={"dropped_skips": dropped_skips(encoder)})
     return encoder
+
+
+def _load_foreign(folder: Path, *, encoder_only: bool) -> Encoder | EncoderDecoder:
+    raw = read_json(folder)
+    origin = str(folder / CONFIG)
+    family = find_family(raw, origin)
+    refuse_unsupported(raw, origin)
+    with Checkpoint(folder) as checkpoint:
+        stored = _bare_names(checkpoint, family)
+        contents = Contents(origin, frozenset(stored), lambda name: checkpoint.tensor(stored[name]))
+        try:
+            config = family.read(raw, contents, encoder_only)
+        except ValidationError as error:
+            raise UserError(f"{origin}: {first_problem(error)}") from None
+        table = family.table(config)
+        sources = _sources(checkpoint, stored, table, family)
+        _check_tokens(checkpoint, sources, table.ours(family.tokens), config)
+        with torch.device("meta"):
+            model = build(config)
+        _check_names(folder, model, sources, stored, table)
+        tensors = {ours: _value(checkpoint, name, family) for ours, name in sources.items()}
+    assign(model, tensors, str(folder))
+    return model.eval()
+
+
+def _bare_names(checkpoint: Checkpoint, family: Family) -> dict[str, str]:
+    """Bare name -> name in the file."""
+    stored: dict[str, str] = {}
+    for name in checkpoint.names:
+        bare = family.prefix.strip(name)
+        if bare in stored:
+            raise UserError(f"{checkpoint.folder} holds both {stored[bare]} and {name}, which are one tensor.")
+        stored[bare] = name
+    return stored
+
+
+def _sources(checkpoint: Checkpoint, stored: dict[str, str], table: Table, family: Family) -> dict[str, str]:
+    """Our name -> name in the file; a tied tensor may stand there under any of its names."""
+    sources: dict[str, str] = {}
+    for bare, name in stored.items():
+        ours = table.ours(bare)
+        if ours is not None:
+            sources[ours] = name
+    for copy, original in table.copies.items():
+        ours = table.ours(original)
+        if copy not in stored or ours is None:
+            continue
+        first = sources.setdefault(ours, stored[copy])
+        if first != stored[copy] and not torch.equal(checkpoint.tensor(first), checkpoint.tensor(stored[copy])):
+            raise UserError(
+                f"{checkpoint.folder} holds two different tensors {first} and {stored[copy]}, which are one in "
+                f"{family.model_type}. Untied models are not supported."
+            )
+    return sources
+
+
+def _check_tokens(checkpoint: Checkpoint, sources: dict[str, str], tokens: str | None, config: Config) -> None:
+    """Compare the token table with the config before anything of the config's sizes is built."""
+    name = sources.get(tokens or "")
+    if name is None:
+        raise UserError(f"{checkpoint.folder} holds no token embeddings; its weights are damaged or of another family.")
+    sizes = config.embeddings if config.kind == "encoder" else config.decoder_embeddings
+    if checkpoint.shape(name) != (sizes.vocabulary_size, sizes.width):
+        raise UserError(
+            f"{checkpoint.folder}: {name} has shape {checkpoint.shape(name)}, but {CONFIG} asks for "
+            f"{(sizes.vocabulary_size, sizes.width)}. Config and weights are of different models."
+        )
+
+
+def _check_names(
+    folder: Path, model: torch.nn.Module, sources: dict[str, str], stored: dict[str, str], table: Table
+) -> None:
+    """Every parameter has its tensor, and every tensor a use or a reason to be left behind."""
+    own = {name for name, _ in model.named_parameters()}
+    missing = sorted(table.theirs(name) or name for name in own - sources.keys())
+    used = set(sources.values())
+    unexpected = sorted(
+        name
+        for bare, name in stored.items()
+        if (name not in used and bare not in table.copies and not table.is_dropped(bare))
+    )
+    unexpected += sorted(sources[name] for name in sources.keys() - own)
+    if missing or unexpected:
+        raise UserError(
+            f"the weights in {folder} do not fit its {CONFIG}: {len(missing)} tensors are missing {missing[:3]}, "
+            f"{len(unexpected)} are unexpected {unexpected[:3]}. The files are damaged or of different models."
+        )
+
+
+def _value(checkpoint: Checkpoint, name: str, family: Family) -> Tensor:
+    tensor = checkpoint.tensor(name)
+    return tensor.reshape(-1) if family.prefix.strip(name) in family.row_vectors else tensor

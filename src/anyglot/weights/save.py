@@ -1,0 +1,120 @@
+"""A model of ours as a transformers folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from anyglot.errors import UserError
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.store import current_config, parameters_of, publish
+from anyglot.weights.checkpoint import WHOLE
+from anyglot.weights.families import FAMILIES
+from anyglot.weights.family import Config, Contents, Family
+from anyglot.weights.foreign import CONFIG
+
+# What the comparison of configs passes over: training settings, and a segment table that zeros stand in for.
+_UNCOMPARED = ("family", "dropout", "attention_dropout", "activation_dropout", "segments")
+
+
+def save_pretrained(model: Encoder | EncoderDecoder, folder: Path | str, family: str | None = None) -> None:
+    """Write config.json and model.safetensors so that transformers opens the folder.
+
+    The class to open it with stands under "architectures" in config.json. Generation settings, tokenizer files and
+    heads that were left behind when the model was loaded are not written.
+
+    Args:
+        family: transformers' model_type; that the model came from when absent.
+
+    Raises:
+        UserError: the family is unknown or cannot express the model, or the folder cannot be written.
+    """
+    config = current_config(model)
+    chosen = FAMILIES.get(family or config.family)
+    if chosen is None:
+        raise UserError(
+            f"no transformers family is known as '{family or config.family}'. Supported are {', '.join(FAMILIES)}."
+        )
+    fields = _expressed(chosen, config)
+    tensors = _renamed(chosen, config, parameters_of(model))
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / (WHOLE + ".tmp")
+        save_file(tensors, temporary, metadata={"format": "pt"})
+        publish(temporary, folder / WHOLE)
+        temporary = folder / (CONFIG + ".tmp")
+        temporary.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        publish(temporary, folder / CONFIG)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"the model cannot be written to {folder}: {error}.") from error
+
+
+def _expressed(family: Family, config: Config) -> dict[str, Any]:
+    """The family's config.json, proved to mean this model: reading it back gives the same config."""
+    if config.dropped_skips:
+        raise UserError(
+            f"the model drops the skip of {config.dropped_skips[0]}, which transformers' {family.model_type} cannot "
+            f"express. Keep it in this package's own format."
+        )
+    fields = family.write(config)
+    table = family.table(config)
+    heads = {table.theirs(name) or "" for name in _head_parameters(config)}
+
+    def no_tensor(name: str) -> Tensor:
+        raise AssertionError(name)
+
+    contents = Contents(family.model_type, frozenset(heads), no_tensor)
+    back = family.read(fields, contents, False)
+    before, after = dict(_flat(config)), dict(_flat(back))
+    for key, value in before.items():
+        if key == "output_bias":  # stands in the weights, not in the config
+            continue
+        if key.rsplit(".", 1)[-1] not in _UNCOMPARED and after.get(key) != value:
+            raise UserError(
+                f"the model cannot be saved as {family.model_type}: it has {key}={value!r}, which would become "
+                f"{after.get(key)!r}. Keep it in this package's own format or choose another family."
+            )
+    return fields | {"dtype": "float32", "tie_word_embeddings": True}
+
+
+def _head_parameters(config: Config) -> list[str]:
+    if config.kind != "encoder":
+        return []
+    present = (("head.dense.weight", config.language_head), ("pooler.dense.weight", config.pooler))
+    return [name for name, there in present if there]
+
+
+def _flat(config: BaseModel, front: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted key and value of every field."""
+    for key in type(config).model_fields:
+        value = getattr(config, key)
+        if isinstance(value, BaseModel):
+            yield from _flat(value, f"{front}{key}.")
+        else:
+            yield front + key, value
+
+
+def _renamed(family: Family, config: Config, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    table = family.table(config)
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in parameters.items():
+        theirs = table.theirs(name)
+        if theirs is None:
+            raise UserError(f"the model's {name} has no place in transformers' {family.model_type}.")
+        tensors[theirs] = tensor
+    for name, tensor in family.fillers(config).items():
+        tensors[name] = tensor
+    add = family.prefix.add if family.has_head(config) else str
+    return {
+        add(name): (tensor[None] if name in family.row_vectors else tensor).contiguous().cpu()
+        for name, tensor in tensors.items()
+    }
