@@ -1,0 +1,67 @@
+"""Which values of a recipe are paths, and from where they are meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+REMOTE = "hf:"
+
+
+def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The raw values of a recipe with relative paths taken from `folder`; of any shape, for nothing is checked yet.
+
+    `method.start` and `tokenizer` may be hub names: they are paths where something lies there, or where they are
+    written as one ("./x", "../x", "~/x").
+    """
+    folder = folder.absolute()
+    result = dict(values)
+    if isinstance(result.get("method"), dict):
+        result["method"] = _with(result["method"], "start", lambda value: _maybe(value, folder))
+    result = _with(result, "tokenizer", lambda value: _tokenizer(value, folder))
+    if isinstance(result.get("data"), dict):
+        data = _with(result["data"], "cache", lambda value: _sure(value, folder))
+        for side in ("train", "validation"):
+            data = _with(data, side, lambda value: _sources(value, folder))
+        result["data"] = data
+    return result
+
+
+def _with(values: dict[str, Any], key: str, change: Any) -> dict[str, Any]:
+    return {**values, key: change(values[key])} if key in values else values
+
+
+def _sources(value: Any, folder: Path) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [_source(item, folder) if isinstance(item, dict) else item for item in value]
+
+
+def _source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    value = _with(value, "file", lambda file: _sure(file, folder))
+    return _with(value, "files", lambda files: _all(files, folder))
+
+
+def _tokenizer(value: Any, folder: Path) -> Any:
+    if not isinstance(value, dict):
+        return _maybe(value, folder)
+    if not isinstance(value.get("train"), dict):
+        return value
+    return {**value, "train": _with(value["train"], "files", lambda files: _all(files, folder))}
+
+
+def _all(value: Any, folder: Path) -> Any:
+    return [_sure(item, folder) for item in value] if isinstance(value, list) else value
+
+
+def _sure(value: Any, folder: Path) -> Any:
+    if not isinstance(value, str) or value.startswith(REMOTE):
+        return value
+    return str(folder / Path(value).expanduser())
+
+
+def _maybe(value: Any, folder: Path) -> Any:
+    if not isinstance(value, str) or "\0" in value:
+        return value
+    written_as_path = value.startswith(("./", "../", "~"))
+    return _sure(value, folder) if written_as_path or (folder / value).exists() else value

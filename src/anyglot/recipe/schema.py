@@ -1,0 +1,85 @@
+"""What a recipe may say: frozen models that refuse unknown keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+import pydantic
+from pydantic import Field, model_validator
+
+from anyglot.data.options import DataOptions
+from anyglot.methods import METHODS
+from anyglot.training.options import (
+    CheckpointOptions,
+    Options,
+    RuntimeOptions,
+    StageOptions,
+    TrackingOptions,
+    ValidationOptions,
+)
+
+if TYPE_CHECKING:
+    MethodOptions = pydantic.BaseModel
+else:
+    # Every method's options have a literal `name`; with it pydantic picks the class and says which key is wrong in it.
+    MethodOptions = Annotated[Union[tuple(method.Options for method in METHODS.values())], Field(discriminator="name")]  # noqa: UP007
+
+
+class TokenizerTraining(Options):
+    """A tokenizer learned for this run (Unigram SentencePiece in XLM-R's layout)."""
+
+    vocabulary_size: int = Field(ge=8, description="Ids in all, the five special ones included.")
+    files: tuple[Path, ...] | None = Field(default=None, description="Texts to learn from; none: the training data.")
+    input_sentences: int = Field(default=200_000, ge=1, description="Sentences learned from, drawn uniformly.")
+    character_coverage: float = Field(default=0.9995, gt=0, le=1, description="Rarer characters become <unk>.")
+
+
+class LearnedTokenizer(Options):
+    """`tokenizer: {train: {...}}`."""
+
+    train: TokenizerTraining
+
+
+class Recipe(Options):
+    """One run, in full: what `anyglot train` is given and what it saves beside the model."""
+
+    name: str = Field(min_length=1, description="What reports call the run.")
+    seed: int = Field(
+        default=1, ge=0, lt=2**32, description="Weights, order of data, masks and dropout follow it."
+    )
+    method: MethodOptions
+    tokenizer: LearnedTokenizer | str | None = Field(
+        default=None, description="Folder, SentencePiece file or hub name; none: the tokenizer of method.start."
+    )
+    data: DataOptions
+    stages: dict[str, StageOptions]
+    validation: ValidationOptions = ValidationOptions()
+    checkpoints: CheckpointOptions = CheckpointOptions()
+    runtime: RuntimeOptions = RuntimeOptions()
+    tracking: TrackingOptions = TrackingOptions()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        if self.tokenizer is None and self.start is None:
+            raise ValueError(
+                "a method that starts from no model needs a tokenizer: give tokenizer: PATH, "
+                "or tokenizer: {train: {vocabulary_size: 8000}}"
+            )
+        for name, stage in self.stages.items():
+            if stage.batch_tokens is not None and stage.batch_tokens < self.data.max_length:
+                raise ValueError(
+                    f"stages.{name}.batch_tokens {stage.batch_tokens} is below data.max_length {self.data.max_length}"
+                )
+        if self.validation.metric != "loss" and not self.data.validation:
+            raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
+        return self
+
+    @property
+    def start(self) -> str | None:
+        """The model the method starts from, if it is such a method."""
+        return getattr(self.method, "start", None)
+
+    def document(self) -> dict[str, Any]:
+        """As plain JSON and YAML values, every default spelt out; `Recipe.model_validate` gives an equal recipe."""
+        return self.model_dump(mode="json")

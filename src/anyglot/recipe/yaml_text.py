@@ -1,0 +1,78 @@
+"""YAML read with distrust: plain values only, no key twice, and the line of every key is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from anyglot.errors import UserError
+
+
+def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
+    """The values of a YAML text, and key path -> line number (from 1).
+
+    Raises:
+        UserError: It is not YAML, a key comes twice, or it asks for Python objects.
+    """
+    lines: dict[tuple[str, ...], int] = {}
+    constructor = yaml.constructor.SafeConstructor()
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = None if node is None else _value(node, (), lines, constructor, origin, frozenset())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{origin}, line {mark.line + 1}" if mark is not None else origin
+        raise UserError(f"{where}: this is not valid YAML ({getattr(error, 'problem', None) or error}).") from None
+    except ValueError as error:  # dates such as 2026-13-45, integers too long to read
+        raise UserError(f"{origin}: a value cannot be read ({error}); put it in quotes.") from None
+    return value, lines
+
+
+def read(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
+    """`parse` of a file."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def dump(document: Any) -> str:
+    """Plain values as YAML, keys in the order given."""
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def _value(
+    node: yaml.Node,
+    at: tuple[str, ...],
+    lines: dict[tuple[str, ...], int],
+    constructor: yaml.constructor.SafeConstructor,
+    origin: str,
+    open_nodes: frozenset[int],
+) -> Any:
+    line = node.start_mark.line + 1
+    lines.setdefault(at, line)
+    if id(node) in open_nodes:  # an anchor may hold itself
+        raise UserError(f"{origin}, line {line}: a value contains itself.")
+    inside = open_nodes | {id(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _value(item, (*at, str(index)), lines, constructor, origin, inside) for index, item in enumerate(node.value)
+        ]
+    if not isinstance(node, yaml.MappingNode):
+        return constructor.construct_object(node)
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = key_node.value
+        here = key_node.start_mark.line + 1
+        if not isinstance(key, str):
+            raise UserError(f"{origin}, line {here}: a key must be a plain word.")
+        if key in result:
+            raise UserError(f"{origin}, line {here}: {'.'.join((*at, key))} is given twice; keep one.")
+        lines[(*at, key)] = here
+        result[key] = _value(value_node, (*at, key), lines, constructor, origin, inside)
+    return result
