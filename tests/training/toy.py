@@ -109,14 +109,15 @@ class ToyStream:
     seed: int
     rank: int
     world: int
+    accumulation: int
     length: int = 12  # micro-batches of an epoch
 
-    def read(self, place: tuple[int, int]) -> Iterator[tuple[ToyBatch, tuple[int, int]]]:
-        at = place[0] * self.length + place[1]
+    def updates(self, state: tuple[int, int]) -> Iterator[tuple[list[ToyBatch], tuple[int, int]]]:
+        at = state[0] * self.length + state[1]
         while True:
-            mine = at + self.rank
-            at += self.world
-            yield toy_batch(self.seed, *divmod(mine, self.length)), divmod(at, self.length)
+            mine = [at + number * self.world + self.rank for number in range(self.accumulation)]
+            at += self.accumulation * self.world
+            yield [toy_batch(self.seed, *divmod(place, self.length)) for place in mine], divmod(at, self.length)
 
 
 class ToyValidator:
@@ -138,7 +139,7 @@ def toy_plan(folder: Path, updates: tuple[int, int] = (14, 16), **changes: Any) 
     plan = Plan(
         method=Toy(ToyOptions()),
         tokenizer=None,
-        streams=lambda stage, *, rank, world: ToyStream(7 if stage == "first" else 8, rank, world),
+        streams=lambda stage, *, rank, world: ToyStream(7 if stage == "first" else 8, rank, world, 2),
         folder=folder,
         stages=stages,
         seed=3,

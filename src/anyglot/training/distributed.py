@@ -31,7 +31,7 @@ def start_accelerator(precision: Precision, trackers: tuple[str, ...], folder: P
         log_with=list(trackers) or None,
         project_dir=str(folder),
         # A method may leave some of its weights out of a batch's loss (VECO's objectives do).
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)],
     )
 
 

@@ -60,8 +60,6 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         UserError: The plan does not fit the method, or the folder the plan; or training went wrong.
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
-    plan.check_stages()
-    stages = plan.method.stages()
     root = plan.folder / CHECKPOINTS
     if not resume and checkpoint.checkpoint_folders(root):
         raise UserError(f"{plan.folder} already holds checkpoints of a run; give --resume to go on, or another folder.")
@@ -73,6 +71,8 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     plan.folder.mkdir(parents=True, exist_ok=True)
     _seed(plan.seed)
     model = plan.method.build(plan.tokenizer, plan.seed)
+    plan.check_stages()
+    stages = plan.method.stages()
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
     progress.precision = precision
@@ -118,7 +118,7 @@ class Run:
         stream = self.plan.streams(
             stage.name, rank=self.accelerator.process_index, world=self.accelerator.num_processes
         )
-        batches = stream.read((progress.epoch, progress.position))
+        updates = stream.updates((progress.epoch, progress.position))
         self.display = Display(
             f"stage {stage.name}",
             options.updates,
@@ -127,10 +127,10 @@ class Run:
         )
         self._clock = self._window_clock = time.monotonic()
         while progress.stage_update < options.updates:
-            drawn = [next(batches) for _ in range(options.accumulation)]
+            batches, (epoch, position) = next(updates)
             rate = schedule(progress.stage_update + 1)
-            outcome = step([batch for batch, _ in drawn], rate)
-            progress.epoch, progress.position = drawn[-1][1]
+            outcome = step(batches, rate)
+            progress.epoch, progress.position = epoch, position
             self._count(outcome)
             self._after_update(stage, options, rate, step, self._agreed(stop))
         self.display.close()

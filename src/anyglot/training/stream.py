@@ -1,4 +1,4 @@
-"""How the loop sees data: an endless stream of micro-batches that can be entered anywhere."""
+"""How the loop sees data: an endless stream of updates that can be entered anywhere (`data.stream.Loader`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Place = tuple[int, int]
 class Stream(Protocol):
     """This rank's micro-batches, in an order that is a pure function of the seed."""
 
-    def read(self, place: Place) -> Iterator[tuple[Any, Place]]:
-        """Micro-batches from `place` on, without end, each with the place after it."""
+    def updates(self, state: Any) -> Iterator[tuple[list[Any], Place]]:
+        """Without end, from the place `state` on: this rank's micro-batches of an update, and the place after it."""
         ...
 
 
 class Streams(Protocol):
-    """Makes the stream of a stage."""
+    """Makes the stream of a stage, with as many micro-batches per update as the stage accumulates."""
 
     def __call__(self, stage: str, *, rank: int, world: int) -> Stream: ...

@@ -1,0 +1,138 @@
+"""Judging a model while it trains: loss per token, and BLEU or chrF of translations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, pad_batch, plan_batches
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.training.distributed import summed
+from anyglot.training.options import ValidationOptions
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+# Scripts written without spaces between words, where words cannot be counted.
+_TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char", "lo": "char", "km": "char", "my": "char"}
+
+
+@dataclass(frozen=True)
+class TestSentences:
+    """The first sentences of a validation set and their translations.
+
+    Args:
+        target: Language of the references, which decides how BLEU counts words.
+    """
+
+    target: str
+    sources: Sequence[str]
+    references: Sequence[str]
+
+    __test__ = False  # no test, whatever pytest thinks of the name
+
+
+class Validation:
+    """Measures loss over validation batches, and translations of validation sentences where asked to.
+
+    The loss is the method's "nll" where it tells one, so that label smoothing does not blur it.
+
+    Args:
+        batches: Set name -> makes an iterator over the set's batches, the same ones at every call.
+        sentences: Set name -> sentences to translate; empty for methods that do not translate.
+    """
+
+    def __init__(
+        self,
+        batches: Mapping[str, Callable[[], Iterable[Any]]],
+        options: ValidationOptions,
+        *,
+        tokenizer: Any = None,
+        sentences: Mapping[str, TestSentences] | None = None,
+    ) -> None:
+        self.batches, self.options, self.tokenizer = batches, options, tokenizer
+        self.sentences = sentences or {}
+
+    def measure(self, accelerator: Accelerator, objective: nn.Module, model: nn.Module) -> dict[str, float]:
+        """ "loss" over all sets and "loss.SET"; likewise "bleu" and "chrf", whose mean over sets is unweighted."""
+        numbers = self._losses(accelerator, objective)
+        if self.sentences:
+            numbers.update(self._translations(accelerator, model))
+        return numbers
+
+    def _losses(self, accelerator: Accelerator, objective: nn.Module) -> dict[str, float]:
+        sums: dict[str, list[float]] = {}
+        rank, world = accelerator.process_index, accelerator.num_processes
+        for name, make in self.batches.items():
+            total = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+            mine = torch.zeros_like(total)
+            for number, batch in enumerate(make()):
+                if self.options.max_batches is not None and number >= self.options.max_batches:
+                    break
+                # Every rank runs every forward in step (a sharded model gathers its weights in it), but counts a share.
+                if world > 1 and not _shares_nothing(objective) and number % world != rank:
+                    continue
+                placed = batch.to(accelerator.device)
+                with accelerator.autocast():
+                    losses = objective(placed)
+                if number % world == rank:
+                    mine[0] += losses.get("parts.nll", losses["total"]).double()
+                    mine[1] += placed.target_tokens
+            total += summed(accelerator, mine)
+            sums[name] = total.tolist()
+        numbers = {f"loss.{name}": value / max(tokens, 1.0) for name, (value, tokens) in sums.items()}
+        overall = sum(value for value, _ in sums.values()) / max(sum(tokens for _, tokens in sums.values()), 1.0)
+        return {"loss": overall, **(numbers if len(numbers) > 1 else {})}
+
+    def _translations(self, accelerator: Accelerator, model: nn.Module) -> dict[str, float]:
+        scores = torch.zeros(len(self.sentences), 2, dtype=torch.float64, device=accelerator.device)
+        for row, (_, test) in enumerate(self.sentences.items()):
+            if row % accelerator.num_processes == accelerator.process_index:
+                with accelerator.autocast():
+                    outputs = translate(model, self.tokenizer, test.sources, self.options.beams, accelerator.device)
+                scores[row] = torch.tensor(_scores(outputs, test), dtype=torch.float64)
+        scores = summed(accelerator, scores).cpu()
+        bleu, chrf = scores.mean(dim=0).tolist()
+        numbers = {"bleu": bleu, "chrf": chrf}
+        if len(self.sentences) > 1:
+            for name, (one, other) in zip(self.sentences, scores.tolist(), strict=True):
+                numbers |= {f"bleu.{name}": one, f"chrf.{name}": other}
+        return numbers
+
+
+@torch.no_grad()
+def translate(
+    model: nn.Module, tokenizer: Any, texts: Sequence[str], beams: int, device: torch.device, batch_tokens: int = 4096
+) -> list[str]:
+    """Translate a few sentences with a plain search; for judging, not for use (see `anyglot.translator`)."""
+    assert isinstance(model, EncoderDecoder)
+    stepper = EncoderDecoderStepModel(model)
+    start, end = model.config.start_id, model.config.end_id
+    prompt = Prompt((start,), end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end}))
+    sources = tokenizer.encode_source(list(texts))
+    outputs: list[list[int]] = [[] for _ in sources]
+    for rows in plan_batches([len(source) for source in sources], batch_tokens):
+        source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
+        length = LengthRule(maximum=200, per_source=2.0, extra=10)
+        for row, found in zip(
+            rows, beam_search(stepper, source, mask, prompt, beams=beams, length=length), strict=True
+        ):
+            outputs[row] = list(found[0].tokens)
+    translations: list[str] = tokenizer.decode(outputs)
+    return translations
+
+
+def _scores(outputs: Sequence[str], test: TestSentences) -> tuple[float, float]:
+    import sacrebleu
+
+    tokenizer = _TOKENIZERS.get(test.target, "13a")
+    bleu = sacrebleu.corpus_bleu(list(outputs), [list(test.references)], tokenize=tokenizer).score
+    return bleu, sacrebleu.corpus_chrf(list(outputs), [list(test.references)]).score
+
+
+def _shares_nothing(objective: nn.Module) -> bool:
+    return any(hasattr(parameter, "full_tensor") for parameter in objective.parameters())
