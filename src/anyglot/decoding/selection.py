@@ -65,7 +65,7 @@ def candidates(
     if not bool(normaliser.isfinite().all()):
         raise UserError(
             "the model's output is not a number; its weights are damaged or too large for this precision: "
-            "try --precision float32 or another checkpoint."
+            "try --precision fp32 or another checkpoint."
         )
     scores = values.float() - normaliser
     for token in banned:

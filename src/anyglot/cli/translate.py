@@ -1,0 +1,86 @@
+"""`anyglot translate`: lines in, translations out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MODEL = Annotated[str, typer.Argument(help="A model folder (a finished run is one) or a hub name.", metavar="MODEL")]
+SOURCE = Annotated[str, typer.Option("--source", "-s", help="Language of the input, e.g. de.", metavar="LANGUAGE")]
+TARGET = Annotated[str, typer.Option("--target", "-t", help="Language to translate into, e.g. en.", metavar="LANGUAGE")]
+INPUT = Annotated[str, typer.Option("--input", "-i", help="File to translate; - is standard input.", metavar="FILE")]
+OUTPUT = Annotated[
+    str, typer.Option("--output", "-o", help="File for the translations; - is standard output.", metavar="FILE")
+]
+DECODER = Annotated[str, typer.Option("--decoder", help="beam, or greedy (faster, somewhat worse).", metavar="NAME")]
+BEAM = Annotated[int, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")]
+PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
+N_BEST = Annotated[
+    int, typer.Option("--n-best", help="Above 1: so many lines a line, `line ||| translation ||| score`.", metavar="N")
+]
+MAX_LENGTH = Annotated[
+    int, typer.Option("--max-length", help="Most tokens of a translation; longer lines are split.", metavar="N")
+]
+BATCH = Annotated[int, typer.Option("--batch-tokens", help="Source tokens translated at a time.", metavar="N")]
+CHARACTERS = Annotated[int, typer.Option("--max-characters", help="A longer line is refused.", metavar="N")]
+DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
+
+
+def translate(
+    model: MODEL,
+    source: SOURCE,
+    target: TARGET,
+    input_name: INPUT = "-",
+    output_name: OUTPUT = "-",
+    decoder: DECODER = "beam",
+    beam: BEAM = 5,
+    length_penalty: PENALTY = 1.0,
+    n_best: N_BEST = 1,
+    max_length: MAX_LENGTH = 200,
+    batch_tokens: BATCH = 4096,
+    max_characters: CHARACTERS = 200_000,
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
+    resume: RESUME = False,
+) -> None:
+    """Translate lines of text: one line out for each line in, whatever comes in.
+
+    Examples:
+
+        echo "Das Haus ist alt." | anyglot translate runs/demo/sixt --source de --target en
+
+        anyglot translate runs/demo/sixt -s de -t en --input news.de --output news.en --resume
+
+    An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
+    """
+    from anyglot.translator.settings import SearchSettings, chosen_decoder
+    from anyglot.translator.work import Work, run
+
+    settings = SearchSettings(
+        decoder=chosen_decoder(decoder),
+        beam=beam,
+        length_penalty=length_penalty,
+        n_best=n_best,
+        max_length=max_length,
+        batch_tokens=batch_tokens,
+        max_characters=max_characters,
+    )
+    code = run(
+        Work(
+            model=model,
+            source=source,
+            target=target,
+            settings=settings,
+            input=None if input_name == "-" else Path(input_name),
+            output=None if output_name == "-" else Path(output_name),
+            device=device,
+            precision=precision,
+            resume=resume,
+        )
+    )
+    if code:
+        raise typer.Exit(code)

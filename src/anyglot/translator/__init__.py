@@ -1,0 +1,15 @@
+"""The door: `Translator.from_pretrained(folder).translate(texts, source=, target=)`.
+
+door.py       Translator: texts -> pieces -> batches -> search -> texts
+settings.py   how to search, checked
+languages.py  which languages a model knows
+lines.py      any bytes -> one clean line
+sentences.py  a line too long for the model -> pieces
+streams.py    lines that keep arriving
+jobs.py       a file, translated so that it can be interrupted and resumed
+"""
+
+from anyglot.translator.door import Candidate, Translator
+from anyglot.translator.settings import SearchSettings
+
+__all__ = ["Candidate", "SearchSettings", "Translator"]

@@ -1,0 +1,243 @@
+"""A file, translated so that the work can be interrupted anywhere and continued exactly.
+
+    OUTPUT.partial        the translations so far
+    OUTPUT.partial.json   the journal: which input, model and settings; how many lines are done, where both files stand
+    OUTPUT                appears at the end, by a rename
+
+A window of lines is translated, its output written and fsynced, then the journal is replaced. After a kill the partial
+file may be ahead of the journal; what is ahead is thrown away and made again. Windows start at the same lines in every
+run, so a resumed run gives the same bytes as an unbroken one.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from anyglot.errors import UserError
+from anyglot.translator.lines import check_length
+
+WINDOW_LINES = 512
+_FORMAT = "anyglot-translation-1"
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """What is known of the input after reading it once: its SHA-256 and the number of its lines."""
+
+    sha256: str
+    lines: int
+
+
+@dataclass(frozen=True)
+class Journal:
+    """How far a job is.
+
+    Attributes:
+        work: What is being done: input hash, model, languages, settings. Another work cannot continue this one.
+        lines: Input lines done.
+        input_offset: Bytes of the input read.
+        output_offset: Bytes of the partial output that count.
+    """
+
+    work: dict[str, str | int | float]
+    lines: int = 0
+    input_offset: int = 0
+    output_offset: int = 0
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """Read a journal; None where there is none.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        try:
+            raw = json.loads(path.read_bytes())
+            if raw.pop("format") != _FORMAT or not isinstance(raw["work"], dict):
+                raise ValueError("another format")
+            return cls(raw["work"], int(raw["lines"]), int(raw["input_offset"]), int(raw["output_offset"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"the journal {path} cannot be read ({error}): delete it and start again.") from None
+
+    def save(self, path: Path) -> None:
+        """Replace the journal; it is the old or the new one at every moment."""
+        temporary = path.with_name(path.name + ".tmp")
+        with temporary.open("wb") as stream:
+            stream.write(json.dumps({"format": _FORMAT, **asdict(self)}, indent=1).encode() + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+
+
+def inspect_input(path: Path, max_characters: int) -> InputFacts:
+    """Read the input once, before any work: hash it, count its lines, refuse one that is too long.
+
+    Raises:
+        UserError: It cannot be read, or the line with this number is too long.
+    """
+    digest = hashlib.sha256()
+    lines = 0
+    with open_input(path) as stream:
+        for line in stream:
+            lines += 1
+            digest.update(line)
+            check_length(line.rstrip(b"\n"), lines, max_characters)
+    return InputFacts(digest.hexdigest(), lines)
+
+
+def open_input(path: Path) -> BinaryIO:
+    """Open the input for reading."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}.") from None
+
+
+def check_output(output: Path, source: Path | None) -> None:
+    """Refuse an output that cannot be written, or that is the input.
+
+    Raises:
+        UserError: What is wrong and what to do.
+    """
+    if not output.parent.is_dir():
+        raise UserError(f"there is no folder {output.parent} to write {output.name} to: create it first.")
+    if output.is_dir():
+        raise UserError(f"{output} is a folder: name a file for the translations.")
+    if not os.access(output.parent, os.W_OK):
+        raise UserError(f"the folder {output.parent} is not writable: choose another place for {output.name}.")
+    if source is not None and output.exists() and source.exists() and output.samefile(source):
+        raise UserError(f"input and output are the same file {output}: choose another output.")
+
+
+class FileJob:
+    """The translation of one file into another."""
+
+    def __init__(self, source: Path, output: Path, facts: InputFacts) -> None:
+        """Describe the job; nothing is opened yet.
+
+        Args:
+            source: The input file.
+            output: Where the translations go in the end.
+            facts: Of the input.
+        """
+        self.source = source
+        self.output = output
+        self.facts = facts
+        self.partial = output.with_name(output.name + ".partial")
+        self.journal_path = output.with_name(output.name + ".partial.json")
+        self.journal = Journal({"input": facts.sha256})
+
+    def check(self, resume: bool) -> None:
+        """Refuse what can be refused before a model is loaded: unfinished work in the way of a new start."""
+        if not resume and self.partial.exists():
+            raise UserError(f"{self.partial} holds an unfinished translation: continue it with --resume, or delete it.")
+
+    def prepare(self, resume: bool, work: dict[str, str | int | float]) -> int:
+        """Start afresh, or take up what an interrupted run left.
+
+        Args:
+            resume: Which of the two.
+            work: Everything besides the input that decides what the translations are.
+
+        Returns:
+            The number of lines that are done already.
+
+        Raises:
+            UserError: Unfinished work is in the way, or belongs to another input, model or settings.
+        """
+        self.check(resume)
+        self.journal = Journal({"input": self.facts.sha256, **work})
+        old = Journal.load(self.journal_path) if resume else None
+        if old is None or not self.partial.exists():
+            self._start()
+            return 0
+        changed = [key for key in {**old.work, **self.journal.work} if old.work.get(key) != self.journal.work.get(key)]
+        if changed:
+            raise UserError(
+                f"{self.partial} was begun with another {', '.join(sorted(changed))}: "
+                "resume it as it was begun, or delete it to start again."
+            )
+        if self.partial.stat().st_size < old.output_offset:
+            raise UserError(f"{self.partial} is shorter than its journal says: delete it to start again.")
+        self.journal = old
+        return old.lines
+
+    def _start(self) -> None:
+        with disk_errors(str(self.partial)), self.partial.open("wb"):
+            self.journal.save(self.journal_path)
+
+    def run(self, translate: Callable[[list[bytes], int], list[bytes]]) -> None:
+        """Translate what is left, window by window, and put the result in its place.
+
+        Args:
+            translate: From the bytes of lines (without newlines) and the number of the first, from 1, to the bytes to
+                write for each, newline included.
+
+        Raises:
+            UserError: The disk is full, or the input changed meanwhile.
+        """
+        with open_input(self.source) as reading, disk_errors(str(self.partial)), self.partial.open("r+b") as writing:
+            reading.seek(self.journal.input_offset)
+            writing.truncate(self.journal.output_offset)
+            writing.seek(self.journal.output_offset)
+            for window, offset in _windows(reading):
+                translated = translate(window, self.journal.lines + 1)
+                writing.write(b"".join(translated))
+                writing.flush()
+                os.fsync(writing.fileno())
+                self.journal = Journal(self.journal.work, self.journal.lines + len(window), offset, writing.tell())
+                self.journal.save(self.journal_path)
+        if self.journal.lines != self.facts.lines:
+            raise UserError(
+                f"{self.source} changed during the work ({self.facts.lines} lines before, {self.journal.lines} now): "
+                f"delete {self.partial} and start again."
+            )
+        with disk_errors(str(self.output)):
+            self.partial.replace(self.output)
+            self.journal_path.unlink(missing_ok=True)
+            _sync_folder(self.output.parent)
+
+
+def _windows(stream: BinaryIO) -> Iterator[tuple[list[bytes], int]]:
+    """Windows of lines without their newlines, and the offset behind each."""
+    window: list[bytes] = []
+    for line in iter(stream.readline, b""):
+        window.append(line.removesuffix(b"\n"))
+        if len(window) == WINDOW_LINES:
+            yield window, stream.tell()
+            window = []
+    if window:
+        yield window, stream.tell()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class disk_errors:
+    """A context that turns what a disk refuses into a UserError; a broken pipe passes."""
+
+    def __init__(self, what: str, *, resumable: bool = True) -> None:
+        self.what = what
+        self.advice = "free some space, then continue with --resume" if resumable else "free some space and try again"
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            reason = (error.strerror or str(error)).lower()
+            advice = self.advice if full else "put that right and try again"
+            raise UserError(f"cannot write {self.what}: {reason}; {advice}.") from error

@@ -1,0 +1,74 @@
+"""Which languages a model was trained for: the `languages.json` of its folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyglot.data.languages import language
+from anyglot.errors import UserError
+
+FILE = "languages.json"
+
+
+@dataclass(frozen=True)
+class ModelLanguages:
+    """Languages of a model, as canonical codes.
+
+    Attributes:
+        source: Languages the encoder has seen, in whatever way.
+        supervised: Languages it saw parallel data of.
+        target: Languages it translates into.
+    """
+
+    source: frozenset[str]
+    supervised: frozenset[str]
+    target: frozenset[str]
+
+    @classmethod
+    def load(cls, folder: Path) -> "ModelLanguages | None":
+        """Read a folder's list; None where there is none (checkpoints of other projects)."""
+        path = folder / FILE
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read ({error}): copy the model folder again.") from None
+        if not isinstance(raw, dict):
+            raise UserError(f"{path} is not a JSON object: copy the model folder again.")
+        lists = [raw.get(key, []) for key in ("source", "supervised", "target")]
+        if not all(isinstance(codes, list) and all(isinstance(code, str) for code in codes) for codes in lists):
+            raise UserError(f"{path} must hold lists of language codes under source, supervised and target.")
+        source, supervised, target = (frozenset(language(code).code for code in codes) for codes in lists)
+        return cls(source=source, supervised=supervised, target=target)
+
+    def check_target(self, code: str) -> None:
+        """Refuse a target language the model cannot write."""
+        if code not in self.target:
+            raise UserError(
+                f"this model translates into {_listed(self.target)}, not into {named(code)}: "
+                "choose one of these or another model."
+            )
+
+    def doubt_about_source(self, code: str) -> str | None:
+        """One sentence on a source language without parallel data; None for a supervised one.
+
+        Zero-shot translation is what these models are for, so it is a remark and no error.
+        """
+        if code in self.supervised:
+            return None
+        if code in self.source:
+            seen = _listed(self.supervised)
+            return f"{named(code)} is zero-shot: the model saw no parallel data of it (it did of {seen})."
+        return f"the model was never trained on {named(code)} (only on {_listed(self.source | self.supervised)})."
+
+
+def named(code: str) -> str:
+    """Name and code: `German (de)`."""
+    return f"{language(code).name} ({code})"
+
+
+def _listed(codes: frozenset[str]) -> str:
+    ordered = sorted(codes)
+    shown = ", ".join(ordered[:12])
+    return f"{shown} and {len(ordered) - 12} more" if len(ordered) > 12 else shown or "no language"

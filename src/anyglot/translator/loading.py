@@ -1,0 +1,119 @@
+"""Where a model is, on what it runs and in which precision."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from anyglot.errors import UserError
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.weights.load import load_pretrained
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_WEIGHTS = "model.safetensors"
+_END_BYTES = 1 << 20
+
+
+def fetch_model(path_or_name: str | Path) -> tuple[Path, EncoderDecoder]:
+    """Find a model and load it.
+
+    Returns:
+        The local folder and the model.
+
+    Raises:
+        UserError: Nothing there, damaged, an encoder without a decoder, or a checkpoint that cannot be read.
+    """
+    folder = Path(path_or_name).expanduser()
+    if not folder.is_dir():
+        folder = _download(path_or_name)
+    model = load_pretrained(folder)
+    if not isinstance(model, EncoderDecoder):
+        raise UserError(
+            f"{path_or_name} is an encoder and cannot translate: train a translator from it first "
+            "(`anyglot list recipes` shows how)."
+        )
+    return folder, model
+
+
+def _download(name: str | Path) -> Path:
+    """The local copy of a hub model."""
+    text = str(name)
+    if Path(text).is_file():
+        raise UserError(f"{text} is a file: name the folder of a model.")
+    if text.startswith((".", "/", "~")) or text.count("/") > 1 or "\\" in text or not text.strip():
+        raise UserError(f"there is no folder {text}: name the folder of a finished run, or a model of the hub.")
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
+    try:
+        return Path(snapshot_download(text, allow_patterns=patterns))
+    except Exception as error:  # errors of the network, of names and of permissions, from several libraries
+        raise UserError(
+            f"{text} is neither a folder here nor a model that could be fetched from the hub "
+            f"({type(error).__name__}): name the folder of a finished run."
+        ) from error
+
+
+def fingerprint(folder: Path) -> str:
+    """Twelve hex digits that change with a model's config, tokenizer or weights.
+
+    Of the weights, which may be gigabytes, the size and both ends are read.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".json", ".model", ".txt"} and path.is_file() and path.stat().st_size < 64 * _END_BYTES:
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}\0{size}\0".encode() + stream.read(_END_BYTES))
+            stream.seek(max(0, size - _END_BYTES))
+            digest.update(stream.read(_END_BYTES))
+    return digest.hexdigest()[:12]
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of this name, or the GPU if there is one.
+
+    Raises:
+        UserError: No such device.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        here = "cpu and cuda" if torch.cuda.is_available() else "cpu"
+        raise UserError(f"there is no device '{name}' here: this machine has {here}.") from None
+    return device
+
+
+def choose_precision(name: str, device: torch.device, width: int) -> torch.dtype:
+    """The number format of this name. "auto" asks what the processor has, not the clock, so it never changes its
+    mind.
+
+    Args:
+        name: "auto", "fp32", "bf16" or "fp16".
+        device: Where the model will run.
+        width: D; narrow models gain nothing from bf16.
+
+    Raises:
+        UserError: No such precision, or fp16 on a CPU.
+    """
+    if name == "auto":
+        return torch.bfloat16 if width >= 512 and _multiplies_bf16(device) else torch.float32
+    if name not in PRECISIONS:
+        raise UserError(f"there is no precision '{name}': choose one of auto, {', '.join(PRECISIONS)}.")
+    if name == "fp16" and device.type == "cpu":
+        raise UserError("fp16 needs a GPU: choose --precision auto, fp32 or bf16 on a CPU.")
+    return PRECISIONS[name]
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and any(word in flags.read_text(errors="replace") for word in ("avx512_bf16", "amx_bf16"))

@@ -1,0 +1,227 @@
+"""One run of `anyglot translate`: from its arguments to its exit code."""
+
+import contextlib
+import os
+import signal
+import stat
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
+
+from anyglot.data.languages import language
+from anyglot.errors import UserError
+from anyglot.translator.door import Candidate, Translator
+from anyglot.translator.jobs import (
+    WINDOW_LINES,
+    FileJob,
+    check_output,
+    disk_errors,
+    inspect_input,
+    open_input,
+)
+from anyglot.translator.lines import check_length, read_line
+from anyglot.translator.reporting import Report, say
+from anyglot.translator.settings import SearchSettings
+from anyglot.translator.streams import arriving_lines
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the user asked for. `input` and `output` are None for the standard streams."""
+
+    model: str
+    source: str
+    target: str
+    settings: SearchSettings
+    input: Path | None
+    output: Path | None
+    device: str | None
+    precision: str
+    resume: bool
+
+
+class Stopped(BaseException):
+    """A signal asked to stop. No Exception, so nothing on the way mistakes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run(work: Work) -> int:
+    """Do the work.
+
+    Returns:
+        The exit code: 0 done, 130 or 143 after SIGINT or SIGTERM with everything finished so far kept.
+
+    Raises:
+        UserError: What the user can put right.
+    """
+    try:
+        with _signals():
+            _run(work)
+    except Stopped as stopped:
+        kept = "; what was done is kept, continue with --resume" if _is_file_job(work) else ""
+        say(f"stopped{kept}.")
+        return 128 + stopped.number
+    except BrokenPipeError:
+        return 0  # whoever read our output has seen enough
+    return 0
+
+
+def _run(work: Work) -> None:
+    source, target = language(work.source).code, language(work.target).code
+    if work.output is not None:
+        check_output(work.output, work.input)
+    facts = None
+    if work.input is not None and _is_regular(work.input):
+        facts = inspect_input(work.input, work.settings.max_characters)
+    if work.resume and not _is_file_job(work):
+        raise UserError("only the translation of a file into a file can be resumed: give --input and --output.")
+    job = None
+    if work.input is not None and work.output is not None and facts is not None:
+        job = FileJob(work.input, work.output, facts)
+        job.check(work.resume)
+    translator = Translator.from_pretrained(work.model, device=work.device, precision=work.precision)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        translator.check_languages(source, target)
+    for warning in caught:
+        say(f"warning: {warning.message}")
+    with Report(translator.counts, None if facts is None else facts.lines) as report:
+        windows = _Windows(translator, source, target, work.settings, report)
+        if job is not None:
+            identity: dict[str, str | int | float] = {
+                "model": translator.identity,
+                "device": next(translator.model.parameters()).device.type,
+                "source": source,
+                "target": target,
+                **asdict(work.settings),
+            }
+            report.begin(job.prepare(work.resume, identity))
+            job.run(windows.translate)
+        else:
+            _run_stream(work, windows)
+
+
+def _is_file_job(work: Work) -> bool:
+    return work.output is not None and work.input is not None and _is_regular(work.input)
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether a path is a file that can be read twice. A missing one counts, so that opening it gives the message."""
+    try:
+        return not (stat.S_ISFIFO(path.stat().st_mode) or stat.S_ISCHR(path.stat().st_mode))
+    except OSError:
+        return True
+
+
+class _Windows:
+    """Translates windows of raw lines into the raw lines of the output."""
+
+    def __init__(
+        self, translator: Translator, source: str, target: str, settings: SearchSettings, report: Report
+    ) -> None:
+        self.translator = translator
+        self.source = source
+        self.target = target
+        self.settings = settings
+        self.report = report
+
+    def translate(self, window: list[bytes], first: int) -> list[bytes]:
+        """Translate lines; `first` is the number of the first one, from 1."""
+        lines = [read_line(raw) for raw in window]
+        self.report.damaged += sum(line.damaged for line in lines)
+        ranked = self.translator.translate_n_best(
+            [line.text for line in lines],
+            source=self.source,
+            target=self.target,
+            settings=self.settings,
+            progress=lambda share, tokens: self.report.advance(share * len(lines)),
+        )
+        self.report.finish(len(lines))
+        return [self._output(candidates, number) for number, candidates in enumerate(ranked, start=first)]
+
+    def _output(self, candidates: list[Candidate], number: int) -> bytes:
+        if self.settings.n_best == 1:
+            return (candidates[0].text + "\n").encode()
+        rows = (f"{number} ||| {candidate.text} ||| {candidate.score:.6f}\n" for candidate in candidates)
+        return "".join(rows).encode()
+
+
+def _run_stream(work: Work, windows: _Windows) -> None:
+    """Translate what arrives. A file as output appears at the end, whole, or not at all."""
+    with contextlib.ExitStack() as stack:
+        source = sys.stdin if work.input is None else stack.enter_context(open_input(work.input))
+        write = stack.enter_context(_writer(work.output))
+        number = 1
+        for window in arriving_lines(source.fileno(), WINDOW_LINES, work.settings.max_characters):
+            good, refusal = _before_refusal(window, number, work.settings.max_characters)
+            if good:
+                write(b"".join(windows.translate(good, number)))
+            if refusal is not None:
+                raise refusal
+            number += len(window)
+
+
+def _before_refusal(window: list[bytes], first: int, max_characters: int) -> tuple[list[bytes], UserError | None]:
+    """The lines before one that is too long, and the error for it."""
+    for index, raw in enumerate(window):
+        try:
+            check_length(raw, first + index, max_characters)
+        except UserError as error:
+            return window[:index], error
+    return window, None
+
+
+@contextlib.contextmanager
+def _writer(output: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """A function that writes bytes so that they have left this process when it returns."""
+    if output is None:
+        descriptor = sys.stdout.fileno()
+        with disk_errors("standard output", resumable=False):
+            yield lambda content: _write_all(descriptor, content)
+        return
+    partial = output.with_name(f"{output.name}.{os.getpid()}.tmp")
+    try:
+        with disk_errors(str(output), resumable=False):
+            with partial.open("wb") as stream:
+                yield lambda content: _write_through(stream, content)
+                os.fsync(stream.fileno())
+            partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _write_through(stream: BinaryIO, content: bytes) -> None:
+    stream.write(content)
+    stream.flush()
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """SIGINT and SIGTERM raise Stopped. A thread that is not the main one cannot catch signals and need not."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
