@@ -45,9 +45,7 @@ class Recipe(Options):
     """One run, in full: what `anyglot train` is given and what it saves beside the model."""
 
     name: str = Field(min_length=1, description="What reports call the run.")
-    seed: int = Field(
-        default=1, ge=0, lt=2**32, description="Weights, order of data, masks and dropout follow it."
-    )
+    seed: int = Field(default=1, ge=0, lt=2**32, description="Weights, order of data, masks and dropout follow it.")
     method: MethodOptions
     tokenizer: LearnedTokenizer | str | None = Field(
         default=None, description="Folder, SentencePiece file or hub name; none: the tokenizer of method.start."

@@ -103,3 +103,13 @@ def summed(accelerator: Accelerator, values: Tensor) -> Tensor:
 
 def _on_cpu() -> bool:
     return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+@contextmanager
+def first_process_first() -> Iterator[bool]:
+    """The body runs on the first rank, and then, with caches filled, on the others; gives whether this is the first."""
+    from accelerate import PartialState
+
+    ranks = PartialState(cpu=_on_cpu())
+    with ranks.main_process_first():
+        yield ranks.is_main_process

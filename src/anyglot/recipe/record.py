@@ -1,0 +1,100 @@
+"""What a finished run writes of itself: run.json and languages.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anyglot.data.corpus import ParallelSource
+from anyglot.data.languages import known_languages
+from anyglot.models.store import is_model_folder
+from anyglot.recipe.schema import Recipe
+from anyglot.training.checkpoint import versions
+from anyglot.training.loop import Trained
+from anyglot.training.plan import Plan
+
+RUN = "run.json"
+LANGUAGES = "languages.json"
+
+
+def languages_of(recipe: Recipe) -> dict[str, list[str]]:
+    """Which languages the model has read ("source"), had pairs of ("supervised"), and writes ("target")."""
+    read: set[str] = set()
+    supervised: set[str] = set()
+    written: set[str] = set()
+    for source in recipe.data.train:
+        if isinstance(source, ParallelSource):
+            supervised.add(source.source)
+            written.add(source.target)
+            read |= {source.source, source.target}
+        else:
+            read.add(source.language)
+    if recipe.method.name == "masked_language":  # type: ignore[attr-defined]
+        supervised, written = set(), set()
+    if recipe.start is not None:
+        read |= _languages_of_start(Path(recipe.start))
+    return {"source": sorted(read), "supervised": sorted(supervised), "target": sorted(written)}
+
+
+def _languages_of_start(start: Path) -> set[str]:
+    """What the pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
+    if (start / LANGUAGES).is_file():
+        return set(json.loads((start / LANGUAGES).read_text(encoding="utf-8")).get("source", []))
+    return set() if is_model_folder(start) else {language.code for language in known_languages()}
+
+
+def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> dict[str, Any]:
+    """How the model came about: seed, commit, data, versions, machine, time."""
+    recipe_text = json.dumps(recipe.document(), sort_keys=True, ensure_ascii=False)
+    return {
+        "name": recipe.name,
+        "method": recipe.method.name,  # type: ignore[attr-defined]
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "seed": recipe.seed,
+        "commit": commit(),
+        "recipe": hashlib.sha256(recipe_text.encode()).hexdigest(),
+        "data": plan.identity["data fingerprint"],
+        "tokenizer": plan.identity["tokenizer fingerprint"],
+        "updates": trained.progress.update,
+        "target_tokens": trained.progress.tokens,
+        "skipped_updates": trained.progress.skipped,
+        "seconds": round(trained.progress.seconds, 1),
+        "precision": trained.precision,
+        "metrics": trained.progress.metrics,
+        "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were computed on."""
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }
+
+
+def commit() -> str | None:
+    """The commit of the source tree this package runs from; None when it was installed from elsewhere."""
+    source = Path(__file__).parent
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=source, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None if asked.returncode == 0 else None

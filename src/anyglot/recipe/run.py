@@ -1,0 +1,215 @@
+"""From a recipe to a model folder: tokenizer, data, training, and what lies in the folder afterwards."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from anyglot.data.corpus import MonolingualSource, ParallelSource
+from anyglot.data.loader import build_loader, build_validation
+from anyglot.data.protocols import TextTokenizer
+from anyglot.data.tokenizer import load_tokenizer
+from anyglot.data.tokenizer_training import train_tokenizer
+from anyglot.errors import UserError
+from anyglot.methods import METHODS
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.store import save_model
+from anyglot.recipe.load import save_recipe
+from anyglot.recipe.record import LANGUAGES, RUN, languages_of, run_record
+from anyglot.recipe.schema import LearnedTokenizer, Recipe
+from anyglot.training.checkpoint import write_document
+from anyglot.training.distributed import first_process_first
+from anyglot.training.loop import CHECKPOINTS, Trained, train
+from anyglot.training.plan import Plan
+from anyglot.training.validation import TestSentences, Validation
+
+logger = logging.getLogger(__name__)
+TOKENIZER = "tokenizer"
+# Keys that change where things lie or how they are shown, but not what comes out.
+_WITHOUT_EFFECT = ("name", "tracking.trackers", "data.workers", "data.cache", "checkpoints.keep_last")
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    command: str = "",
+    say: Callable[[str], None] = logger.info,
+) -> bool:
+    """Train a recipe into `folder`, which is a model folder when this returns.
+
+    The folder then holds config.json and model.safetensors, the tokenizer, languages.json, recipe.yaml (resolved; it
+    can be run again), run.json, metrics.jsonl, and checkpoints/.
+
+    Args:
+        resume: Go on where the run in the folder stopped; a finished run is left as it is.
+        say: Is told what happens before the first update.
+
+    Returns:
+        False if the run had been finished before and nothing was done.
+
+    Raises:
+        UserError: The folder is taken, the data is at fault, or training went wrong.
+        Stopped: SIGTERM or SIGINT came; the state is saved.
+    """
+    if resume and (folder / RUN).is_file():
+        say(f"The run in {folder} is finished; there is nothing to resume.")
+        return False
+    if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
+        raise UserError(f"{folder} already holds a run; give --resume to go on with it, or another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with first_process_first() as first:
+            tokenizer = prepare_tokenizer(recipe, folder, say)
+            plan = make_plan(recipe, folder, tokenizer, quiet=quiet, say=say)
+            if first:
+                save_recipe(recipe, folder / "recipe.yaml")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    trained = train(plan, resume=resume)
+    if trained.main:
+        finish(recipe, folder, tokenizer, plan, trained, command)
+    return True
+
+
+def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
+    """The tokenizer the recipe names; or the one it wants learned, learned once and kept in the run's folder."""
+    wanted = recipe.tokenizer
+    if not isinstance(wanted, LearnedTokenizer):
+        place = wanted if wanted is not None else recipe.start
+        assert place is not None  # the recipe's own check
+        return load_tokenizer(place)
+    learned, sizes = folder / TOKENIZER, wanted.train
+    settings = json.loads(recipe.model_dump_json(include={"tokenizer", "seed"}))
+    if (learned / "learned.json").is_file() and json.loads((learned / "learned.json").read_text()) == settings:
+        return load_tokenizer(learned)
+    say(f"learning a tokenizer of {sizes.vocabulary_size} pieces")
+    texts: Iterator[str | Path] = iter(sizes.files) if sizes.files else _texts(recipe)
+    tokenizer = train_tokenizer(
+        texts,
+        sizes.vocabulary_size,
+        learned,
+        seed=recipe.seed,
+        input_sentences=sizes.input_sentences,
+        character_coverage=sizes.character_coverage,
+    )
+    write_document(learned / "learned.json", settings)  # last: it vouches for the rest
+    return tokenizer
+
+
+def make_plan(
+    recipe: Recipe, folder: Path, tokenizer: TextTokenizer, *, quiet: bool, say: Callable[[str], None]
+) -> Plan:
+    """Read, check and lay out the data, and put everything together for the loop."""
+    kind = METHODS[recipe.method.name].kind  # type: ignore[attr-defined]
+    method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
+    build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed)
+    first = build(progress=lambda name, lines: logger.info("%s: %d lines tokenised", name, lines))
+    for fact in first.facts:
+        say(
+            f"{fact.name}: {fact.sentences:,} samples, {fact.weight:.1%} of each epoch, {fact.skipped} empty, "
+            f"{fact.dropped} too long, {fact.truncated} cut"
+        )
+    identity = recipe_identity(recipe)
+    identity |= {f"data.{number}.{fact.name}": fact.content_hash for number, fact in enumerate(first.facts)}
+    identity |= {"tokenizer fingerprint": tokenizer.fingerprint, "data fingerprint": first.fingerprint}
+
+    def streams(stage: str, *, rank: int, world: int) -> Any:
+        options = recipe.stages[stage]
+        data = recipe.data
+        if options.batch_tokens is not None:
+            data = data.model_copy(update={"batch_tokens": options.batch_tokens})
+        number = list(recipe.stages).index(stage)  # each stage meets the data in an order of its own
+        return build_loader(data, kind, tokenizer, recipe.seed + number, rank, world, options.accumulation)
+
+    validator = None
+    if recipe.data.validation:
+        loaders = build_validation(recipe.data, kind, tokenizer)
+        sentences = _test_sentences(recipe, tokenizer) if kind == "translation" else {}
+        batches = {name: loader.epoch for name, loader in loaders.items()}
+        validator = Validation(batches, recipe.validation, tokenizer=tokenizer, sentences=sentences)
+    return Plan(
+        method=method,
+        tokenizer=tokenizer,
+        streams=streams,
+        folder=folder,
+        stages=recipe.stages,
+        seed=recipe.seed,
+        identity=identity,
+        validator=validator,
+        validation=recipe.validation,
+        checkpoints=recipe.checkpoints,
+        runtime=recipe.runtime,
+        tracking=recipe.tracking,
+        quiet=quiet,
+    )
+
+
+def recipe_identity(recipe: Recipe) -> dict[str, str]:
+    """Dotted key -> value of everything that may not change on resuming; texts are known by hash, not by path."""
+    values = recipe.document()
+    for side in ("train", "validation"):
+        for source in values["data"][side]:
+            source.pop("file", None)
+            source.pop("files", None)
+    flat = dict(_flattened(values, ()))
+    return {key: value for key, value in flat.items() if key not in _WITHOUT_EFFECT}
+
+
+def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, trained: Trained, command: str) -> None:
+    """Make the run's folder a model folder; run.json comes last and says that the run is over."""
+    model = trained.model
+    assert isinstance(model, Encoder | EncoderDecoder)
+    try:
+        save_model(model, folder)
+        tokenizer.save(folder)
+    except OSError as error:
+        raise UserError(
+            f"The model could not be written into {folder}: {error.strerror or error}. Its weights are safe in "
+            f"{folder / CHECKPOINTS}; free some space and run again with --resume."
+        ) from error
+    write_document(folder / LANGUAGES, languages_of(recipe))
+    write_document(folder / RUN, run_record(recipe, plan, trained, command))
+
+
+def _texts(recipe: Recipe) -> Iterator[str | Path]:
+    return chain.from_iterable(_source_texts(source) for source in recipe.data.train)
+
+
+def _source_texts(source: ParallelSource | MonolingualSource) -> Iterator[str]:
+    if isinstance(source, ParallelSource):
+        return chain.from_iterable(source.pairs())
+    return iter(source.sentences())
+
+
+def _test_sentences(recipe: Recipe, tokenizer: TextTokenizer) -> dict[str, TestSentences]:
+    """The first sentences of each validation pair that are neither blank nor longer than the model takes."""
+    found: dict[str, TestSentences] = {}
+    for source in recipe.data.validation if recipe.validation.sentences else ():
+        assert isinstance(source, ParallelSource)
+        usable = (pair for pair in source.pairs() if pair[0].strip() and pair[1].strip())
+        short = (pair for pair in usable if len(tokenizer.encode_source([pair[0]])[0]) <= recipe.data.max_length)
+        pairs = list(islice(short, recipe.validation.sentences))
+        if pairs and source.name not in found:
+            sources, references = zip(*pairs, strict=True)
+            found[source.name] = TestSentences(source.target, sources, references)
+    return found
+
+
+def _flattened(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flattened(inner, (*keys, str(key)))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _flattened(inner, (*keys, str(index)))
+    else:
+        yield ".".join(keys), json.dumps(value, ensure_ascii=False)
