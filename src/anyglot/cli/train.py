@@ -1,0 +1,45 @@
+"""anyglot train: run a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run; a model folder when training ends.")] = ...,  # type: ignore[assignment]
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest good checkpoint in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Nothing on stderr but warnings.")] = False,
+) -> None:
+    """Train a model as a recipe says.
+
+    Relative paths in a recipe file are taken from its folder; those in KEY=VALUE and in bundled recipes from the
+    current one. SIGTERM and SIGINT finish the update under way, save, and exit with 143 or 130; go on with --resume.
+
+    Example:
+
+        anyglot train sixt/xlmr_base data.batch_tokens=1024 stages.joint.updates=5000 --out runs/sixt
+
+        torchrun --nproc-per-node 8 -m anyglot.cli.main train sixt/xlmr_large --out runs/large
+    """
+    import logging
+    import shlex
+    import sys
+
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    from anyglot.recipe.load import load_recipe
+    from anyglot.recipe.run import run_recipe
+
+    def say(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr)
+
+    loaded = load_recipe(recipe, overrides or [])
+    if run_recipe(loaded, out, resume=resume, quiet=quiet, command=shlex.join(sys.argv), say=say):
+        print(out)
