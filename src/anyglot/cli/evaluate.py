@@ -1,0 +1,175 @@
+"""`anyglot evaluate`: score models over test sets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from anyglot.evaluation.running import System
+    from anyglot.evaluation.table import TestSet
+    from anyglot.translator import SearchSettings
+
+MODELS = Annotated[list[str], typer.Argument(help="Model folders (finished runs) or hub names.", metavar="MODEL...")]
+TESTS = Annotated[Path | None, typer.Option("--tests", help="YAML table of test sets; see docs/evaluate.md.")]
+SOURCE = Annotated[str | None, typer.Option("--source", "-s", help="Language of --input, e.g. de.")]
+TARGET = Annotated[str | None, typer.Option("--target", "-t", help="Language of --reference, e.g. en.")]
+INPUT = Annotated[Path | None, typer.Option("--input", "-i", help="Sentences to translate, one a line.")]
+REFERENCE = Annotated[Path | None, typer.Option("--reference", "-r", help="Their translations, one a line.")]
+OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder for hypotheses, scores and the report.")]
+BASELINE = Annotated[str | None, typer.Option("--baseline", help="A model to compare with, paired.", metavar="MODEL")]
+BEAM = Annotated[int, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")]
+DECODER = Annotated[str, typer.Option("--decoder", help="beam, or greedy (faster, somewhat worse).", metavar="NAME")]
+PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
+MAX_LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a translation.", metavar="N")]
+METRICS = Annotated[str, typer.Option("--metrics", help="Of BLEU, chrF, chrF++; comma-separated.")]
+TOKENIZER = Annotated[
+    str | None, typer.Option("--tokenizer", help="BLEU tokenizer for all languages, e.g. flores200.", metavar="NAME")
+]
+RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
+SEED = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap and of the samples drawn.")]
+SAMPLES = Annotated[int, typer.Option("--samples", min=0, help="Sample translations in the report.", metavar="N")]
+DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+
+
+def evaluate(
+    models: MODELS,
+    tests: TESTS = None,
+    source: SOURCE = None,
+    target: TARGET = None,
+    input_path: INPUT = None,
+    reference: REFERENCE = None,
+    out: OUT = Path("evaluation"),
+    baseline: BASELINE = None,
+    beam: BEAM = 5,
+    decoder: DECODER = "beam",
+    length_penalty: PENALTY = 1.0,
+    max_length: MAX_LENGTH = 200,
+    metrics: METRICS = "BLEU,chrF++",
+    tokenizer: TOKENIZER = None,
+    resamples: RESAMPLES = 1000,
+    seed: SEED = 12345,
+    samples: SAMPLES = 10,
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
+) -> None:
+    """Score models with BLEU and chrF++, with signatures and bootstrap intervals, supervised and zero-shot apart.
+
+    Examples:
+
+        anyglot evaluate runs/demo/sixt --tests tests.yaml --baseline runs/demo/scratch
+
+        anyglot evaluate runs/demo/sixt --source de --target en --input test.de --reference test.en --out scores
+
+    Prints the table and writes OUT/report.html, report.md and report.json. Hypotheses are kept in OUT/hypotheses and
+    used again when the same model would translate the same lines.
+    """
+    from anyglot.evaluation.metrics import metric_names
+    from anyglot.evaluation.running import Scoring, unique_labels
+    from anyglot.evaluation.writing import Request, run
+    from anyglot.translator import SearchSettings
+    from anyglot.translator.settings import chosen_decoder
+
+    settings = SearchSettings(
+        decoder=chosen_decoder(decoder), beam=beam, length_penalty=length_penalty, max_length=max_length
+    )
+    names = [*models, *([baseline] if baseline is not None and baseline not in models else [])]
+    labels = unique_labels(names)
+    chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
+    table = run(
+        Request(
+            systems={
+                label: _opener(name, label, settings, device, precision)
+                for name, label in zip(names, labels, strict=True)
+            },
+            folders={label: Path(name) for name, label in zip(names, labels, strict=True)},
+            tests=_tests(tests, source, target, input_path, reference),
+            out=out,
+            scoring=Scoring(chosen, tokenizer, resamples, seed),
+            baseline=None if baseline is None else labels[names.index(baseline)],
+            settings={"decoder": decoder, "beam": beam, "length penalty": length_penalty, "max length": max_length},
+            samples=samples,
+        ),
+        _say,
+    )
+    print(table)
+
+
+def _tests(
+    tests: Path | None, source: str | None, target: str | None, input_path: Path | None, reference: Path | None
+) -> tuple[TestSet, ...]:
+    """The table of the user's, or the one test set given by options."""
+    from anyglot.errors import UserError
+    from anyglot.evaluation.table import parse_tests, read_tests
+
+    single = {"--source": source, "--target": target, "--input": input_path, "--reference": reference}
+    given = [name for name, value in single.items() if value is not None]
+    if tests is not None:
+        if given:
+            raise UserError(f"--tests was given together with {', '.join(given)}; use either a table or one test set")
+        return read_tests(tests)
+    missing = [name for name, value in single.items() if value is None]
+    if missing:
+        raise UserError(f"{', '.join(missing)} is missing; give --tests FILE, or all of {', '.join(single)}")
+    entry = {"source": source, "target": target, "files": [str(input_path), str(reference)]}
+    return parse_tests([entry], folder=Path(), where="the test set")
+
+
+def _opener(
+    name: str, label: str, settings: SearchSettings, device: str | None, precision: str
+) -> Callable[[], System]:
+    """A function that loads a model and makes a system of it."""
+
+    def open_system() -> System:
+        from dataclasses import asdict
+
+        from anyglot.evaluation.hypotheses import weights_hash
+        from anyglot.evaluation.results import Kind, kind_of
+        from anyglot.evaluation.running import System
+        from anyglot.translator import Translator
+
+        _say(f"loading {label}")
+        translator = Translator.from_pretrained(name, device=device, precision=precision)
+        languages = translator.languages
+
+        def kind(source: str, target: str) -> Kind | None:
+            return None if languages is None else kind_of(source, target, languages.supervised, languages.target)
+
+        def translate(texts: list[str], source: str, target: str) -> list[str]:
+            done = _Shares(f"{label}: {source}-{target}")
+            ranked = translator.translate_n_best(
+                texts, source=source, target=target, settings=settings, progress=done.told
+            )
+            return [candidates[0].text for candidates in ranked]
+
+        made_from = {
+            "model": translator.identity,
+            "weights": weights_hash(Path(name)) if Path(name).is_dir() else "",
+            "device": next(translator.model.parameters()).device.type,
+            **asdict(settings),
+        }
+        return System(label, made_from, kind, translate)
+
+    return open_system
+
+
+class _Shares:
+    """Says how far a translation is, every tenth of it."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._told = title, 0
+
+    def told(self, share: float, tokens: int) -> None:
+        tenths = int(share * 10)
+        if tenths > self._told:
+            self._told = tenths
+            _say(f"{self._title} {tenths * 10} %")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,114 @@
+"""An evaluation from a request to its report."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anyglot.errors import UserError
+from anyglot.evaluation.contents import Curves, Report
+from anyglot.evaluation.curves import curves_from_metrics
+from anyglot.evaluation.markdown import markdown_table
+from anyglot.evaluation.provenance import provenance
+from anyglot.evaluation.report import write_report
+from anyglot.evaluation.results import KINDS, mean_of, score_bars, score_table
+from anyglot.evaluation.running import Evaluation, Scoring, System, evaluate
+from anyglot.evaluation.table import TestSet
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        systems: By label: opens the system.
+        folders: By label: the model's folder; learning curves are drawn from its `metrics.jsonl`.
+        tests: The test sets.
+        out: Where everything is written.
+        scoring: How to score.
+        baseline: Label of the system to compare with, or None.
+        settings: Search settings, as facts.
+        samples: Sample translations in the report.
+    """
+
+    systems: Mapping[str, Callable[[], System]]
+    folders: Mapping[str, Path]
+    tests: tuple[TestSet, ...]
+    out: Path
+    scoring: Scoring
+    baseline: str | None
+    settings: Mapping[str, Any]
+    samples: int
+
+
+def run(request: Request, say: Callable[[str], None]) -> str:
+    """Evaluate, write `report.md`, `report.json` and `report.html`, and return the table as Markdown.
+
+    Raises:
+        UserError: As `running.evaluate`; and a folder that cannot be written, before anything is translated.
+    """
+    begun = time.monotonic()
+    try:
+        request.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{request.out} is no folder to write to ({error.strerror}); choose another --out") from error
+    evaluation = evaluate(
+        request.systems,
+        request.tests,
+        request.out,
+        scoring=request.scoring,
+        baseline=request.baseline,
+        samples=request.samples,
+        say=say,
+    )
+    report = _report(request, evaluation, time.monotonic() - begun)
+    written = write_report(request.out, report)
+    say(f"report: {written.html}")
+    return markdown_table(report.tables[0])
+
+
+def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
+    metrics = request.scoring.metrics
+    made = provenance(seed=request.scoring.seed, data_hash=evaluation.data_hash, seconds=seconds)
+    facts = {**{name.capitalize(): str(value) for name, value in request.settings.items()}, **made.facts()}
+    if evaluation.reused:
+        facts["Hypotheses kept from before"] = f"{evaluation.reused} files; their seconds are not counted"
+    return Report(
+        title=f"Evaluation of {', '.join(label for label in request.systems if label != request.baseline)}"
+        if len(request.systems) > (request.baseline is not None)
+        else f"Evaluation of {request.baseline}",
+        summary=tuple(_summary(request, evaluation)),
+        tables=(score_table(evaluation.results, metrics), evaluation.test_table),
+        bars=tuple(score_bars(evaluation.results, metric, request.baseline) for metric in metrics),
+        curves=_curves(request.folders),
+        samples=evaluation.samples,
+        facts=facts,
+    )
+
+
+def _summary(request: Request, evaluation: Evaluation) -> list[str]:
+    lines = []
+    for label in request.systems:
+        told = []
+        for metric in request.scoring.metrics:
+            for kind in KINDS:
+                value = mean_of(evaluation.results, label, metric, kind)
+                if value is not None:
+                    told.append(f"{value:.1f} {metric} {kind}")
+        if not told:
+            overall = ((metric, mean_of(evaluation.results, label, metric)) for metric in request.scoring.metrics)
+            told = [f"{value:.1f} {metric}" for metric, value in overall if value is not None]
+        lines.append(f"{label}{' (baseline)' if label == request.baseline else ''}: mean {', '.join(told)}.")
+    return lines
+
+
+def _curves(folders: Mapping[str, Path]) -> tuple[Curves, ...]:
+    drawn: list[Curves] = []
+    for label, folder in folders.items():
+        if not (folder / "metrics.jsonl").is_file():
+            continue
+        for chart in curves_from_metrics(folder / "metrics.jsonl"):
+            title = f"{chart.title}, {label}" if len(folders) > 1 else chart.title
+            drawn.append(Curves(title, chart.horizontal, chart.vertical, chart.lines, chart.boundaries))
+    return tuple(drawn)
