@@ -16,13 +16,16 @@ class WrappedTokenizer:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self.vocabulary_size = len(tokenizer)
+        # M2M-100 keeps its language tokens in a table of its own, above the vocabulary it admits to.
+        self._tokens: dict[str, int] = {**tokenizer.get_added_vocab(), **getattr(tokenizer, "lang_token_to_id", {})}
+        self.vocabulary_size = max(len(tokenizer), *(id + 1 for id in self._tokens.values()), 0)
         self.begin_id = _first(tokenizer.cls_token_id, tokenizer.bos_token_id, "begin")
         self.end_id = _first(tokenizer.sep_token_id, tokenizer.eos_token_id, "end")
         self.pad_id = _first(tokenizer.pad_token_id, None, "padding")
         self.unknown_id = _first(tokenizer.unk_token_id, None, "unknown")
         self.mask_id: int | None = tokenizer.mask_token_id
-        self.special_ids = tuple(sorted(set(tokenizer.all_special_ids) - {self.unknown_id}))
+        languages = set(getattr(tokenizer, "lang_token_to_id", {}).values())
+        self.special_ids = tuple(sorted({*tokenizer.all_special_ids, *languages} - {self.unknown_id}))
         self.fingerprint = _fingerprint(tokenizer)
 
     @classmethod
@@ -51,7 +54,9 @@ class WrappedTokenizer:
             return []
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         encoded = self._tokenizer(clean, add_special_tokens=False, split_special_tokens=True, verbose=False)
-        return [list(map(int, ids)) for ids in encoded["input_ids"]]
+        # Unigram vocabularies list the specials among their words, so a text that spells one can still hit it.
+        hidden = set(self.special_ids)
+        return [[self.unknown_id if id in hidden else int(id) for id in ids] for ids in encoded["input_ids"]]
 
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text between begin and end."""
@@ -59,16 +64,16 @@ class WrappedTokenizer:
 
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence; special tokens vanish."""
-        texts = [self._tokenizer.decode([int(id) for id in ids], skip_special_tokens=True) for ids in sequences]
-        return [str(text) for text in texts]
+        hidden = set(self.special_ids)
+        kept = [[int(id) for id in ids if int(id) not in hidden] for ids in sequences]
+        return [str(self._tokenizer.decode(ids, skip_special_tokens=False)) for ids in kept]
 
     def language_id(self, code: str) -> int | None:
         """The language token in mBART's (de_DE), M2M-100's (__de__) or NLLB's (deu_Latn) spelling; None without one."""
         wanted = language(code)
-        vocabulary = self._tokenizer.get_added_vocab()
         for spelling in (wanted.mbart, f"__{wanted.code}__", wanted.flores):
-            if spelling is not None and spelling in vocabulary:
-                return int(vocabulary[spelling])
+            if spelling is not None and spelling in self._tokens:
+                return int(self._tokens[spelling])
         return None
 
 
