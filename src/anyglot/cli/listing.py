@@ -1,0 +1,60 @@
+"""anyglot list: what there is to name in a recipe."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Things(StrEnum):
+    methods = "methods"
+    recipes = "recipes"
+    languages = "languages"
+
+
+def list_things(
+    things: Annotated[Things, typer.Argument(help="methods, recipes or languages.")],
+) -> None:
+    """List the methods, the bundled recipes, or the languages with their codes.
+
+    Example:
+
+        anyglot list recipes
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    columns, rows = {Things.methods: _methods, Things.recipes: _recipes, Things.languages: _languages}[things]()
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    # Piped into another program a line must not be folded to a terminal's width.
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _methods() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    from anyglot.methods import METHODS
+
+    rows = [(name, method.kind, (method.__doc__ or "").strip().split("\n")[0]) for name, method in METHODS.items()]
+    return ("method", "learns from", "what it is"), [(a, _DATA[b], c) for a, b, c in rows]
+
+
+_DATA = {"translation": "sentence pairs", "masked": "monolingual text"}
+
+
+def _recipes() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    from anyglot.recipe.load import bundled_recipes
+
+    return ("recipe", "what it trains"), list(bundled_recipes().items())
+
+
+def _languages() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    from anyglot.data.languages import known_languages
+
+    rows: list[tuple[str, ...]] = []
+    for each in known_languages():
+        rows.append((each.code, each.iso3, each.flores, each.mbart or "", each.name))
+    return ("code", "ISO 639-3", "FLORES", "mBART", "language"), rows

@@ -1,0 +1,108 @@
+"""anyglot show: what a recipe would do, or what a model is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from anyglot.recipe.outline import Outline
+    from anyglot.recipe.schema import Recipe
+
+
+def show(
+    recipe_or_model: Annotated[str, typer.Argument(help="A recipe (file or bundled name) or a model folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
+    ] = None,
+) -> None:
+    """Show which parts a recipe loads, makes fresh, shares, freezes and edits at each stage; or a model's sizes.
+
+    Example:
+
+        anyglot show sixt/xlmr_large
+    """
+    from rich.console import Console
+
+    from anyglot.models.store import is_model_folder
+
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
+    if is_model_folder(recipe_or_model) and not overrides:
+        _show_model(console, Path(recipe_or_model))
+        return
+    from anyglot.recipe.load import load_recipe
+    from anyglot.recipe.outline import outline
+
+    recipe = load_recipe(recipe_or_model, overrides or [])
+    _show_recipe(console, recipe, outline(recipe))
+
+
+def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
+    from rich.table import Table
+
+    table = Table("part", "parameters", "first values", title=f"{recipe.name}: {recipe.method.name}")  # type: ignore[attr-defined]
+    for stage in found.stages:
+        table.add_column(f"stage {stage.name}")
+    for part in found.parts:
+        origin = part.origin + (f", shared with {', '.join(part.shared)}" if part.shared else "")
+        moves = [_moves(trained, part.parameters) for trained in part.trained]
+        table.add_row(part.name, f"{part.parameters:,}", origin, *moves)
+    table.add_section()
+    total = sum(part.parameters for part in found.parts)
+    moving = [sum(part.trained[number] for part in found.parts) for number in range(len(found.stages))]
+    table.add_row("all", f"{total:,}", "", *(f"{count:,} train" for count in moving))
+    console.print(table)
+    for stage, memory in zip(found.stages, found.memory, strict=True):
+        console.print(f"stage {stage.name}: trains {', '.join(stage.trains)}")
+        for edit in stage.edits:
+            console.print(f"  edit: {edit}")
+        if stage.evaluates:
+            console.print(f"  without dropout: {', '.join(stage.evaluates)}")
+        options = recipe.stages.get(stage.name)
+        if options is not None:
+            console.print(
+                f"  {options.updates:,} updates, {options.optimizer}, {options.schedule} to {options.learning_rate:g} "
+                f"after {options.warmup_updates:,}, {options.accumulation} x "
+                f"{options.batch_tokens or recipe.data.batch_tokens:,} tokens a process"
+            )
+        console.print(
+            f"  memory: {_size(memory.total)} (weights {_size(memory.weights)}, gradients {_size(memory.gradients)}, "
+            f"optimizer {_size(memory.optimizer)}, activations about {_size(memory.activations)})"
+        )
+
+
+def _show_model(console: Console, folder: Path) -> None:
+    import torch
+    from rich.table import Table
+
+    from anyglot.models.build import build
+    from anyglot.models.store import load_config
+    from anyglot.recipe.outline import parts_of
+    from anyglot.recipe.yaml_text import dump
+
+    config = load_config(folder)
+    with torch.device("meta"):
+        model = build(config)
+    table = Table("part", "parameters", "shared with", title=str(folder))
+    parts = parts_of(model, {"*": ""}, [])
+    for part in parts:
+        table.add_row(part.name, f"{part.parameters:,}", ", ".join(part.shared))
+    table.add_section()
+    table.add_row("all", f"{sum(part.parameters for part in parts):,}", "")
+    console.print(table)
+    console.print(dump(config.model_dump(mode="json")), end="")
+
+
+def _moves(trained: int, parameters: int) -> str:
+    if trained == 0:
+        return "frozen"
+    return "trains" if trained == parameters else f"{trained:,} train"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

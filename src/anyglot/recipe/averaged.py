@@ -1,0 +1,51 @@
+"""From a run's checkpoints to a model folder with their mean."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from anyglot.data.tokenizer import load_tokenizer
+from anyglot.errors import UserError
+from anyglot.models.build import build
+from anyglot.models.store import assign, is_model_folder, load_config, save_model
+from anyglot.recipe.record import LANGUAGES
+from anyglot.training.averaging import average, choose_best, choose_last, metric_of
+from anyglot.training.checkpoint import write_document
+from anyglot.training.loop import CHECKPOINTS
+
+
+def average_run(run: Path, out: Path, *, last: int | None = None, best: int | None = None) -> list[Path]:
+    """Write a model folder whose weights are the mean of a run's newest or best checkpoints.
+
+    Returns:
+        The checkpoints averaged.
+
+    Raises:
+        UserError: The run is not finished, too few checkpoints are left, or `out` is taken.
+    """
+    if (last is None) == (best is None):
+        raise UserError("Give either --last N or --best N.")
+    if not is_model_folder(run):
+        raise UserError(f"{run} is not the folder of a finished run; end its training first.")
+    if out.exists() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty; name another folder for the average.")
+    root = run / CHECKPOINTS
+    if last is not None:
+        folders = choose_last(root, last)
+    else:
+        folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
+    with torch.device("meta"):
+        model = build(load_config(run))
+    parameters = {name for name, _ in model.named_parameters()}  # a checkpoint may hold buffers besides
+    assign(model, {name: tensor for name, tensor in average(folders) if name in parameters}, str(root))
+    out.mkdir(parents=True, exist_ok=True)
+    save_model(model, out)
+    load_tokenizer(run).save(out)
+    for name in (LANGUAGES, "recipe.yaml"):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, out / name)
+    write_document(out / "average.json", {"run": str(run), "checkpoints": [folder.name for folder in folders]})
+    return folders

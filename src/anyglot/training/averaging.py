@@ -1,0 +1,100 @@
+"""The mean of several checkpoints' weights: fewer accidents of the last steps than any one of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyglot.errors import UserError
+from anyglot.training.checkpoint import DamagedCheckpoint, checkpoint_folders, read_document, verify
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "model.safetensors"
+
+
+def choose_last(root: Path, count: int) -> list[Path]:
+    """The newest `count` checkpoints of a run, oldest first, each verified.
+
+    Raises:
+        UserError: There are fewer, or one is damaged.
+    """
+    return _verified(checkpoint_folders(root)[-count:], count, root)
+
+
+def choose_best(root: Path, count: int, *, highest: bool) -> list[Path]:
+    """The `count` best checkpoints of a run by validation, best first, each verified.
+
+    Args:
+        highest: Whether a high metric is good (BLEU, chrF) or a low one (loss).
+
+    Raises:
+        UserError: There are fewer that were validated when they were saved, or one is damaged.
+    """
+    folders = checkpoint_folders(root)
+    scores: dict[str, Any] = read_document(folders[-1] / "progress.json")["best"] if folders else {}
+    ranked = sorted(
+        (folder for folder in folders if folder.name[5:] in scores),
+        key=lambda folder: -scores[folder.name[5:]] if highest else scores[folder.name[5:]],
+    )
+    return _verified(ranked[:count], count, root)
+
+
+def average(folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
+    """Name and mean of every tensor, one at a time, so that memory holds one tensor of each checkpoint at most.
+
+    Sums are in float64: the mean of equal weights is those weights, and the order does not matter at float32.
+    Integers must agree in all checkpoints.
+
+    Raises:
+        UserError: The checkpoints do not hold the same tensors.
+    """
+    import torch
+    from safetensors import safe_open
+
+    with ExitStack() as stack:
+        files = [stack.enter_context(safe_open(str(folder / WEIGHTS), framework="pt")) for folder in folders]
+        names = sorted(files[0].keys())
+        for folder, file in zip(folders, files, strict=True):
+            if sorted(file.keys()) != names:
+                differing = sorted(set(names) ^ set(file.keys()))[:3]
+                raise UserError(f"{folder} holds other weights than {folders[0]} ({', '.join(differing)}).")
+        for name in names:
+            first: Tensor = files[0].get_tensor(name)
+            if not first.is_floating_point():
+                yield name, first
+                continue
+            total = torch.zeros(first.shape, dtype=torch.float64)
+            for folder, file in zip(folders, files, strict=True):
+                tensor: Tensor = file.get_tensor(name)
+                if tensor.shape != first.shape:
+                    raise UserError(f"{folder}: {name} has another shape than in {folders[0]}.")
+                total += tensor.double()
+            yield name, (total / len(files)).to(first.dtype)
+
+
+def _verified(folders: list[Path], count: int, root: Path) -> list[Path]:
+    if len(folders) < count:
+        raise UserError(
+            f"{root} has {len(folders)} to choose from, but {count} checkpoints are asked for; "
+            "ask for fewer, or keep more with checkpoints.keep_last and checkpoints.keep_best."
+        )
+    for folder in folders:
+        try:
+            verify(folder)
+        except DamagedCheckpoint as damage:
+            raise UserError(f"{folder} is damaged and cannot be averaged: {damage}.") from None
+    return folders
+
+
+def metric_of(run: Path) -> str:
+    """What a run ranks its checkpoints by, as its checkpoints say."""
+    folders = checkpoint_folders(run)
+    if not folders:
+        raise UserError(f"{run} holds no checkpoints; name the folder of a run.")
+    identity = read_document(folders[-1] / "manifest.json").get("identity", {})
+    return str(json.loads(identity.get("validation.metric", '"loss"')))
