@@ -13,6 +13,7 @@ from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.weights.load import load_encoder, load_pretrained
 from anyglot.weights.save import save_pretrained
+
 from .references import ENCODER_DECODERS, LIMIT, VOCABULARY, make, saved, sentences
 
 TOLERANCE = 2e-5

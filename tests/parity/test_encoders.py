@@ -14,6 +14,7 @@ from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.weights.load import load_encoder, load_pretrained
 from anyglot.weights.save import save_pretrained
+
 from .references import ENCODERS, LIMIT, make, saved, sentences
 
 TOLERANCE = 2e-5

@@ -61,7 +61,7 @@ def is_model_folder(folder: Path | str) -> bool:
         return False
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(config, dict) and config.get("format") == FORMAT
 
@@ -75,7 +75,7 @@ def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
         raise UserError(
             f"{folder} holds no {CONFIG}, so it is no model folder. Name the folder of a finished run."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from None
     if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
         raise UserError(f"{path} is not a config of this package (format {FORMAT}).")

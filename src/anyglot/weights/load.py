@@ -83,7 +83,7 @@ def _bare_names(checkpoint: Checkpoint, family: Family) -> dict[str, str]:
     """Bare name -> name in the file."""
     stored: dict[str, str] = {}
     for name in checkpoint.names:
-        bare = family.prefix.strip(name)
+        bare = family.prefix.remove(name)
         if bare in stored:
             raise UserError(f"{checkpoint.folder} holds both {stored[bare]} and {name}, which are one tensor.")
         stored[bare] = name
@@ -145,4 +145,4 @@ def _check_names(
 
 def _value(checkpoint: Checkpoint, name: str, family: Family) -> Tensor:
     tensor = checkpoint.tensor(name)
-    return tensor.reshape(-1) if family.prefix.strip(name) in family.row_vectors else tensor
+    return tensor.reshape(-1) if family.prefix.remove(name) in family.row_vectors else tensor

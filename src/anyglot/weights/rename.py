@@ -73,7 +73,7 @@ class Prefix:
     text: str
     heads: tuple[str, ...] = field(default=())
 
-    def strip(self, name: str) -> str:
+    def remove(self, name: str) -> str:
         """The bare, newly spelled name."""
         name = name.removeprefix(self.text)
         for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
