@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -137,6 +138,13 @@ def _opener(
         translator = Translator.from_pretrained(name, device=device, precision=precision)
         languages = translator.languages
 
+        def check(source: str, target: str) -> None:
+            with warnings.catch_warnings(record=True) as remarks:
+                warnings.simplefilter("always")
+                translator.check_languages(source, target)
+            for remark in remarks:
+                _say(f"{label}: {remark.message}")
+
         def kind(source: str, target: str) -> Kind | None:
             return None if languages is None else kind_of(source, target, languages.supervised, languages.target)
 
@@ -153,7 +161,7 @@ def _opener(
             "device": next(translator.model.parameters()).device.type,
             **asdict(settings),
         }
-        return System(label, made_from, kind, translate)
+        return System(label, made_from, check, kind, translate)
 
     return open_system
 

@@ -31,12 +31,14 @@ class System:
     Attributes:
         label: What tables and folders call it.
         made_from: JSON values that change whenever its output could: weights, precision, search settings.
+        check: Raises UserError for a source and a target language it cannot do. Asked of all test sets first.
         kind: Supervised or zero-shot, for a source and a target language; None if nobody knows.
         translate: Sentences, source and target language to as many sentences.
     """
 
     label: str
     made_from: Mapping[str, Any]
+    check: Callable[[str, str], None]
     kind: Callable[[str, str], Kind | None]
     translate: Callable[[list[str], str, str], list[str]]
 
@@ -99,6 +101,8 @@ def evaluate(
     reused = 0
     for label, open_system in systems.items():
         system = open_system()
+        for test in tests:
+            system.check(test.pairs.source, test.pairs.target)
         outputs[label] = {}
         for test in tests:
             say(f"{label}: {test.name}, {len(sentences[test.name].sources)} sentences")
