@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 # Marks that end a sentence only before whitespace: Latin, Arabic, Urdu, Armenian, Ethiopic, Devanagari.
-_SPACED_END = r"[.!?…؟۔։።।॥]+[\"'”’»)\]]*(?=\s)"
+_SPACED_END = r"[.!?…؟۔։።।॥]+[\"'“”’»)\]]*(?=\s)"
 # Marks that always do: Chinese and Japanese write no space after them.
 _FULL_WIDTH_END = r"[。！？｡]+[」』”’）】》]*"
 _SENTENCE_END = re.compile(f"(?:{_SPACED_END}|{_FULL_WIDTH_END})\\s*")
