@@ -36,7 +36,7 @@ def test_losses_and_quality_become_two_charts_with_stage_boundaries(tmp_path):
     assert loss.boundaries == ((0.0, "decoder"), (20.0, "joint"))
     assert [(line.name, line.points) for line in quality.lines] == [
         ("BLEU", ((20, 3.0), (40, 9.0))),
-        ("chrF++", ((20, 20.0), (40, 30.0))),
+        ("chrF", ((20, 20.0), (40, 30.0))),
     ]
 
 
@@ -48,6 +48,17 @@ def test_a_stage_that_counts_from_its_own_beginning_is_put_behind_the_last(tmp_p
     (loss,) = curves_from_metrics(path)
     assert [x for x, _ in loss.lines[0].points] == [5, 10, 15, 20]
     assert loss.boundaries == ((0.0, "one"), (10.0, "two"))
+
+
+def test_validation_sets_get_a_chart_of_their_own_while_they_are_few(tmp_path):
+    def path(sets):
+        numbers = {f"bleu.{name}": 2.0 for name in sets}
+        return write(tmp_path / "m.jsonl", [event("validation", "one", 5, bleu=2.0, **numbers)])
+
+    quality, by_set = curves_from_metrics(path(["de-en", "fi.x-en"]))
+    assert quality.title == "Validation quality" and by_set.title == "Validation BLEU by set"
+    assert [(line.name, line.points) for line in by_set.lines] == [("de-en", ((5, 2.0),)), ("fi.x-en", ((5, 2.0),))]
+    assert len(curves_from_metrics(path("abcdefg"))) == len(curves_from_metrics(path("a"))) == 1
 
 
 def test_damaged_lines_unknown_events_and_numbers_that_are_none_are_passed_over(tmp_path):

@@ -1,6 +1,7 @@
 """Evaluations with systems that are plain functions: what is translated, kept, scored and written."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
@@ -121,6 +122,13 @@ def test_a_line_break_in_a_translation_does_not_shift_the_lines(tmp_path):
     assert translated(tmp_path / "x.txt", {}, 3, lambda: made) == (first, True)
     with pytest.raises(UserError, match="4 lines went into the model but 3 came out"):
         translated(tmp_path / "y.txt", {}, 4, lambda: made)
+
+
+@pytest.mark.skipif(find_spec("MeCab") is not None, reason="MeCab is installed here")
+def test_a_tokenizer_that_is_not_there_is_told_before_any_model_is_opened(tests, tmp_path):
+    with pytest.raises(UserError, match="ja-mecab' could not be loaded"):
+        evaluate({"ours": lambda: pytest.fail("the model was opened")}, tests, tmp_path / "out",
+                 scoring=Scoring(tokenizer="ja-mecab"))  # fmt: skip
 
 
 def test_test_sets_are_read_before_any_model_is_opened(tests, tmp_path):

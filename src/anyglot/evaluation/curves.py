@@ -10,11 +10,13 @@ from typing import Any
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Curves, Line
 
-_QUALITY = {"bleu": "BLEU", "chrf": "chrF++"}
+_QUALITY = {"bleu": "BLEU", "chrf": "chrF"}
+# More lines than this on one chart are a tangle; the mean over sets is always drawn.
+_SETS_AT_MOST = 6
 
 
 def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
-    """Draw up the charts of a run: losses over updates, and validation BLEU and chrF++ where there are any.
+    """Draw up the charts of a run: losses, validation BLEU and chrF, and these by set where there are a few sets.
 
     Updates that start again with every stage are laid end to end. Lines that are not JSON objects, unknown events and
     values that are not finite numbers are passed over.
@@ -44,7 +46,7 @@ def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
             starts[stage] = last
         place = update + shift
         last = max(last, place)
-        for key in ("loss", *_QUALITY):
+        for key in (key for key in event if key.partition(".")[0] in ("loss", *_QUALITY)):
             value = _number(event, key)
             if value is not None:
                 points[str(kind), key][place] = value
@@ -59,6 +61,11 @@ def _charts(points: Mapping[tuple[str, str], Mapping[float, float]], starts: Map
     quality = _lines(points, [("validation", key, name) for key, name in _QUALITY.items()])
     if quality:
         yield Curves("Validation quality", "updates", "score", quality, boundaries)
+    for measure, name in (("loss", "loss"), *_QUALITY.items()):
+        sets = [key for event, key in points if event == "validation" and key.startswith(f"{measure}.")]
+        if 1 < len(sets) <= _SETS_AT_MOST:
+            lines = _lines(points, [("validation", key, key.partition(".")[2]) for key in sets])
+            yield Curves(f"Validation {name} by set", "updates", name, lines, boundaries)
 
 
 def _lines(

@@ -161,8 +161,19 @@ def _metric(name: MetricName, target: str, tokenizer: str | None) -> Any:
     try:
         # `force` only silences a warning about lines that end in " .", which languages may rightly do.
         return BLEU(tokenize=chosen, force=True)
-    except (OSError, ImportError, RuntimeError) as error:
-        raise UserError(f"the BLEU tokenizer {chosen!r} could not be loaded ({error}); choose another") from error
+    except (OSError, ImportError, RuntimeError, SystemExit) as error:  # sacrebleu exits when a download fails
+        told = " ".join(str(error).split())
+        raise UserError(f"the BLEU tokenizer {chosen!r} could not be loaded ({told}); choose another") from error
+
+
+def check_metrics(names: Sequence[MetricName], *, target: str, tokenizer: str | None = None) -> None:
+    """Load what the metrics need, so that a tokenizer that is not there is told before hours of translating.
+
+    Raises:
+        UserError: As `statistics`.
+    """
+    for name in names:
+        _metric(name, target, tokenizer)
 
 
 def score_statistics(counted: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> Score:

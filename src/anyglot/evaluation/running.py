@@ -15,6 +15,7 @@ from anyglot.evaluation.metrics import (
     SEED,
     MetricName,
     Statistics,
+    check_metrics,
     compare,
     score_statistics,
     statistics,
@@ -93,6 +94,8 @@ def evaluate(
     """
     scoring = scoring or Scoring()
     sentences = {test.name: read_sentences(test) for test in tests}
+    for target in dict.fromkeys(test.pairs.target for test in tests):
+        check_metrics(scoring.metrics, target=target, tokenizer=scoring.tokenizer)
     for test in tests:
         _write_lines(folder / "tests" / f"{test.file_name}.source.txt", sentences[test.name].sources)
         _write_lines(folder / "tests" / f"{test.file_name}.reference.txt", sentences[test.name].references)
