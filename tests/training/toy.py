@@ -1,12 +1,10 @@
-"""A method small enough to train in seconds, with all a loop can stumble over: dropout, tied weights, two stages.
-
-Run as a script it trains, so that tests can kill it: `python toy.py FOLDER [--updates N] [--resume] ...`.
-"""
+"""A method small enough to train in seconds, with all a loop can stumble over: dropout, tied weights, two stages."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from anyglot.methods.base import Losses, Stage
-from anyglot.training.loop import Trained, train
+from anyglot.training.loop import train
 from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions, ValidationOptions
 from anyglot.training.plan import Plan
 
@@ -154,23 +152,21 @@ def toy_plan(folder: Path, updates: tuple[int, int] = (14, 16), **changes: Any) 
     return dataclasses.replace(plan, **changes)
 
 
-def main() -> Trained:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--updates", type=int, nargs=2, default=(14, 16))
-    parser.add_argument("--every", type=int, default=4)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--shard", action="store_true")
-    given = parser.parse_args()
+def run(folder: str, resume: bool = False, killed_at: int | None = None, **changes: Any) -> None:
+    """Train in a process of its own; with `killed_at`, die of SIGKILL inside that call of fsync."""
     torch.set_num_threads(1)
-    plan = toy_plan(
-        given.folder,
-        tuple(given.updates),
-        checkpoints=CheckpointOptions(every=given.every, keep_last=3, keep_best=1),
-        runtime=RuntimeOptions(precision="fp32", shard=given.shard),
-    )
-    return train(plan, resume=given.resume)
+    if killed_at is not None:
+        _die_at_fsync(killed_at)
+    train(toy_plan(Path(folder), **changes), resume=resume)
 
 
-if __name__ == "__main__":
-    main()
+def _die_at_fsync(number: int) -> None:
+    calls = iter(range(1, 10**9))
+    fsync = os.fsync
+
+    def deadly(descriptor: int) -> None:
+        if next(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(descriptor)
+
+    os.fsync = deadly

@@ -71,7 +71,7 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
         "precision": trained.precision,
         "metrics": trained.progress.metrics,
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
-        "versions": versions(),
+        "versions": dict(versions()),
         "machine": machine(),
     }
 

@@ -16,6 +16,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def write_checkpoint(
             "format": FORMAT,
             "update": update,
             "files": {path.name: [path.stat().st_size, file_hash(path)] for path in sorted(partial.iterdir())},
-            "versions": versions(),
+            "versions": dict(versions()),
             "identity": dict(identity),
             "metrics": dict(metrics),
         }
@@ -243,6 +244,7 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@cache
 def versions() -> dict[str, str]:
     """What wrote the checkpoint: the packages whose arithmetic it depends on."""
     packages = {name: version(name) for name in ("anyglot", "torch", "accelerate", "numpy", "safetensors")}

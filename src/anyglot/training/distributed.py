@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from anyglot.layers.block import Block
 from anyglot.training.precision import Precision
@@ -36,12 +37,14 @@ def start_accelerator(precision: Precision, trackers: tuple[str, ...], folder: P
 
 
 def wrap(accelerator: Accelerator, objective: nn.Module, *, shard: bool) -> nn.Module:
-    """The objective as DDP or FSDP2 when there are other ranks, on the device; with autocast in half precision.
+    """The objective on the device, as DDP or FSDP2 when there are other ranks.
 
     FSDP2 shards every `Block` and, as the root, all the rest: the tied embedding and output matrix are one parameter
     of the root and whole during its forward.
     """
-    if not (shard and accelerator.num_processes > 1):
+    if accelerator.num_processes == 1:  # nothing to wrap, and no seconds spent on importing what wraps
+        return objective.to(accelerator.device)
+    if not shard:
         wrapped: nn.Module = accelerator.prepare_model(objective)
         return wrapped
     from torch.distributed.device_mesh import init_device_mesh
@@ -77,18 +80,16 @@ def is_sharded(model: nn.Module) -> bool:
 @contextmanager
 def gradients_kept_local(objective: nn.Module, local: bool) -> Iterator[None]:
     """While `local`, backward passes add up on this rank and are not exchanged."""
-    from torch.distributed.fsdp import FSDPModule
-    from torch.nn.parallel import DistributedDataParallel
-
     if local and isinstance(objective, DistributedDataParallel):
         with objective.no_sync():
             yield
-    elif local and isinstance(objective, FSDPModule):
-        objective.set_requires_gradient_sync(False)
+    elif local and is_sharded(objective):
+        set_synchronised = cast("Callable[[bool], None]", objective.set_requires_gradient_sync)
+        set_synchronised(False)
         try:
             yield
         finally:
-            objective.set_requires_gradient_sync(True)
+            set_synchronised(True)
     else:
         yield
 

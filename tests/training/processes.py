@@ -1,0 +1,31 @@
+"""Runs in processes of their own, forked from a server that has imported everything already."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from training import toy
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["accelerate", "torch._dynamo", "torch.distributed.tensor", "training.toy"])
+
+
+def start(folder: Path, **arguments: Any) -> ForkServerProcess:
+    """Start `toy.run(folder, ...)`."""
+    tests = str(Path(__file__).parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join([tests, *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = _context.Process(target=toy.run, args=(str(folder),), kwargs=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def finish(folder: Path, **arguments: Any) -> int:
+    """Run to the end and give the exit code."""
+    process = start(folder, **arguments)
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode

@@ -1,0 +1,129 @@
+"""A run that was killed, stopped or damaged ends bit for bit like one that was not."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from anyglot.errors import UserError
+from anyglot.training.loop import train
+from anyglot.training.signals import Stopped
+from training import processes, traces
+from training.toy import ToyStream, toy_plan
+
+UPDATES = (14, 16)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unbroken")
+    train(toy_plan(folder, UPDATES))
+    return folder
+
+
+def test_twenty_random_sigkills_lose_nothing(tmp_path: Path, unbroken: Path) -> None:
+    """Ten die at a random moment, ten inside a random fsync of a checkpoint; each goes on from what is left."""
+    draw = random.Random(20)
+    number, kills = 0, 0
+    finished: list[Path] = []
+    while kills < 20:
+        folder = tmp_path / f"run{number}"
+        inside = kills % 2 == 0
+        process = processes.start(folder, resume=True, killed_at=draw.randint(1, 40) if inside else None)
+        if not inside:
+            process.join(draw.uniform(0.05, 0.7))
+            if process.exitcode is None:
+                os.kill(process.pid or 0, signal.SIGKILL)
+        process.join(60)
+        if process.exitcode == 0:
+            finished.append(folder)
+            number += 1
+        else:
+            assert process.exitcode == -signal.SIGKILL
+            kills += 1
+    last = tmp_path / f"run{number}"
+    assert processes.finish(last, resume=True) == 0
+    for folder in [*finished, last]:
+        traces.assert_equal(folder, unbroken)
+
+
+@pytest.mark.parametrize("stops", [(3,), (5, 6, 7), (14,), (13, 15, 16, 29)])
+def test_several_resumes_in_one_epoch_and_across_stages(tmp_path: Path, unbroken: Path, stops: tuple[int, ...]) -> None:
+    """An epoch is 6 updates long and stage one ends at 14; the run is stopped after the updates named."""
+    for stop in stops:
+        with pytest.raises(Stopped) as stopped:
+            train(toy_plan(tmp_path, UPDATES, streams=_stopping_streams(stop, signal.SIGTERM)), resume=True)
+        assert stopped.value.code == 143
+    train(toy_plan(tmp_path, UPDATES), resume=True)
+    assert traces.metrics(tmp_path) == traces.metrics(unbroken)
+    assert traces.state(tmp_path)["step-30"] == traces.state(unbroken)["step-30"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_exits_with_its_code(tmp_path: Path, number: int, code: int) -> None:
+    process = processes.start(tmp_path, updates=(3000, 0))
+    while not (tmp_path / "metrics.jsonl").exists() or not (tmp_path / "metrics.jsonl").stat().st_size:
+        time.sleep(0.02)
+    os.kill(process.pid or 0, number)
+    process.join(60)
+    assert process.exitcode == code
+    newest = (tmp_path / "checkpoints" / "latest").read_text()
+    assert (tmp_path / "checkpoints" / newest / "manifest.json").exists()
+
+
+def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_used(
+    tmp_path: Path, unbroken: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    path = run / "checkpoints" / "step-30" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    (run / "checkpoints" / "step-99.tmp").mkdir()
+    train(toy_plan(run, UPDATES), resume=True)
+    assert "step-30 is damaged and not used: model.safetensors" in caplog.text
+    assert "step-99.tmp" in caplog.text
+    traces.assert_equal(run, unbroken)
+
+
+def test_a_finished_run_resumed_gives_the_same_model(tmp_path: Path, unbroken: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    trained = train(toy_plan(run, UPDATES), resume=True)
+    assert trained.model.edited
+    assert trained.progress.update == 30
+    traces.assert_equal(run, unbroken)
+
+
+def test_another_recipe_or_other_data_is_refused_by_name(tmp_path: Path, unbroken: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    with pytest.raises(UserError, match="data was d1, now d2"):
+        train(toy_plan(run, UPDATES, identity={"recipe": "toy", "data": "d2"}), resume=True)
+
+
+def test_a_folder_with_a_run_is_not_written_over(unbroken: Path) -> None:
+    with pytest.raises(UserError, match="--resume"):
+        train(toy_plan(unbroken, UPDATES))
+
+
+def _stopping_streams(update: int, number: int):  # type: ignore[no-untyped-def]
+    """Streams that send a signal while an update's data is drawn, so that the run stops after just that update."""
+
+    class Stopping(ToyStream):
+        def updates(self, state):  # type: ignore[no-untyped-def]
+            first = {7: 0, 8: UPDATES[0]}[self.seed]
+            for batches, place in super().updates(state):
+                drawn = first + (place[0] * self.length + place[1]) // 2
+                if drawn == update:
+                    os.kill(os.getpid(), number)
+                yield batches, place
+
+    return lambda stage, *, rank, world: Stopping(7 if stage == "first" else 8, rank, world, 2)
