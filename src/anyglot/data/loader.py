@@ -87,6 +87,11 @@ def build_loader(
     Raises:
         UserError: Any fault of a corpus, a kind of corpus that does not fit, or a tokenizer without a mask token.
     """
+    if options.batch_tokens < options.max_length:  # a stage may have lowered the budget after the options were checked
+        raise UserError(
+            f"batch_tokens {options.batch_tokens} is below data.max_length {options.max_length}, so a sentence may not "
+            "fit; raise the one or lower the other."
+        )
     corpora = _corpora(options.train, kind, tokenizer, options.cache, progress)
     share = _Share(rank, world, accumulation)
     if kind == "translation":
