@@ -63,13 +63,17 @@ def test_pooler_equals_transformers(family: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu_new", "gelu_pytorch_tanh"])
-def test_activations(activation: str, tmp_path: Path) -> None:
+def test_activations_both_ways(activation: str, tmp_path: Path) -> None:
     reference = make("bert", "ForMaskedLM", hidden_act=activation)
     ours = load_encoder(saved(reference, tmp_path))
+    save_pretrained(ours, tmp_path / "back")
+    back = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "back").eval()
     tokens, mask = sentences([6, 4], padding=0)
     with torch.no_grad():
         expected = reference(input_ids=tokens, attention_mask=mask.long()).logits[mask]
         torch.testing.assert_close(ours.head(ours(tokens, mask).last)[mask], expected, atol=TOLERANCE, rtol=0)
+        again = back(input_ids=tokens, attention_mask=mask.long()).logits[mask]
+        torch.testing.assert_close(again, expected, atol=TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("family", ENCODERS)
