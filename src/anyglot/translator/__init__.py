@@ -7,6 +7,9 @@ lines.py      any bytes -> one clean line
 sentences.py  a line too long for the model -> pieces
 streams.py    lines that keep arriving
 jobs.py       a file, translated so that it can be interrupted and resumed
+loading.py    where a model is, its device and precision
+work.py       one run of the command, from arguments to exit code
+reporting.py  what the command says on stderr
 """
 
 from anyglot.translator.door import Candidate, Translator

@@ -87,12 +87,12 @@ class Report:
         return f"{lines / seconds:.1f} sentences/s, {self._counts.tokens / seconds:.0f} tokens/s"
 
     def _conclude(self) -> None:
-        facts = [f"{self._lines:,} lines translated, {self._speed(self._lines)}"]
+        facts = [f"lines translated: {self._lines:,} ({self._speed(self._lines)})"]
         for count, fact in (
-            (self.damaged, "lines were not valid UTF-8 (the bytes count as U+FFFD)"),
-            (self._counts.split, "lines were longer than the model takes and were translated in pieces"),
-            (self._counts.cut, "translations ran into the length limit"),
+            (self.damaged, "with bytes that are not UTF-8, read as U+FFFD"),
+            (self._counts.split, "longer than the model takes, translated in pieces"),
+            (self._counts.cut, "pieces whose translation ran into the length limit"),
         ):
             if count:
-                facts.append(f"{count:,} {fact}")
+                facts.append(f"{fact}: {count:,}")
         say("; ".join(facts) + ".")
