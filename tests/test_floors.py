@@ -81,6 +81,7 @@ def test_imports_run_downward(module: str) -> None:
         other = room_of(imported)
         if other is None or room is None or other == room:
             continue
+        assert {room, other} <= set(FLOOR), f"{module} imports {imported}: one of the two has no floor in overview.md"
         assert FLOOR[other] < FLOOR[room], f"{module} ({room}) imports {imported} ({other}), which is not below it"
 
 
