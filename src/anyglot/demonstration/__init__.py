@@ -1,0 +1,1 @@
+"""The demo: SixT+ end to end on phrasebook text, in minutes."""
