@@ -10,15 +10,18 @@ from typing import Any
 
 from training import toy
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["accelerate", "torch._dynamo", "torch.distributed.tensor", "training.toy"])
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["accelerate", "torch._dynamo", "torch.distributed.tensor", "training.toy"])
+
+
+# The server imports before it is told any path but this one.
+_tests = str(Path(__file__).parent.parent)
+os.environ["PYTHONPATH"] = os.pathsep.join([_tests, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def start(folder: Path, **arguments: Any) -> ForkServerProcess:
     """Start `toy.run(folder, ...)`."""
-    tests = str(Path(__file__).parent.parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join([tests, *filter(None, [os.environ.get("PYTHONPATH")])])
-    process = _context.Process(target=toy.run, args=(str(folder),), kwargs=arguments, daemon=True)
+    process = context.Process(target=toy.run, args=(str(folder),), kwargs=arguments, daemon=True)
     process.start()
     return process
 

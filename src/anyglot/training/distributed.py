@@ -72,9 +72,20 @@ def agreed_precision(choose: Callable[[], Precision]) -> Precision:
     return names[int(broadcast(chosen).item())]
 
 
-def is_sharded(model: nn.Module) -> bool:
-    """Whether the parameters are spread over ranks (FSDP2)."""
-    return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
+def is_sharded(module: nn.Module) -> bool:
+    """Whether the module, or any inside it, is one of FSDP2's: its parameters are spread over the ranks."""
+    return any(hasattr(inside, "set_requires_gradient_sync") for inside in module.modules())
+
+
+def give_back_shards(module: nn.Module) -> None:
+    """Put FSDP2's parameters back in shards: after a forward without a backward the root's are still whole.
+
+    Whole parameters are other objects, and the optimizer's state does not belong to them.
+    """
+    for inside in module.modules():
+        reshard = getattr(inside, "reshard", None)
+        if reshard is not None:
+            reshard()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from torch import nn
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.training import checkpoint, state
-from anyglot.training.distributed import agreed_precision, is_sharded, start_accelerator, summed, wrap
+from anyglot.training.distributed import agreed_precision, give_back_shards, is_sharded, start_accelerator, summed, wrap
 from anyglot.training.freezing import enter_stage, set_modes
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.objective import Objective
@@ -108,6 +108,7 @@ class Run:
         self.saved = progress.update if resumed else None
         self.log = MetricsLog(plan.folder / METRICS, progress.update) if accelerator.is_main_process else None
         self.display: Display | None = None
+        self._sharded = False
         self._clock = self._window_clock = time.monotonic()
 
     def stage(self, index: int, stages: list[Stage], stop: StopRequests) -> None:
@@ -141,6 +142,7 @@ class Run:
         self._renew(stages[:index])
         enter_stage(self.model, stages[index])
         objective = wrap(self.accelerator, Objective(self.plan.method, self.model), shard=self.plan.runtime.shard)
+        self._sharded = is_sharded(objective)
         optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
         # Each stage draws from its own seed, so it does not depend on how the one before ended.
         _seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
@@ -152,7 +154,7 @@ class Run:
         """Bring the model to where the stages `past` left it, when resuming or when it is still in shards."""
         if self.resumed is not None:
             tensors = checkpoint.read_tensors(self.resumed / "model.safetensors")
-        elif is_sharded(self.model):  # cannot be wrapped again with other weights frozen; begin from a whole one
+        elif self._sharded:  # cannot be wrapped again with other weights frozen; begin from a whole one
             tensors = state.model_tensors(self.model)
             self.model = self.plan.method.build(self.plan.tokenizer, self.plan.seed)
         else:
@@ -161,6 +163,7 @@ class Run:
             for edit in stage.edits:
                 edit.apply(self.model)
         state.load_model_tensors(self.model, tensors)
+        self._sharded = False
 
     def whole_model(self, stages: list[Stage]) -> None:
         """After the last stage: the model unsharded; or read back, if the run had been over when it was resumed."""
@@ -277,6 +280,7 @@ class Run:
         self.model.eval()
         with torch.no_grad():
             numbers = self.plan.validator.measure(self.accelerator, objective, self.model)
+        give_back_shards(objective)
         set_modes(self.model, stage)
         state.set_random_state(generators)
         self._window_clock += time.monotonic() - begun

@@ -11,7 +11,7 @@ from torch import nn
 
 from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, pad_batch, plan_batches
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.training.distributed import summed
+from anyglot.training.distributed import is_sharded, summed
 from anyglot.training.options import ValidationOptions
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Validation:
                 if self.options.max_batches is not None and number >= self.options.max_batches:
                     break
                 # Every rank runs every forward in step (a sharded model gathers its weights in it), but counts a share.
-                if world > 1 and not _shares_nothing(objective) and number % world != rank:
+                if world > 1 and not is_sharded(objective) and number % world != rank:
                     continue
                 placed = batch.to(accelerator.device)
                 with accelerator.autocast():
@@ -132,7 +132,3 @@ def _scores(outputs: Sequence[str], test: TestSentences) -> tuple[float, float]:
     tokenizer = _TOKENIZERS.get(test.target, "13a")
     bleu = sacrebleu.corpus_bleu(list(outputs), [list(test.references)], tokenize=tokenizer).score
     return bleu, sacrebleu.corpus_chrf(list(outputs), [list(test.references)]).score
-
-
-def _shares_nothing(objective: nn.Module) -> bool:
-    return any(hasattr(parameter, "full_tensor") for parameter in objective.parameters())
