@@ -40,7 +40,7 @@ STARTS: dict[str, dict[str, tuple[str, str]]] = {
     "pt": {},
     "it": {
         "il lo la i una al allo alla del dello della nel nello nella sul sullo sulla nessuno nessuna": (VOWELS, ""),
-        "un' l' all' dell' dall' nell' sull' nessun'": ("", VOWELS),
+        "un' l' all' dell' dall' nell' sull' nessun'": ("", VOWELS + "h"),
         "uno lo nessuno allo dello dallo nello sullo": ("", "sz"),
     },
     "fr": {"le la du au ne de": (VOWELS, ""), "l' d' n'": ("", VOWELS + "hyi")},

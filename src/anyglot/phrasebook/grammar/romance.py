@@ -36,6 +36,9 @@ TAG_OF = {
     **dict.fromkeys(("cerca", "detrás", "delante", "debajo", "encima", "perto", "atrás", "debaixo", "près"), "ADV"),
     **dict.fromkeys(("vicino", "accanto", "davanti"), "ADV"),
     **dict.fromkeys(("bon", "bonne"), "ADJ"),
+    **dict.fromkeys(("viaggio", "visite", "canna"), "NOUN"),
+    **dict.fromkeys(("mangiare", "trovare", "cuire"), "VERB"),
+    "un": "DET",
 }
 
 
@@ -82,7 +85,7 @@ class Preposition:
 
 
 def tagged(text: str) -> Words:
-    """The words of a preposition or a set phrase with their tags."""
+    """The words of a preposition or another set phrase with their tags."""
     return tuple(Token(word, TAG_OF.get(word, "ADP")) for word in text.split())
 
 
@@ -315,6 +318,10 @@ class Romance(Grammar):
                 return [Token(lemma, "ADJ")]
             feminine = adjective.get("feminine")
         return [Token(self.inflected_adjective(lemma, feminine, gender, plural), "ADJ")]
+
+    def gender_of(self, entity: Entity) -> str:
+        """m or f."""
+        return self._nouns[entity.concept].genders[entity.plural]
 
     # Reading the lexicon
 
