@@ -9,6 +9,9 @@ import yaml
 
 from anyglot.errors import UserError
 
+LARGEST = 100_000
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
 
 def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     """The values of a YAML text, and key path -> line number (from 1).
@@ -58,6 +61,10 @@ def _value(
     lines.setdefault(at, line)
     if id(node) in open_nodes:  # an anchor may hold itself
         raise UserError(f"{origin}, line {line}: a value contains itself.")
+    if len(lines) > LARGEST:  # a few lines of aliases to aliases can stand for billions of values
+        raise UserError(f"{origin}: more than {LARGEST:,} values are no recipe.")
+    if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
+        raise UserError(f"{origin}, line {line}: {node.tag} is not a plain value; a recipe holds plain values only.")
     inside = open_nodes | {id(node)}
     if isinstance(node, yaml.SequenceNode):
         return [
