@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from anyglot.phrasebook.grammar.contract import Grammar, Token, noun_tag
 from anyglot.phrasebook.grammar.finnish_inflection import Case, Conjugation, Nominal, conjugate, decline
 from anyglot.phrasebook.lexicon import Entry, Lexicon
 from anyglot.phrasebook.meaning import Clause, Entity, Meaning, Place
 
-Direction = Literal["at", "to", "from"]
-
 # What one can be in, and what one is on or at.
-LOCAL_CASES: dict[str, dict[Direction, Case]] = {
+LOCAL_CASES: dict[str, dict[str, Case]] = {
     "inner": {"at": "inessive", "to": "illative", "from": "elative"},
     "outer": {"at": "adessive", "to": "allative", "from": "ablative"},
 }
 # Postpositions follow the genitive and have the three directions themselves.
-POSTPOSITIONS: dict[str, dict[Direction, str]] = {
+POSTPOSITIONS: dict[str, dict[str, str]] = {
     "alla": {"at": "alla", "to": "alle", "from": "alta"},
     "takana": {"at": "takana", "to": "taakse", "from": "takaa"},
     "vieressä": {"at": "vieressä", "to": "viereen", "from": "vierestä"},
@@ -90,7 +88,7 @@ class Finnish(Grammar):
             words.append(self.predicate(clause.property, clause.agent))
         if clause.place is not None:
             direction = self.lexicon[clause.verb].get("place", "at") if clause.verb else "at"
-            words += self.place(clause.place, direction)  # type: ignore[arg-type]
+            words += self.place(clause.place, direction)
         return words
 
     def verb_group(self, clause: Clause, joined: bool) -> list[Token]:
@@ -120,7 +118,7 @@ class Finnish(Grammar):
                 if government == "to":
                     return self.noun_phrase(patient, "allative")
                 return [*self.noun_phrase(patient, "genitive"), Token("luona", "ADP")]
-            return self.noun_phrase(patient, LOCAL_CASES[entry.get("local", "inner")][government])  # type: ignore[index]
+            return self.noun_phrase(patient, LOCAL_CASES[entry.get("local", "inner")][government])
         case: Case
         if government == "partitive" or self.is_partial(clause, patient, entry, verb):
             case = "partitive"
@@ -148,13 +146,13 @@ class Finnish(Grammar):
             return Token(forms.plural["nominative" if "pair" in noun.traits else "partitive"], "ADJ")
         return Token(forms.singular["partitive" if "mass" in noun.traits else "nominative"], "ADJ")
 
-    def place(self, place: Place, direction: Direction) -> list[Token]:
+    def place(self, place: Place, direction: str) -> list[Token]:
         """A local case or a postposition, as the relation or the noun itself has it."""
         noun = self.lexicon[place.entity.concept]
         relation = place.relation
         if relation in ("at", "to", "from"):
             if relation != "at":
-                direction = relation  # type: ignore[assignment]
+                direction = relation
             series = noun.get("local", "inner")
         else:
             series = noun.get(relation) or self.lexicon[relation]["series"]
