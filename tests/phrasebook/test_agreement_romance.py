@@ -82,9 +82,8 @@ def _noun_phrases(sentence: Sentence, nouns: dict[str, set[Cell]]) -> list[tuple
     words = [("", ""), *zip(sentence.tokens, sentence.upos, strict=True), ("", "")]
     found = []
     for position, (word, tag) in enumerate(words):
-        if tag != "NOUN" and word not in nouns:
-            continue
-        if word not in nouns:
+        inside = words[position - 1][0] == "de" and words[position - 2][1] == "NOUN"  # empregado de mesa
+        if tag != "NOUN" or word not in nouns or inside:
             continue
         before = position - 1
         adjectives = []

@@ -34,7 +34,7 @@ Words = tuple[Token, ...]
 TAG_OF = {
     **dict.fromkeys(("lado", "côté", "bord", "cima", "panne", "santé", "marché", "frente"), "NOUN"),
     **dict.fromkeys(("cerca", "detrás", "delante", "debajo", "encima", "perto", "atrás", "debaixo", "près"), "ADV"),
-    **dict.fromkeys(("vicino", "accanto", "davanti"), "ADV"),
+    **dict.fromkeys(("vicino", "accanto", "davanti", "junto"), "ADV"),
     **dict.fromkeys(("bon", "bonne"), "ADJ"),
     **dict.fromkeys(("viaggio", "visite", "canna"), "NOUN"),
     **dict.fromkeys(("mangiare", "trovare", "cuire"), "VERB"),
