@@ -45,7 +45,7 @@ class Dutch(Grammar):
 
     def __init__(self, lexicon: Lexicon) -> None:
         super().__init__(lexicon)
-        self._nouns: dict[tuple[str, str | None], Noun] = {}  # (concept, verb whose patient it is)
+        self._nouns: dict[tuple[str, str | None], Noun] = {}  # (concept, verb or relation, or None)
         for entry in lexicon.entries("noun"):
             tag = noun_tag(entry)
             self._nouns[entry.concept, None] = Noun(entry.lemma, entry.get("plural"), entry["article"] == "het", tag)
@@ -119,14 +119,14 @@ class Dutch(Grammar):
         own = noun.get(relation)
         entry = self.lexicon[relation]
         words = phrase(entry) if not own and entry.get("pos") else [Token(own or entry.lemma, "ADP")]
-        return words + self.noun_phrase(entity)
+        return words + self.noun_phrase(entity, relation)
 
-    def noun_phrase(self, entity: Entity, verb: str | None = None, negated: bool = False) -> list[Token]:
+    def noun_phrase(self, entity: Entity, role: str | None = None, negated: bool = False) -> list[Token]:
         """Article, geen or digits; adjective; noun."""
         entry = self.lexicon[entity.concept]
         if entry.proper:
             return [Token(entry.lemma, "PROPN")]
-        noun = self._nouns.get((entity.concept, verb)) or self._nouns[entity.concept, None]
+        noun = self._nouns.get((entity.concept, role)) or self._nouns[entity.concept, None]
         words: list[Token] = []
         if entity.count is not None:
             words.append(Token(str(entity.count), "NUM"))

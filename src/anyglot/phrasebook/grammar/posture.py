@@ -43,7 +43,7 @@ UPRIGHT_OBJECTS = frozenset(
     }
 )
 FALLEN_OVER = {"guitar": ("on", "in"), "umbrella": ("in", "under", "on"), "shoe": ("in", "on")}  # stand elsewhere
-HANGING_OBJECTS = frozenset({"picture", "mirror", "shelf"})
+HANGING_OBJECTS = frozenset({"picture", "mirror"})
 HANGING_CLOTHES = frozenset({"coat", "dress"})
 BUILDINGS = frozenset(
     {
