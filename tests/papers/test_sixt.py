@@ -1,0 +1,313 @@
+"""SixT+, section 2, claim by claim, on a tiny random XLM-R-shaped encoder and a few real optimizer steps."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anyglot.data.batch import TranslationBatch
+from anyglot.data.sampling import temperature_weights
+from anyglot.errors import UserError
+from anyglot.layers.embeddings import SinusoidalPositions, sinusoids
+from anyglot.layers.feedforward import gelu, gelu_tanh
+from anyglot.layers.residual import Residual
+from anyglot.methods.baselines import FinetuneAll, FinetuneAllOptions
+from anyglot.methods.sixt import SixT, SixTOptions
+from anyglot.models.build import build_encoder, dropped_skips
+from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.initialise import initialise_bert
+from anyglot.models.store import load_model, save_model
+from anyglot.recipe.load import load_recipe
+from anyglot.training.freezing import enter_stage, set_modes
+from anyglot.training.optim import build_schedule
+
+LAYERS, WIDTH, WORDS = 4, 32, 60
+DECODER = {"layers": 2, "heads": 4, "feedforward_width": 48}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> str:
+    """The folder of a pretrained encoder: every weight random, norms and biases too."""
+    config = EncoderConfig(
+        family="xlm-roberta",
+        embeddings=EmbeddingsConfig(vocabulary_size=WORDS, width=WIDTH, positions="learned", position_rows=34, norm=True),
+        stack=StackConfig(layers=LAYERS, width=WIDTH, heads=4, feedforward_width=64, norm_first=False),
+        language_head=True,
+    )
+    torch.manual_seed(3)
+    encoder = build_encoder(config)
+    initialise_bert(encoder, 0.1)
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    save_model(encoder, tmp_path / "encoder")
+    return str(tmp_path / "encoder")
+
+
+def batch(seed: int = 0, sentences: int = 6) -> TranslationBatch:
+    generator = torch.Generator().manual_seed(seed)
+    source = torch.randint(4, WORDS, (sentences, 9), generator=generator)
+    target = torch.randint(4, WORDS, (sentences, 7), generator=generator)
+    end = torch.full((sentences, 1), 2)
+    return TranslationBatch(
+        source=source,
+        source_mask=torch.ones_like(source, dtype=torch.bool),
+        target_input=torch.cat([end, target], 1),
+        target_output=torch.cat([target, end], 1),
+        target_mask=torch.ones(sentences, 8, dtype=torch.bool),
+        pairs=torch.zeros(sentences, dtype=torch.int64),
+    )
+
+
+def optimise(method: SixT | FinetuneAll, model: EncoderDecoder, stage: int, steps: int = 3) -> None:
+    chosen = method.stages()[stage]
+    enter_stage(model, chosen)
+    set_modes(model, chosen)
+    moving = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(moving, lr=1e-2)
+    for step in range(steps):
+        losses = method.losses(model, batch(step))
+        (losses.total / losses.tokens).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def values(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def sixt(start: str, **options: object) -> tuple[SixT, EncoderDecoder]:
+    method = SixT(SixTOptions.model_validate({"start": start, "decoder": DECODER, **options}))
+    return method, method.build(None, seed=5)
+
+
+# Section 2.1
+
+
+def test_equation_1_sampling() -> None:
+    sizes = [1_000_000, 50_000, 800]
+    share = np.array(sizes) / sum(sizes)
+    expected = share**0.2 / (share**0.2).sum()
+    assert np.allclose(temperature_weights(sizes, 5.0), expected)
+
+
+# Section 2.2, architecture
+
+
+def test_encoder_input_decoder_input_and_output_are_one_matrix(start: str) -> None:
+    _, model = sixt(start)
+    tables = {id(model.encoder.embeddings.tokens.weight), id(model.decoder.embeddings.tokens.weight)}
+    assert tables == {id(model.output.weight)}
+    assert model.output.bias is None
+    assert model.encoder.head is None
+
+
+def test_decoder_is_prenorm_sinusoidal_and_scaled(start: str) -> None:
+    _, model = sixt(start)
+    assert model.decoder.embeddings.scale == math.sqrt(WIDTH)
+    assert model.decoder.embeddings.norm is None
+    assert isinstance(model.decoder.embeddings.positions, SinusoidalPositions)
+    assert torch.equal(model.decoder.embeddings.positions(0, 1)[0], sinusoids(3, WIDTH)[2])
+    assert model.decoder.stack.final_norm is not None
+    assert model.encoder.stack.final_norm is None
+    norms_first = [part.norm_first for part in model.decoder.modules() if isinstance(part, Residual)]
+    assert norms_first == [True] * (3 * DECODER["layers"])
+    assert {block.feedforward.inner.activation for block in model.decoder.stack.blocks} == {gelu_tanh}
+    assert {block.feedforward.inner.activation for block in model.encoder.stack.blocks} == {gelu}
+
+
+def test_paper_sizes_have_735_million_parameters() -> None:
+    large = EncoderConfig(
+        embeddings=EmbeddingsConfig(vocabulary_size=250_002, width=1024, positions="learned", norm=True),
+        stack=StackConfig(layers=24, width=1024, heads=16, feedforward_width=4096, norm_first=False),
+    )
+    from anyglot.methods.translation import DecoderOptions, attach_decoder
+
+    with torch.device("meta"):
+        model = attach_decoder(build_encoder(large), DecoderOptions(), seed=1)
+    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 1) == 735.2
+
+
+# Section 2.2, stage 1 (equation 2)
+
+
+def test_stage_1_moves_the_decoder_layers_and_nothing_else(start: str) -> None:
+    method, model = sixt(start)
+    before = values(model)
+    optimise(method, model, 0)
+    changed = moved(before, values(model))
+    assert changed == {name for name in before if name.startswith("decoder.stack.")}
+
+
+@pytest.mark.parametrize("dropout", [True, False])
+def test_frozen_encoder_runs_with_dropout_only_if_asked(start: str, dropout: bool) -> None:
+    method, model = sixt(start, encoder_dropout=dropout)
+    stage = method.stages()[0]
+    enter_stage(model, stage)
+    set_modes(model, stage)
+    example = batch()
+    first, second = (model.encode(example.source, example.source_mask).states for _ in range(2))
+    assert torch.equal(first, second) is not dropout
+    assert model.decoder.training
+
+
+# Section 2.2, stage 2 (equation 3) and positional disentangling
+
+
+def test_stage_2_moves_all_layers_but_no_embedding(start: str) -> None:
+    method, model = sixt(start)
+    before = values(model)
+    optimise(method, model, 1)
+    changed = moved(before, values(model))
+    assert changed == {name for name in before if ".stack." in name}
+    still = set(before) - changed
+    assert still == {
+        "encoder.embeddings.tokens.weight",
+        "encoder.embeddings.positions.table.weight",
+        "encoder.embeddings.norm.weight",
+        "encoder.embeddings.norm.bias",
+    }
+
+
+def test_one_skip_is_dropped_in_stage_2_at_the_penultimate_layer(start: str) -> None:
+    method, model = sixt(start)
+    optimise(method, model, 0)
+    assert dropped_skips(model) == ()
+    optimise(method, model, 1)
+    assert dropped_skips(model) == (f"encoder.stack.blocks.{LAYERS - 2}.self_attention",)
+
+
+def test_dropping_the_skip_changes_that_block_alone_and_keeps_its_norm(start: str) -> None:
+    _, model = sixt(start)
+    model.eval()
+    block = model.encoder.stack.blocks[LAYERS - 2]
+    x = torch.randn(2, 5, WIDTH)
+    with torch.no_grad():
+        others = [other(x, mask=None) for other in model.encoder.stack.blocks if other is not block]
+        attended = block.self_attention.inner(x, mask=None)
+        with_skip = block(x, mask=None)
+        block.self_attention.skip = False
+        expected = block.feedforward(block.self_attention.norm(attended), block.feedforward.inner)
+        assert torch.equal(block(x, mask=None), expected)
+        assert not torch.allclose(with_skip, expected)
+        again = [other(x, mask=None) for other in model.encoder.stack.blocks if other is not block]
+    assert all(torch.equal(one, two) for one, two in zip(others, again, strict=True))
+
+
+def test_disentangling_relaxes_the_tie_between_tokens_and_positions_of_the_states(start: str) -> None:
+    """Without the skip a state no longer contains its own input: swapping two tokens' queries cannot leave it behind."""
+    _, model = sixt(start)
+    model.eval()
+    block = model.encoder.stack.blocks[LAYERS - 2]
+    block.self_attention.skip = False
+    torch.nn.init.zeros_(block.self_attention.inner.query.weight)  # attend alike from everywhere
+    torch.nn.init.zeros_(block.self_attention.inner.query.bias)
+    with torch.no_grad():
+        states = block(torch.randn(1, 6, WIDTH), mask=None)
+    assert torch.allclose(states, states[:, :1].expand_as(states), atol=1e-5)
+
+
+def test_the_dropped_skip_is_still_dropped_at_test_time(start: str, tmp_path: Path) -> None:
+    method, model = sixt(start)
+    optimise(method, model, 1, steps=1)
+    save_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert dropped_skips(again) == dropped_skips(model) != ()
+    model.eval()
+    example = batch()
+    with torch.no_grad():
+        one = model(example.source, example.source_mask, example.target_input)
+        two = again(example.source, example.source_mask, example.target_input)
+    assert torch.equal(one, two)
+
+
+def test_disentangling_can_be_left_out_or_moved(start: str) -> None:
+    assert sixt(start, disentangle=False)[0].stages()[1].edits == ()
+    assert "blocks.1." in str(sixt(start, disentangled_layer=1)[0].stages()[1].edits[0])
+    with pytest.raises(UserError, match="the layers 0 to 3"):
+        sixt(start, disentangled_layer=4)[0].stages()
+
+
+def test_stage_2_learning_rate_is_that_of_the_released_code() -> None:
+    schedule = build_schedule(load_recipe("sixt/xlmr_large").stages["joint"])
+    assert schedule(10) == pytest.approx(1e-4)
+    assert schedule(1_000) == pytest.approx(1e-5)
+    assert schedule(10_000) == pytest.approx(3.16e-6, rel=1e-2)
+
+
+def test_stage_1_learning_rate_is_the_papers() -> None:
+    schedule = build_schedule(load_recipe("sixt/xlmr_large").stages["decoder"])
+    assert schedule(4_000) == pytest.approx(5e-4)
+    assert schedule(100_000) == pytest.approx(1e-4)
+
+
+def test_the_paper_recipes_batch_is_half_a_million_tokens_on_32_gpus() -> None:
+    recipe = load_recipe("sixt/xlmr_large")
+    for name, stage in recipe.stages.items():
+        tokens = stage.batch_tokens or recipe.data.batch_tokens
+        assert tokens * stage.accumulation * 32 == 524_288, name
+
+
+# Equations 2 and 3, the likelihood
+
+
+def test_loss_is_the_smoothed_likelihood_of_the_shifted_target(start: str) -> None:
+    method, model = sixt(start)
+    model.eval()
+    example = batch()
+    losses = method.losses(model, example)
+    logits = model.output(model(example.source, example.source_mask, example.target_input))
+    expected = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), example.target_output.flatten(), label_smoothing=0.1, reduction="sum"
+    )
+    assert losses.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert losses.tokens == example.target_output.numel()
+
+
+def test_a_target_token_does_not_see_later_ones(start: str) -> None:
+    _, model = sixt(start)
+    model.eval()
+    example = batch()
+    changed = example.target_input.clone()
+    changed[:, 5:] = 9
+    with torch.no_grad():
+        one = model(example.source, example.source_mask, example.target_input)
+        two = model(example.source, example.source_mask, changed)
+    assert torch.allclose(one[:, :5], two[:, :5], atol=1e-6)
+    assert not torch.allclose(one[:, 5:], two[:, 5:], atol=1e-3)
+
+
+# Section 3.1, the baseline
+
+
+def test_ft_all_is_the_same_network_with_every_parameter_moving(start: str) -> None:
+    method = FinetuneAll(FinetuneAllOptions.model_validate({"start": start, "decoder": DECODER}))
+    model = method.build(None, seed=5)
+    _, reference = sixt(start)
+    assert {name: value.shape for name, value in values(model).items()} == {
+        name: value.shape for name, value in values(reference).items()
+    }
+    before = values(model)
+    optimise(method, model, 0)
+    assert moved(before, values(model)) == set(before)
+
+
+def test_any_loaded_encoder_can_be_the_start(start: str, tmp_path: Path) -> None:
+    """Also the encoder of a model that was itself trained here."""
+    method, model = sixt(start)
+    optimise(method, model, 1, steps=1)
+    save_model(model, tmp_path / "first")
+    _, second = sixt(str(tmp_path / "first"), disentangle=False)
+    assert torch.equal(
+        second.encoder.stack.blocks[0].feedforward.inner.up.weight, model.encoder.stack.blocks[0].feedforward.inner.up.weight
+    )
+    assert dropped_skips(second) == dropped_skips(model)
