@@ -13,6 +13,7 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.training import precision
+from anyglot.training.distributed import start_accelerator
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.signals import StopRequests
 
@@ -60,6 +61,11 @@ def test_the_probe_runs_and_the_width_is_the_models() -> None:
 def test_fp16_without_a_gpu_is_refused() -> None:
     with pytest.raises(UserError, match="fp16 needs a GPU"):
         precision.choose_precision("fp16", nn.Linear(8, 8))
+
+
+def test_a_tracker_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="clearml are not installed"):
+        start_accelerator("fp32", ("clearml",), tmp_path)
 
 
 def test_signals_are_noted_and_handlers_put_back() -> None:

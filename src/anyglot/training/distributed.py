@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from anyglot.errors import UserError
 from anyglot.layers.block import Block
 from anyglot.training.precision import Precision
 
@@ -26,7 +27,7 @@ def start_accelerator(precision: Precision, trackers: tuple[str, ...], folder: P
 
     # Accelerate keeps the first run's precision for the life of the process and refuses another one.
     AcceleratorState._reset_state()
-    return Accelerator(
+    accelerator = Accelerator(
         mixed_precision="no" if precision == "fp32" else precision,
         cpu=_on_cpu(),
         log_with=list(trackers) or None,
@@ -34,6 +35,11 @@ def start_accelerator(precision: Precision, trackers: tuple[str, ...], folder: P
         # A method may leave some of its weights out of a batch's loss (VECO's objectives do).
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)],
     )
+    found = {str(getattr(tracker, "value", tracker)) for tracker in accelerator.log_with}
+    missing = [name for name in trackers if name not in found]
+    if missing:
+        raise UserError(f"Trackers {', '.join(missing)} are not installed; install them or change tracking.trackers.")
+    return accelerator
 
 
 def wrap(accelerator: Accelerator, objective: nn.Module, *, shard: bool) -> nn.Module:
