@@ -94,7 +94,7 @@ def test_overrides_that_do_not_fit_are_told(tmp_path: Path, override: str, told:
 
 
 def test_a_sharded_model_is_not_asked_to_translate(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="runtime.shard cannot be combined with validation.sentences"):
+    with pytest.raises(UserError, match=r"runtime\.shard cannot be combined with validation\.sentences"):
         load_recipe(write(tmp_path / "r.yaml", MINIMAL), ["runtime.shard=true", "validation.sentences=5"])
 
 
