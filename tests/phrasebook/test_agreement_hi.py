@@ -14,7 +14,7 @@ from anyglot.phrasebook.sampler import sample_meanings
 
 from .examples import ANNA, PETER, a, act, counted, the
 
-INVARIABLE = frozenset(["भारी", "खाली", "आलसी"])
+INVARIABLE = frozenset(["भारी", "खाली", "आलसी", "दुखी", "स्लेटी"])  # end in -ी for both genders
 FEMININE_ENDINGS = ("ी", "ीं", "ई", "ईं")
 POSTPOSITIONS = frozenset(["ने", "को", "से", "में", "पर", "का", "की", "के"])
 
