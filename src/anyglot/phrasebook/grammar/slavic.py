@@ -180,10 +180,11 @@ class Slavic(Grammar):
     def action(self, clause: Clause) -> tuple[list[Token], list[Token], list[Token]]:
         """Subject; verb; objects and place."""
         frame = self.frame(clause)
+        agreement = self.agreement(clause.agent)
         if clause.tense == "past":
-            finite = frame.past[self.agreement(clause.agent)]
+            finite = frame.past[agreement]
         else:
-            finite = (frame.habitual if clause.aspect == "habitual" else frame.ongoing)[clause.agent.plural]
+            finite = (frame.habitual if clause.aspect == "habitual" else frame.ongoing)[agreement == "pl"]
         verb = [NOT, Token(finite, "VERB")] if clause.negated else [Token(finite, "VERB")]
         rest = self.noun_phrase(clause.recipient, "dat") if clause.recipient is not None else []
         if clause.patient is not None:
