@@ -73,13 +73,15 @@ class Chinese(Grammar):
         if clause.verb is None:
             return words + ([NOT] if clause.negated else []) + self.place(clause.place)
         verb = self.lexicon[clause.verb]
-        if not clause.agent.definite and clause.time is None and self.is_habit(clause):
+        if not clause.agent.definite and self.is_timeless(clause):
             clause = replace(clause, aspect="ongoing")  # 有 tells of someone here and now
         return words + (self.framed(clause, verb) if "frame" in verb.features else self.action(clause, verb))
 
-    def is_habit(self, clause: Clause) -> bool:
-        """Whether the clause says what is done at all times ("works" is a state to the sampler)."""
-        return clause.aspect == "habitual" or (clause.verb == "work" and clause.tense == "present")
+    def is_timeless(self, clause: Clause) -> bool:
+        """Whether the clause says what is done at no particular time ("works" is a state to the sampler)."""
+        if clause.verb == "work":
+            return clause.tense == "present" and clause.aspect == "state"
+        return clause.aspect == "habitual" and clause.time is None
 
     def property(self, clause: Clause, concept: str) -> list[Token]:
         """The predicate: 很小, 是圆的, 坏了, 开着, and the negation of each."""
