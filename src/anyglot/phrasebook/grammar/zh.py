@@ -107,7 +107,7 @@ class Chinese(Grammar):
         before, _, after = frame.partition("…")
         words = self.before_verb(clause, verb, [])
         words.append(Token(before, "ADP" if before in PREPOSITIONS else "VERB"))
-        mark = [LE] if clause.aspect == "completed" and not clause.negated else []
+        mark = [LE] if aspect == "completed" else []
         return [*words, *place, Token(after, "VERB"), *mark] if after else [*words, *mark, *place]
 
     def before_verb(self, clause: Clause, verb: Entry, place: list[Token], lasting: bool = False) -> list[Token]:
@@ -189,9 +189,8 @@ class Chinese(Grammar):
             return []
         if entity.definite or entity.count is not None:
             return self.noun_phrase(entity)
-        if entity.plural:
-            return self.noun_phrase(entity, bare=clause.negated or clause.aspect != "completed")
-        return self.noun_phrase(entity, bare=clause.negated or clause.aspect == verb.get("bare"))
+        of_a_kind = clause.aspect != "completed" if entity.plural else clause.aspect == verb.get("bare")
+        return self.noun_phrase(entity, bare=clause.negated or of_a_kind)
 
     def place(self, place: Place | None) -> list[Token]:
         """在, the noun and its localiser."""
