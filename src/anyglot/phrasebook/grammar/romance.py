@@ -7,13 +7,15 @@ Features of the lexicons, alike in all of them:
 
 noun       gender (m f); plural, plural_gender where irregular; `at`, `to`, `on` ... the preposition where it is not
            the relation's own, ` -` after it: without the article, unless an adjective is there ("in -": in cucina,
-           nella cucina pulita); `at_<class>` for agents of a class; `variant_lemma`, `variant_gender` ... another
-           word as the object of `variant_verbs` (pez, but comer pescado); article=yes on countries and firms
+           nella cucina pulita; "en - dans": en ville, dans la belle ville); `at_<class>` for agents of a class;
+           `variant_lemma`, `variant_gender` ... another word as the object of `variant_verbs` (pez, but comer
+           pescado); article=yes on countries and firms
 verb       tail (further words), preposition of the object, `to` where the verb has its own; features with the
            prefix `human_` are another verb for persons (visiter Paris, rendre visite à Maria)
-adjective  before=yes in front of the noun, except with those of `after`; `for_<class or noun>` another word, given as
-           masculine/feminine where irregular; feminine, plural; invariable=yes; essential (classes and nouns that
-           lastingly are so, although the adjective is a passing state); have (a noun: tener hambre)
+adjective  before=yes in front of the noun, except with those of `after`; `for_<class or noun>` and `predicate`:
+           another word there, given as masculine/feminine where irregular; feminine, plural; invariable=yes;
+           essential (classes and nouns that lastingly are so, although the adjective is a passing state); have (a
+           noun: tener hambre)
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ TAG_OF = {
     **dict.fromkeys(("cerca", "detrás", "delante", "debajo", "encima", "perto", "atrás", "debaixo", "près"), "ADV"),
     **dict.fromkeys(("vicino", "accanto", "davanti", "junto"), "ADV"),
     **dict.fromkeys(("bon", "bonne"), "ADJ"),
-    **dict.fromkeys(("viaggio", "visite", "canna"), "NOUN"),
+    **dict.fromkeys(("viaggio", "voyage", "visite", "canna"), "NOUN"),
     **dict.fromkeys(("mangiare", "trovare", "cuire"), "VERB"),
-    "un": "DET",
+    **dict.fromkeys(("un", "la"), "DET"),
 }
 
 
@@ -78,10 +80,10 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Preposition:
-    """Words before a noun phrase; `bare` ones go without its article."""
+    """Words before a noun phrase, and those that go, if they can, without its article."""
 
     words: Words
-    bare: bool
+    bare: Words
 
 
 def tagged(text: str) -> Words:
@@ -248,7 +250,7 @@ class Romance(Grammar):
                     clause.time is None and (noun.entry.group in lasting or noun.entry.concept in lasting)
                 )
                 kind = "essential" if essential else "temporary"
-                complement = self.adjective(noun, clause.agent.plural, entry)
+                complement = self.adjective(noun, clause.agent.plural, entry, entry.get("predicate"))
         elif "place" in noun.entry.traits and "movable" not in noun.features:
             kind = "fixed"
         form = self.copulas[kind][clause.tense == "past"][clause.agent.plural]
@@ -267,11 +269,12 @@ class Romance(Grammar):
         if preposition is None:
             place = self.lexicon[entity.concept]
             text = own or place.get(f"{relation}_{group}") or place.get(relation) or self.lexicon[relation].lemma
-            preposition = Preposition(tagged(text.removesuffix(" -")), text.endswith(" -"))
+            bare, dash, full = text.partition(" -")
+            preposition = Preposition(tagged(full or bare), tagged(bare) if dash else ())
             self._prepositions[key] = preposition
+        if preposition.bare and entity.definite and entity.property is None and not entity.plural:
+            return self.prepositional(preposition.bare, self.noun_phrase(entity, "bare"))
         kind = "definite" if entity.definite else "indefinite"
-        if preposition.bare and entity.property is None and not entity.plural:
-            kind = "bare"
         return self.prepositional(preposition.words, self.noun_phrase(entity, kind))
 
     # The noun phrase
@@ -304,9 +307,9 @@ class Romance(Grammar):
         form = self.before_noun(forms[0].text, noun.genders[plural], plural, words[0].text)
         return [Token(form, "ADJ"), *words]
 
-    def adjective(self, noun: Noun, plural: bool, adjective: Entry) -> list[Token]:
-        """The words of the adjective that agree with a noun."""
-        own = adjective.get(f"for_{noun.entry.concept}") or adjective.get(f"for_{noun.entry.group}")
+    def adjective(self, noun: Noun, plural: bool, adjective: Entry, own: str = "") -> list[Token]:
+        """The words of the adjective (or of its `own` form for the occasion) that agree with a noun."""
+        own = own or adjective.get(f"for_{noun.entry.concept}") or adjective.get(f"for_{noun.entry.group}")
         lemma, _, feminine = (own or adjective.lemma).partition("/")
         if " " in lemma:
             return list(tagged(lemma))
