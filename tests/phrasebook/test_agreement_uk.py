@@ -37,6 +37,7 @@ def _said(clause: Clause) -> str:
         (3, "cow", "brown", "3 коричневих корів"),
         (2, "door", "heavy", "2 важких дверей"),
         (3, "coat", "warm", "3 теплі пальта"),
+        (3, "fish", "grey", "3 сірі риби"),
         (4, "bathroom", "dirty", "4 брудні ванні"),
     ],
 )

@@ -70,7 +70,9 @@ class Slavic(Grammar):
         super().__init__(lexicon)
         nouns = [entry for entry in lexicon.entries() if entry.category == "noun" or entry.proper]
         self._nouns = {entry.concept: self._noun(entry, entry.lemma) for entry in nouns}
-        self._counted = {e.concept: self._noun(e, e["counted"]) for e in nouns if e.get("counted")}
+        # What one counts instead is a thing: "съел 3 рыбы" although "видит рыб".
+        counted = [entry for entry in nouns if entry.get("counted")]
+        self._counted = {e.concept: self._noun(e, e["counted"])._replace(animate=False) for e in counted}
         self._adjectives: dict[tuple[str, str], Adjective] = {}  # (adjective, concept or class of the noun)
         for entry in lexicon.entries("adjective"):
             long, short = self.adjective(entry.lemma), entry.get("short")
