@@ -101,6 +101,15 @@ def test_regular_conjugation(lemma: str, present: str, past: str, negative: str,
     )
 
 
+@pytest.mark.parametrize(
+    ("lemma", "illative"),
+    [("talo", "taloihin"), ("hotelli", "hotelleihin"), ("koira", "koiriin"), ("museo", "museoihin")],
+)
+def test_plural_illative(lemma: str, illative: str) -> None:
+    assert decline(lemma, {}).plural["illative"] == illative
+    assert decline("huone", {}).plural["illative"] == "huoneisiin"
+
+
 def test_total_and_partitive_objects() -> None:
     reading = act("transitive", ANNA, "read", "completed", patient=the("book", prop="new"))
     said = {

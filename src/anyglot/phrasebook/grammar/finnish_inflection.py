@@ -113,6 +113,7 @@ def decline(lemma: str, features: Mapping[str, str]) -> Nominal:
         "nominative": weak + "t",
         "genitive": features.get("genitive_plural") or _genitive_plural(many),
         "partitive": many,
+        "illative": _illative_plural(many, singular["illative"]),
     }
     for case, ending in WEAK_CASE_ENDINGS.items():
         singular[case] = _harmonised(weak, ending, front)
@@ -189,6 +190,13 @@ def _illative(strong: str) -> str:
     if not ends_long(strong):
         return strong + strong[-1] + "n"
     return strong + ("seen" if syllables(strong) > 1 else f"h{strong[-1]}n")
+
+
+def _illative_plural(partitive: str, singular: str) -> str:
+    """Taloihin, koiriin, museoihin, huoneisiin."""
+    if partitive[-3:-1] == "it":
+        return partitive[:-2] + ("siin" if singular.endswith("seen") else "hin")
+    return partitive[:-2] + "ihin" if partitive[-2] == "j" else partitive[:-1] + "in"
 
 
 def _partitive_plural(lemma: str, strong: str, weak: str) -> tuple[str, str]:
