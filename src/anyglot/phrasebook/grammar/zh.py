@@ -105,8 +105,7 @@ class Chinese(Grammar):
         if common:
             frame = verb.get(f"common_{aspect}", verb.get("common", frame))
         before, _, after = frame.partition("…")
-        words = self.before_verb(clause, verb, [])
-        words.append(Token(before, "ADP" if before in PREPOSITIONS else "VERB"))
+        words = [*self.before_verb(clause, verb, []), Token(before, "ADP" if before in PREPOSITIONS else "VERB")]
         mark = [LE] if aspect == "completed" else []
         return [*words, *place, Token(after, "VERB"), *mark] if after else [*words, *mark, *place]
 
