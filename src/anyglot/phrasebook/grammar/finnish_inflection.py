@@ -12,15 +12,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Case = Literal[
-    "nominative",
-    "genitive",
-    "partitive",
-    "inessive",
-    "elative",
-    "illative",
-    "adessive",
-    "ablative",
-    "allative",
+    "nominative", "genitive", "partitive", "inessive", "elative", "illative", "adessive", "ablative", "allative"
 ]
 # The cases built on the weak stem, with the ending (a becomes ä by harmony).
 WEAK_CASE_ENDINGS: dict[Case, str] = {
