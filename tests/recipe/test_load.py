@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from anyglot.errors import UserError
@@ -177,6 +177,7 @@ def test_bundled_recipes_are_valid_and_described(name: str) -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example(name="a", seed=0, rate=1.0, beta=0.0, clip=None, warmup=0, trackers=[], path="\x85")
 @given(
     name=st.text(min_size=1),
     seed=st.integers(0, 2**32 - 1),
@@ -208,3 +209,9 @@ def test_any_text_is_read_or_refused_in_one_sentence(text: str) -> None:
         yaml_text.parse(text, "x")
     except UserError as error:
         assert str(error).startswith("x")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_string_survives_yaml(text: str) -> None:
+    assert yaml_text.parse(yaml_text.dump({"key": text}), "x")[0] == {"key": text}

@@ -46,6 +46,8 @@ def read(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
 def dump(document: Any) -> str:
     """Plain values as YAML, keys in the order given."""
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    if "\x85" in text:  # written as it is, but read as a line break
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=100)
     return text
 
 
