@@ -41,10 +41,15 @@ def test_dear_animals_take_a_and_eaten_ones_do_not() -> None:
 def test_a_fish_on_the_plate_is_another_word() -> None:
     assert _said(act("transitive", ANNA, "cook", "completed", patient=the("fish"))) == "Anna cocinó el pescado."
     assert _said(act("transitive", ANNA, "catch", "completed", patient=counted(2, "fish"))) == "Anna atrapó 2 peces."
+    assert _said(Clause("property", the("fish"), property="fresh")) == "El pescado es fresco."
+    assert _said(Clause("property", the("fish"), property="big")) == "El pez es grande."
 
 
 def test_ser_for_what_lasts_and_estar_for_what_passes() -> None:
     assert _said(Clause("property", the("song"), property="sad")) == "La canción es triste."
+    assert _said(Clause("property", the("song"), property="sad", tense="past", time="yesterday")) == (
+        "La canción era triste ayer."
+    )
     assert _said(Clause("property", ANNA, property="sad")) == "Anna está triste."
     assert _said(Clause("property", the("kitchen"), property="bright")) == "La cocina es luminosa."
     now = Clause("property", the("kitchen"), property="bright", time="now")

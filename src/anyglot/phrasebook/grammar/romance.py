@@ -8,14 +8,14 @@ Features of the lexicons, alike in all of them:
 noun       gender (m f); plural, plural_gender where irregular; `at`, `to`, `on` ... the preposition where it is not
            the relation's own, ` -` after it: without the article, unless an adjective is there ("in -": in cucina,
            nella cucina pulita; "en - dans": en ville, dans la belle ville); `at_<class>` for agents of a class;
-           `variant_lemma`, `variant_gender` ... another word as the object of `variant_verbs` (pez, but comer
-           pescado); article=yes on countries and firms
+           `variant_lemma`, `variant_gender` ... another word with the verbs and adjectives of `with` (pez, but
+           comer pescado); article=yes on countries and firms; movable=yes on those of nature without a fixed place
 verb       tail (further words), preposition of the object, `to` where the verb has its own; features with the
            prefix `human_` are another verb for persons (visiter Paris, rendre visite à Maria)
 adjective  before=yes in front of the noun, except with those of `after`; `for_<class or noun>` and `predicate`:
            another word there, given as masculine/feminine where irregular; feminine, plural; invariable=yes;
-           essential (classes and nouns that lastingly are so, although the adjective is a passing state); have (a
-           noun: tener hambre)
+           essential (classes and nouns of which a passing state is said like a quality: es triste), lasting (unless
+           a time is said: es oscuro, está oscuro ahora); have (a noun: tener hambre)
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ class Romance(Grammar):
         for entry in lexicon.entries():
             if entry.category == "noun" or entry.proper:
                 self._nouns[entry.concept] = self._noun(entry, entry.lemma, entry.features)
-                if verbs := entry.get("variant_verbs"):
+                if others := entry.get("with"):
                     own = _without_prefix(entry.features, "variant_")
                     noun = self._noun(entry, own["lemma"], {**entry.features, **own})
-                    self._variants |= {(verb, entry.concept): noun for verb in verbs.split()}
+                    self._variants |= {(other, entry.concept): noun for other in others.split()}
         self._verbs = {e.concept: self._verb(e.lemma, e.features) for e in lexicon.entries("verb")}
         self._human_verbs: dict[str, Verb] = {}
         for entry in lexicon.entries("verb"):
@@ -189,7 +189,8 @@ class Romance(Grammar):
     def clause(self, clause: Clause) -> list[Token]:
         """Subject, verb, objects, place; the time first or last."""
         agent = clause.agent
-        words = self.noun_phrase(agent, "definite" if agent.definite else "indefinite") + self.predicate(clause)
+        noun = self._noun_with(clause.property, agent)
+        words = self.noun_phrase(agent, "definite" if agent.definite else "indefinite", noun) + self.predicate(clause)
         if clause.time is None:
             return words
         time = self.time_tokens(clause)
@@ -230,7 +231,7 @@ class Romance(Grammar):
 
     def direct_object(self, clause: Clause, verb: Verb, patient: Entity) -> list[Token]:
         """The patient, maybe with a preposition."""
-        noun = self._variants.get((clause.verb or "", patient.concept)) or self._nouns[patient.concept]
+        noun = self._noun_with(clause.verb, patient)
         kind = "definite" if patient.definite else self.indefinite_kind(clause, noun, patient.plural)
         words = self.noun_phrase(patient, kind, noun)
         preposition = self.object_preposition(clause, verb, patient)
@@ -238,24 +239,27 @@ class Romance(Grammar):
 
     def copular(self, clause: Clause) -> list[Token]:
         """The copula with the adjective, if there is one."""
-        noun, kind = self._nouns[clause.agent.concept], "location"
+        noun, kind = self._noun_with(clause.property, clause.agent), "location"
         complement: list[Token] = []
         if clause.property is not None:
             entry = self.lexicon[clause.property]
             if have := entry.get("have"):
                 kind, complement = "have", [Token(have, "NOUN")]
             else:
-                lasting = entry.get("essential").split()
-                essential = "temporary" not in entry.traits or (
-                    clause.time is None and (noun.entry.group in lasting or noun.entry.concept in lasting)
-                )
-                kind = "essential" if essential else "temporary"
+                kind = "essential" if self.is_essential(entry, noun.entry, clause) else "temporary"
                 complement = self.adjective(noun, clause.agent.plural, entry, entry.get("predicate"))
         elif "place" in noun.entry.traits and "movable" not in noun.features:
             kind = "fixed"
         form = self.copulas[kind][clause.tense == "past"][clause.agent.plural]
         copula = [Token(form, "VERB" if kind == "have" else "AUX")]
         return [*(self.negate(copula) if clause.negated else copula), *complement]
+
+    def is_essential(self, adjective: Entry, noun: Entry, clause: Clause) -> bool:
+        """Whether the adjective says what the noun is, rather than in which state."""
+        lasting = adjective.get("essential").split()
+        if clause.time is None:
+            lasting += adjective.get("lasting").split()
+        return "temporary" not in adjective.traits or noun.group in lasting or noun.concept in lasting
 
     def place(self, clause: Clause, verb: Verb | None) -> list[Token]:
         """A preposition (the noun's own choice, or the verb's) and the noun phrase."""
@@ -282,10 +286,14 @@ class Romance(Grammar):
     def noun_phrase(self, entity: Entity, kind: str, noun: Noun | None = None) -> list[Token]:
         """Article or digits, noun and adjective, all agreeing."""
         if noun is None:
-            noun = self._nouns[entity.concept]
+            noun = self._noun_with(entity.property, entity)
         if entity.count is not None:
             return [Token(str(entity.count), "NUM"), *self._phrase(noun, True, "bare", entity.property)]
         return self._phrase(noun, entity.plural, kind, entity.property)
+
+    def _noun_with(self, other: str | None, entity: Entity) -> Noun:
+        """The noun, which may be another one with the verb or adjective `other`."""
+        return self._variants.get((other or "", entity.concept)) or self._nouns[entity.concept]
 
     def _phrase(self, noun: Noun, plural: bool, kind: str, adjective: str | None) -> list[Token]:
         key = (noun, plural, kind, adjective)
