@@ -62,7 +62,9 @@ def prepare(corpus: Path, out: Path, languages: Languages) -> None:
     verses = {language: read_verses(corpus, language) for language in languages.all}
     for language, lines in verses.items():
         if len(lines) != len(references):
-            raise UserError(f"{language}.txt.gz has {len(lines)} lines, vref.txt.gz {len(references)}; they must agree.")
+            raise UserError(
+                f"{language}.txt.gz has {len(lines)} lines, vref.txt.gz {len(references)}; they must agree."
+            )
         mono = [line for line, split in zip(lines, splits, strict=True) if split == "train" and line]
         _write(out / "mono" / f"{language}.txt", mono)
     english = verses[languages.target]

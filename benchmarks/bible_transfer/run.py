@@ -20,9 +20,7 @@ import yaml
 from prepare import Languages, prepare
 
 HERE = Path(__file__).parent
-LANGUAGES = Languages(
-    supervised=("de", "es", "ru", "sv"), zero_shot=("da", "fr", "cs", "pl", "hr", "eo", "ht", "fi")
-)
+LANGUAGES = Languages(supervised=("de", "es", "ru", "sv"), zero_shot=("da", "fr", "cs", "pl", "hr", "eo", "ht", "fi"))
 MODELS = ("sixt", "finetune_all", "transformer")
 
 
@@ -72,7 +70,16 @@ def main() -> None:
         run("train", out / f"{model}.yaml", "--out", out / model, "--resume")
         if arguments.only == model:
             return
-    run("evaluate", *(out / model for model in MODELS), "--tests", write_tests(out), "--beam", "4", "--out", out / "report")
+    run(
+        "evaluate",
+        *(out / model for model in MODELS),
+        "--tests",
+        write_tests(out),
+        "--beam",
+        "4",
+        "--out",
+        out / "report",
+    )
 
 
 if __name__ == "__main__":

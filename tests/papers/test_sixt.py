@@ -35,7 +35,9 @@ def start(tmp_path: Path) -> str:
     """The folder of a pretrained encoder: every weight random, norms and biases too."""
     config = EncoderConfig(
         family="xlm-roberta",
-        embeddings=EmbeddingsConfig(vocabulary_size=WORDS, width=WIDTH, positions="learned", position_rows=34, norm=True),
+        embeddings=EmbeddingsConfig(
+            vocabulary_size=WORDS, width=WIDTH, positions="learned", position_rows=34, norm=True
+        ),
         stack=StackConfig(layers=LAYERS, width=WIDTH, heads=4, feedforward_width=64, norm_first=False),
         language_head=True,
     )
@@ -204,7 +206,7 @@ def test_dropping_the_skip_changes_that_block_alone_and_keeps_its_norm(start: st
 
 
 def test_disentangling_relaxes_the_tie_between_tokens_and_positions_of_the_states(start: str) -> None:
-    """Without the skip a state no longer contains its own input: swapping two tokens' queries cannot leave it behind."""
+    """Without the skip a state no longer contains its own input: attending alike, all positions look alike."""
     _, model = sixt(start)
     model.eval()
     block = model.encoder.stack.blocks[LAYERS - 2]
@@ -308,6 +310,7 @@ def test_any_loaded_encoder_can_be_the_start(start: str, tmp_path: Path) -> None
     save_model(model, tmp_path / "first")
     _, second = sixt(str(tmp_path / "first"), disentangle=False)
     assert torch.equal(
-        second.encoder.stack.blocks[0].feedforward.inner.up.weight, model.encoder.stack.blocks[0].feedforward.inner.up.weight
+        second.encoder.stack.blocks[0].feedforward.inner.up.weight,
+        model.encoder.stack.blocks[0].feedforward.inner.up.weight,
     )
     assert dropped_skips(second) == dropped_skips(model)

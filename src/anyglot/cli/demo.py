@@ -9,9 +9,9 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for text, models and report; an earlier demo there is replaced.")] = Path(
-        "runs/demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for text, models and report; an earlier demo there is replaced.")
+    ] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other sentences and other weights.")] = 1,
 ) -> None:
     """Pretrain an encoder, teach it to translate three languages, and translate from five it has no pairs of.
@@ -39,4 +39,6 @@ def demo(
         print(f"      SixT+         {sample.output}")
         print(f"      from scratch  {sample.baseline}")
     print(f"\n{outcome.summary['seconds']:.0f} seconds. Report: {outcome.page}   Figures: {out / 'summary.json'}")
-    print(f'Try next:  echo "De hond slaapt in de tuin." | anyglot translate {outcome.translator} --source nl --target en')
+    print(
+        f'Try next:  echo "De hond slaapt in de tuin." | anyglot translate {outcome.translator} --source nl --target en'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -39,20 +40,35 @@ app.command()(average)
 app.command()(phrasebook)
 
 
+def run() -> int | None:
+    """The verb's exit code. Wrong arguments are told as typer tells them."""
+    try:
+        # Not standalone: click would turn an interrupt and a closed pipe into exit code 1.
+        code: int | None = app(standalone_mode=False)
+    except Exception as error:
+        # typer carries a click of its own inside, whose usage errors have no public name.
+        if not isinstance(error, typer.BadParameter.__mro__[1]):
+            raise
+        error.show()  # type: ignore[attr-defined]
+        return USER_MISTAKE
+    return code
+
+
 def main() -> None:
     """Run a verb. A user's mistake is one sentence on stderr and exit code 2, never a traceback."""
     try:
-        app(standalone_mode=True)
+        code = run()
     except UserError as error:
         print(f"anyglot: {error}", file=sys.stderr)
-        sys.exit(USER_MISTAKE)
-    except KeyboardInterrupt:
+        code = USER_MISTAKE
+    except (KeyboardInterrupt, typer.Abort):
         print("anyglot: interrupted.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (say, `| head`): not an error worth a word. Keep the interpreter's exit flush quiet too.
-        sys.stderr.close()
-        sys.exit(0)
+        # The reader went away (say, `| head`): not an error worth a word. Keep the interpreter's last flush quiet too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
 
 
 if __name__ == "__main__":

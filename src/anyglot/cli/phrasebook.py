@@ -14,6 +14,7 @@ def phrasebook(
     sentences: Annotated[int, typer.Option(min=1, help="Training sentences.")] = 10_000,
     held_out: Annotated[int, typer.Option(min=0, help="Sentences of the validation and of the test split.")] = 500,
     seed: Annotated[int, typer.Option(help="Another seed, other sentences.")] = 0,
+    level: Annotated[str, typer.Option(help="full, or beginner: fewer words and nothing left to guess.")] = "full",
 ) -> None:
     """Write many-way parallel sentences with their meanings and part-of-speech tags.
 
@@ -26,7 +27,7 @@ def phrasebook(
 
     chosen = [code.strip() for code in languages.split(",") if code.strip()]
     manifest = write_phrasebook(
-        out, chosen, {"train": sentences, "validation": held_out, "test": held_out}, seed=seed
+        out, chosen, {"train": sentences, "validation": held_out, "test": held_out}, seed=seed, level=level
     )
     counts = manifest["sentences"]
     assert isinstance(counts, dict)

@@ -175,7 +175,10 @@ def _summary(results: Sequence[Result], clock: Clock, seed: int) -> dict[str, An
     for group, (model, kind) in groups.items():
         chosen = [result for result in results if result.model == model and result.kind == kind]
         summary[group] = {
-            result.source: {"bleu": round(result.scores["BLEU"].value, 2), "chrf": round(result.scores["chrF"].value, 2)}
+            result.source: {
+                "bleu": round(result.scores["BLEU"].value, 2),
+                "chrf": round(result.scores["chrF"].value, 2),
+            }
             for result in chosen
         }
         summary[group]["mean"] = {
@@ -204,15 +207,18 @@ def _report(out: Path, course: Course, evaluation: Evaluation, table: Table, clo
             f"languages, {course.monolingual:,} sentences each, no two languages with the same sentences. SixT+ then "
             f"learned to translate {_listed(course.supervised)} into English from {course.pairs:,} pairs each.",
             f"{_listed(course.zero_shot)} never had a parallel sentence: mean BLEU {means[SIXT, 'zero-shot']:.1f}, "
-            f"against {means[SCRATCH, 'zero-shot']:.1f} of the same network trained from scratch on the same pairs with "
-            f"as many updates (supervised: {means[SIXT, 'supervised']:.1f} and {means[SCRATCH, 'supervised']:.1f}).",
+            f"against {means[SCRATCH, 'zero-shot']:.1f} of the same network trained from scratch on the same pairs "
+            f"with as many updates (supervised: {means[SIXT, 'supervised']:.1f} and "
+            f"{means[SCRATCH, 'supervised']:.1f}).",
             "Test meanings occur in no training text of any language. The encoder saw monolingual text only; no "
             "bilingual text was used in pretraining.",
         ),
         tables=(table,),
         bars=(score_bars(evaluation.results, "BLEU", SCRATCH),),
         curves=tuple(
-            curve for model in ("encoder", "sixt", "transformer") for curve in curves_from_metrics(out / model / "metrics.jsonl")
+            curve
+            for model in ("encoder", "sixt", "transformer")
+            for curve in curves_from_metrics(out / model / "metrics.jsonl")
         ),
         samples=evaluation.samples,
         facts=facts,

@@ -16,6 +16,7 @@ class Course:
     Args:
         supervised: Source languages with parallel text.
         zero_shot: Source languages that never have any.
+        level: The phrasebook's level.
         monolingual: Sentences of each language for pretraining; no two languages draw the same ones.
         pairs: Sentence pairs of each supervised language; each draws its own.
         held_out: Sentences of each language's validation and test set.
@@ -24,6 +25,7 @@ class Course:
     supervised: tuple[str, ...] = ("de", "es", "ru")
     zero_shot: tuple[str, ...] = ("nl", "sv", "it", "pt", "uk")
     target: str = "en"
+    level: str = "beginner"
     monolingual: int = 16_000
     pairs: int = 8_000
     held_out: int = 200
@@ -44,12 +46,12 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
     `test.{LANG}.txt`, the same sentences in every language.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    book = Phrasebook(course.languages, seed)
+    book = Phrasebook(course.languages, seed, course.level)
     for language in course.languages:
         sentences = book.sentences("train", course.monolingual, language)
         _write(folder / f"mono.{language}.txt", (sentence.text for sentence in sentences))
     for number, language in enumerate(course.supervised):
-        pair = Phrasebook((language, course.target), seed)
+        pair = Phrasebook((language, course.target), seed, course.level)
         for split, count in (("train", course.pairs), ("validation", course.held_out)):
             rows = list(pair.parallel(split, count, offset=number * count))
             for side in (language, course.target):

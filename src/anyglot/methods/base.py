@@ -15,6 +15,10 @@ from anyglot.errors import UserError
 from anyglot.layers.residual import Residual
 
 
+Kind = Literal["translation", "masked"]
+"""What a method learns from: sentence pairs, or text with holes."""
+
+
 @dataclass(frozen=True)
 class DropSkip:
     """Remove the skip connection around one sub-module (SixT+ section 2.2, positional disentangling)."""
@@ -69,7 +73,7 @@ class Method(Protocol):
 
     name: ClassVar[str]
     Options: ClassVar[type[BaseModel]]
-    kind: ClassVar[Literal["translation", "masked"]]
+    kind: ClassVar[Kind]
 
     def __init__(self, options: Any) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import nn
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.losses.likelihood import SmoothingForm, chunked_likelihood
-from anyglot.methods.base import Losses
+from anyglot.methods.base import Kind, Losses
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import (
     Activation,
@@ -103,7 +103,7 @@ def bare(config: EncoderConfig) -> EncoderConfig:
 class TranslationMethod:
     """Teacher-forced likelihood of the target (SixT+ eq. 2 and 3)."""
 
-    kind: Literal["translation"] = "translation"
+    kind: ClassVar[Kind] = "translation"
 
     def __init__(self, options: TranslationOptions) -> None:
         self.options = options

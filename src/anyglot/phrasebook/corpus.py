@@ -25,6 +25,7 @@ from typing import TextIO
 
 from anyglot.errors import UserError
 from anyglot.phrasebook.languages import check_languages, known_languages, load_grammar
+from anyglot.phrasebook.levels import level_named
 from anyglot.phrasebook.meaning import Meaning
 from anyglot.phrasebook.sampler import MeaningSampler
 
@@ -60,15 +61,17 @@ def realise(meaning: Meaning, language: str) -> Sentence:
 class Phrasebook:
     """Deterministic sentences: the same languages, seed, split and offset always give the same ones."""
 
-    def __init__(self, languages: Iterable[str], seed: int = 0) -> None:
+    def __init__(self, languages: Iterable[str], seed: int = 0, level: str = "full") -> None:
         self.languages = check_languages(languages)
         self.seed = seed
+        level_named(level)  # an unknown one is refused here, not at the first sentence
+        self.level = level
 
     def meanings(
         self, split: str, count: int, stream: str = "parallel", offset: int = 0, unique: bool | None = None
     ) -> Iterator[Meaning]:
         """Meanings of a stream; `offset` skips the first ones. Held-out splits never repeat one."""
-        sampler = MeaningSampler(f"{self.seed} {stream}")
+        sampler = MeaningSampler(f"{self.seed} {stream}", self.level)
         return islice(sampler.stream(split, unique), offset, offset + count)
 
     def parallel(self, split: str, count: int, offset: int = 0, unique: bool | None = None) -> Iterator[Row]:
@@ -86,7 +89,7 @@ class Phrasebook:
 
 
 def write_phrasebook(
-    out_dir: Path | str, languages: Iterable[str], sentences: dict[str, int], seed: int = 0
+    out_dir: Path | str, languages: Iterable[str], sentences: dict[str, int], seed: int = 0, level: str = "full"
 ) -> dict[str, object]:
     """Write parallel text to a folder and return its manifest.
 
@@ -94,7 +97,7 @@ def write_phrasebook(
     (token TAB tag, a blank line after each sentence) and `<split>.meanings.jsonl`; `manifest.json` has the seed, the
     counts and the SHA-256 of every file. The folder appears complete or not at all and replaces an earlier one.
     """
-    book = Phrasebook(languages, seed)
+    book = Phrasebook(languages, seed, level)
     target = Path(out_dir)
     if target.exists() and not (target / "manifest.json").exists():
         raise UserError(f"{target} exists and is no phrasebook; name a new folder")
@@ -104,6 +107,7 @@ def write_phrasebook(
         written = {split: _write_split(work, book, split, count) for split, count in sentences.items()}
         manifest: dict[str, object] = {
             "seed": seed,
+            "level": level,
             "languages": book.languages,
             "sentences": written,
             "sha256": {path.name: _sha256(path) for path in sorted(work.iterdir())},
@@ -149,7 +153,8 @@ def _readme(book: Phrasebook, written: dict[str, int]) -> str:
     counts = ", ".join(f"{split} {count}" for split, count in written.items())
     return (
         "# Phrasebook\n\n"
-        f"Generated many-way parallel sentences in {', '.join(book.languages)}; seed {book.seed}; {counts}.\n\n"
+        f"Generated many-way parallel sentences in {', '.join(book.languages)}; "
+        f"seed {book.seed}; level {book.level}; {counts}.\n\n"
         "Line i of every `<split>.<language>.txt` says the meaning in line i of `<split>.meanings.jsonl`; the `.pos`\n"
         "files have one token and its universal part of speech per line and a blank line after each sentence.\n"
         "No meaning is in two splits. `manifest.json` has the SHA-256 of every file.\n"

@@ -8,28 +8,24 @@ sentences do in real text.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import Literal, cast
 
 from anyglot.errors import UserError
 from anyglot.phrasebook.catalogue import load_catalogue
+from anyglot.phrasebook.levels import level_named, restricted
 from anyglot.phrasebook.meaning import Aspect, Clause, Entity, Kind, Meaning, Place, Tense
 from anyglot.phrasebook.preferences import Preferences, Table
 
 SPLIT_SHARES: dict[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
-KIND_TABLE = Table(
-    {"transitive": 0.38, "intransitive": 0.17, "location": 0.16, "property": 0.13, "motion": 0.09, "ditransitive": 0.07}
-)
 COUNTS = (2, 3, 4, 5, 6, 10, 7, 8, 9, 12, 20, 15, 30, 100, 50)
 COUNT_TABLE = Table({str(count): 1.0 / (rank + 1) for rank, count in enumerate(COUNTS)})
 LAST_YEAR_OF_THE_WORLD = 2024  # years are drawn back from here, the recent ones more often
 
 RUN_END = 0.15  # after any sentence; a topic holds for some seven sentences
 SAME_AGENT = 0.3  # that the talk goes on about someone mentioned before in the run
-TWO_CLAUSES = 0.1
-NEGATED = 0.12
-FRONTED_TIME = 0.35
 GIVE_UP_AFTER = 5000  # draws in vain for one sentence: the split is exhausted
 
 # What one does not buy, build or steal every day, and what one may well do with it every day.
@@ -43,6 +39,12 @@ PRESENT_ASPECTS: dict[str, tuple[Aspect, ...]] = {
     "state": ("state",),
     "simple": ("state", "habitual"),
 }
+
+
+@lru_cache
+def _preferences(level: str) -> Preferences:
+    """The tables of a level, shared by all samplers: they only depend on the data."""
+    return Preferences(restricted(load_catalogue(), level_named(level)))
 
 
 def split_of(meaning: Meaning) -> str:
@@ -59,13 +61,11 @@ def split_of(meaning: Meaning) -> str:
 class MeaningSampler:
     """An endless stream of meanings for one seed; the state is the current topic and who was mentioned."""
 
-    _preferences: Preferences | None = None  # shared by all samplers: the tables only depend on the data
-
-    def __init__(self, seed: int | str) -> None:
-        catalogue = load_catalogue()
-        if MeaningSampler._preferences is None:
-            MeaningSampler._preferences = Preferences(catalogue)
-        self._prefer = MeaningSampler._preferences
+    def __init__(self, seed: int | str, level: str = "full") -> None:
+        self._level = level_named(level)
+        self._prefer = _preferences(level)
+        self._kinds = Table(self._level.kinds)
+        catalogue = self._prefer.catalogue
         self._concepts = catalogue.concepts
         self._verbs = catalogue.verbs
         self._times = catalogue.times
@@ -115,7 +115,7 @@ class MeaningSampler:
 
     def _draw(self) -> Meaning:
         first = self._clause(allow_time=True)
-        if self._uniform() >= TWO_CLAUSES:
+        if self._uniform() >= self._level.two_clauses:
             return Meaning(first, topic=self._topic)
         second = self._clause(allow_time=False)
         if second.agent.concept == first.agent.concept or second.tense != first.tense:
@@ -124,7 +124,7 @@ class MeaningSampler:
         return Meaning(first, connective, second, self._topic)
 
     def _clause(self, allow_time: bool) -> Clause:
-        kind = KIND_TABLE.draw(self._uniform())
+        kind = self._kinds.draw(self._uniform())
         if kind == "property":
             return self._property_clause(allow_time)
         if kind == "location":
@@ -133,7 +133,7 @@ class MeaningSampler:
 
     def _action_clause(self, kind: Kind, allow_time: bool) -> Clause:
         uniform = self._uniform
-        negated = uniform() < NEGATED
+        negated = uniform() < self._level.negated
         agent = self._agent(kind, negated)
         verb = self._prefer.verbs(self._topic, kind, agent.concept).draw(uniform())
         frame = self._verbs[verb]
@@ -158,7 +158,7 @@ class MeaningSampler:
         # "Not every day" and "every day not" are told apart in ways of their own in every language: neither is said.
         timeless = not allow_time or (negated and aspect == "habitual")
         time, year = (None, None) if timeless else self._time(tense, aspect, verb, 0.5)
-        first = time is not None and uniform() < FRONTED_TIME
+        first = time is not None and uniform() < self._level.fronted_time
         return Clause(
             kind, agent, verb, tense, aspect, negated, patient, recipient, None, place, time, year, time_first=first
         )
@@ -172,8 +172,8 @@ class MeaningSampler:
         time = None
         if allow_time and "temporary" in self._concepts[adjective].traits:
             time, _ = self._time(tense, "state", "", 0.4)
-        first = time is not None and uniform() < FRONTED_TIME
-        negated = uniform() < NEGATED
+        first = time is not None and uniform() < self._level.fronted_time
+        negated = uniform() < self._level.negated
         return Clause(
             "property", subject, None, tense, negated=negated, property=adjective, time=time, time_first=first
         )
@@ -187,15 +187,17 @@ class MeaningSampler:
         tense: Tense = "past" if uniform() < 0.35 else "present"
         movable = not {"place", "unique"} & self._concepts[subject.concept].traits
         time, _ = self._time(tense, "state", "", 0.3) if allow_time and movable else (None, None)
-        first = time is not None and uniform() < FRONTED_TIME
-        negated = uniform() < NEGATED
+        first = time is not None and uniform() < self._level.fronted_time
+        negated = uniform() < self._level.negated
         return Clause("location", subject, None, tense, negated=negated, place=place, time=time, time_first=first)
 
     def _aspect(self, verb_class: str, tense: str) -> Aspect:
         if tense == "past":
             return "state" if verb_class == "state" else "completed"
         aspects = PRESENT_ASPECTS[verb_class]
-        return aspects[0] if len(aspects) == 1 or self._uniform() < 0.5 else aspects[1]
+        if len(aspects) == 1 or not self._level.habitual:
+            return aspects[0]
+        return aspects[0] if self._uniform() < 0.5 else aspects[1]
 
     def _other(self, table: Table, taken: list[str]) -> str:
         """A draw that repeats nobody in the clause."""
@@ -229,12 +231,12 @@ class MeaningSampler:
         if not self._countable(name):
             return Entity(name)
         adjective = self._attribute(name, 0.15)
-        choice = uniform()
-        if choice < 0.55 or negated:
+        choice, level = uniform(), self._level
+        if choice < level.definite_agent or negated:
             return Entity(name, property=adjective)
-        if choice < 0.73:
+        if choice < level.definite_agent + level.plural_agent:
             return Entity(name, plural=True, property=adjective)
-        if choice < 0.92:
+        if choice < level.definite_agent + level.plural_agent + level.indefinite_agent:
             return Entity(name, definite=False, property=adjective)
         return self._counted(name, adjective)
 
@@ -256,20 +258,25 @@ class MeaningSampler:
         if concept.category != "noun" or "unique" in concept.traits:
             return Entity(name)
         # "Anna loves dogs" is definite in half of the languages; states are only told of definite things.
-        definite = definite_only or uniform() < 0.4
+        definite = definite_only or uniform() < self._level.definite_patient
         if "product" in concept.traits:
             return Entity(name, definite=definite)
         adjective = self._attribute(name, 0.3)
         if "mass" in concept.traits:
             return Entity(name, definite=definite, property=adjective)
         pair = "pair" in concept.traits
-        if not definite and not negated and aspect != "habitual" and uniform() < (0.1 if pair else 0.22):
+        if (
+            not definite
+            and not negated
+            and aspect != "habitual"
+            and uniform() < (0.1 if pair else self._level.counted_patient)
+        ):
             return self._counted(name, adjective)
         plural = uniform() < (0.85 if pair else 0.27)
         return Entity(name, plural=plural, definite=definite, property=adjective)
 
     def _attribute(self, noun: str, probability: float) -> str | None:
-        if self._uniform() >= probability:
+        if self._uniform() >= probability * self._level.attributed:
             return None
         table = self._prefer.adjectives(noun)
         return table.draw(self._uniform()) if table else None
@@ -281,7 +288,7 @@ class MeaningSampler:
 
     def _adjunct_place(self, verb: str, agent: str, taken: list[str], probability: float) -> Place | None:
         said = self._verbs[verb].place
-        if said == "never" or (not said and self._uniform() >= probability):
+        if said == "never" or (not said and self._uniform() >= probability * self._level.placed):
             return None
         table = self._prefer.places(self._topic, verb, agent)
         if not table:
@@ -292,7 +299,7 @@ class MeaningSampler:
         return Place(relation, self._place_entity(concept))
 
     def _time(self, tense: str, aspect: str, verb: str, probability: float) -> tuple[str | None, int | None]:
-        if self._uniform() >= probability:
+        if self._uniform() >= probability * self._level.timed:
             return None, None
         key = (tense, aspect, verb)
         table = self._time_tables.get(key)
@@ -303,6 +310,7 @@ class MeaningSampler:
                     name: frame.weight
                     for name, frame in self._times.items()
                     if frame.tense == tense
+                    and (name != "in_year" or self._level.years)
                     and aspect in frame.aspects
                     and (verb in frame.verbs or not frame.verbs)
                     and verb not in frame.excluded_verbs

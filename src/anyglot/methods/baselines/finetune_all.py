@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import BaseModel
+
 from anyglot.methods.base import Stage
 from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -21,7 +23,7 @@ class FinetuneAll(TranslationMethod):
     """The same model and data as SixT+, all parameters optimised at once (SixT+, section 3.1)."""
 
     name: ClassVar[str] = "finetune_all"
-    Options: ClassVar[type[FinetuneAllOptions]] = FinetuneAllOptions
+    Options: ClassVar[type[BaseModel]] = FinetuneAllOptions
 
     def __init__(self, options: FinetuneAllOptions) -> None:
         super().__init__(options)

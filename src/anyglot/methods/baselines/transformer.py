@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from anyglot.methods.base import Stage
 from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
@@ -38,7 +38,7 @@ class Transformer(TranslationMethod):
     """Encoder, decoder and the shared table start from random values and are trained together."""
 
     name: ClassVar[str] = "transformer"
-    Options: ClassVar[type[TransformerOptions]] = TransformerOptions
+    Options: ClassVar[type[BaseModel]] = TransformerOptions
 
     def __init__(self, options: TransformerOptions) -> None:
         super().__init__(options)

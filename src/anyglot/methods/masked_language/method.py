@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from torch import nn
 
 from anyglot.data.batch import MaskedBatch
 from anyglot.errors import UserError
 from anyglot.losses.masked_lm import masked_likelihood
-from anyglot.methods.base import Losses, Stage
+from anyglot.methods.base import Kind, Losses, Stage
 from anyglot.models.build import build_encoder
 from anyglot.models.config import Activation, EmbeddingsConfig, EncoderConfig, Frozen, Probability, StackConfig
 from anyglot.models.encoder import Encoder
@@ -53,8 +53,8 @@ class MaskedLanguage:
     """XLM-R's objective: predict the masked 15 % of the tokens of a text in whatever language."""
 
     name: ClassVar[str] = "masked_language"
-    Options: ClassVar[type[MaskedLanguageOptions]] = MaskedLanguageOptions
-    kind: ClassVar[Literal["masked"]] = "masked"
+    Options: ClassVar[type[BaseModel]] = MaskedLanguageOptions
+    kind: ClassVar[Kind] = "masked"
 
     def __init__(self, options: MaskedLanguageOptions) -> None:
         self.options = options
@@ -64,7 +64,9 @@ class MaskedLanguage:
         if self.options.start is not None:
             encoder = load_encoder(self.options.start)
             if encoder.head is None:
-                raise UserError(f"{self.options.start} has no masked-language head, so its pretraining cannot continue.")
+                raise UserError(
+                    f"{self.options.start} has no masked-language head, so its pretraining cannot continue."
+                )
             return encoder
         sizes = self.options
         config = EncoderConfig(

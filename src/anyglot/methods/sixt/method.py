@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from anyglot.errors import UserError
 from anyglot.methods.base import DropSkip, Stage
@@ -35,7 +35,7 @@ class SixT(TranslationMethod):
     """Two-stage transfer of a multilingual encoder to translation (SixT+, section 2.2)."""
 
     name: ClassVar[str] = "sixt"
-    Options: ClassVar[type[SixTOptions]] = SixTOptions
+    Options: ClassVar[type[BaseModel]] = SixTOptions
 
     def __init__(self, options: SixTOptions) -> None:
         super().__init__(options)
