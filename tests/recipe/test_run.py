@@ -283,3 +283,9 @@ def test_a_recipe_object_needs_no_file(folder: Path, tmp_path: Path) -> None:
     recipe = load_recipe(folder / "encoder.yaml")
     save_recipe(Recipe.model_validate(recipe.document()), tmp_path / "copy.yaml")
     assert load_recipe(tmp_path / "copy.yaml") == recipe
+
+
+def test_sentences_longer_than_the_positions_are_refused_before_training(folder: Path) -> None:
+    recipe = load_recipe(folder / "sixt.yaml", ["data.max_length=40"])
+    with pytest.raises(UserError, match="has 32 positions"):
+        run_recipe(recipe, folder / "too-long", quiet=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from anyglot.data.corpus import ParallelSource
@@ -63,11 +65,19 @@ class Outcome:
 
 
 def run_demo(
-    out: Path, *, seed: int, course: Course, say: Callable[[str], None], overrides: Sequence[str] = ()
+    out: Path,
+    *,
+    seed: int,
+    course: Course,
+    say: Callable[[str], None],
+    overrides: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Outcome:
     """Everything from nothing into `out`: text/, encoder/, sixt/, transformer/, report.html, summary.json.
 
     An earlier demo in `out` is replaced; a folder with anything else in it is refused.
+
+    Args:
+        overrides: Recipe name -> overrides as `anyglot train` takes them.
 
     Raises:
         UserError: The folder is taken or cannot be written.
@@ -75,18 +85,23 @@ def run_demo(
     _claim(out)
     clock = Clock(say)
     text = out / "text"
-    with clock.leg(f"writing text in {len(course.languages)} languages"):
-        write_text(course, text, seed)
-    with clock.leg("pretraining an encoder on monolingual text of all of them"):
-        _train("tiny/masked_language", out / "encoder", [f"data.train={_monolingual(course, text)}", *overrides], seed)
     pairs = [
         f"data.train={_parallel(course, text, 'train')}",
         f"data.validation={_parallel(course, text, 'validation')}",
     ]
+
+    def train(recipe: str, folder: str, *settings: str) -> None:
+        chosen = [f"seed={seed}", f"data.cache={out / 'cache'}", *settings, *overrides.get(recipe, ())]
+        run_recipe(load_recipe(recipe, chosen), out / folder, command=f"anyglot demo --seed {seed}")
+
+    with clock.leg(f"writing text in {len(course.languages)} languages"):
+        write_text(course, text, seed)
+    with clock.leg("pretraining an encoder on monolingual text of all of them"):
+        train("tiny/masked_language", "encoder", f"data.train={_monolingual(course, text)}")
     with clock.leg(f"SixT+ from {_listed(course.supervised)} into {course.target}"):
-        _train("tiny/sixt", out / "sixt", [f"method.start={out / 'encoder'}", *pairs], seed)
+        train("tiny/sixt", "sixt", f"method.start={out / 'encoder'}", *pairs)
     with clock.leg("the same network from scratch, for comparison"):
-        _train("tiny/transformer", out / "transformer", [f"tokenizer={out / 'encoder'}", *pairs], seed)
+        train("tiny/transformer", "transformer", f"tokenizer={out / 'encoder'}", *pairs)
     with clock.leg("translating the test sentences"):
         evaluation = _evaluate(out, course, text, seed)
     summary = _summary(evaluation.results, clock, seed)
@@ -107,11 +122,6 @@ def _claim(out: Path) -> None:
         (out / MARKER).write_text('{"made by": "anyglot demo; the next one replaces this folder"}\n', encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
-
-
-def _train(recipe: str, folder: Path, overrides: Sequence[str], seed: int) -> None:
-    loaded = load_recipe(recipe, [f"seed={seed}", f"data.cache={folder.parent / 'cache'}", *overrides])
-    run_recipe(loaded, folder, command=f"anyglot demo --seed {seed}")
 
 
 def _monolingual(course: Course, text: Path) -> str:
@@ -156,7 +166,9 @@ def _system(label: str, folder: Path, course: Course) -> System:
     translator = Translator.from_pretrained(folder)
 
     def translate(texts: list[str], source: str, target: str) -> list[str]:
-        return translator.translate(texts, source=source, target=target, beam=4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that a language is zero-shot is what the demo is about
+            return translator.translate(texts, source=source, target=target, beam=4)
 
     return System(
         label=label,
@@ -171,7 +183,7 @@ def _summary(results: Sequence[Result], clock: Clock, seed: int) -> dict[str, An
     """What `summary.json` holds: per language and the means, under who translated what."""
     groups = {"supervised": (SIXT, "supervised"), "zero_shot": (SIXT, "zero-shot")}
     groups |= {"scratch_supervised": (SCRATCH, "supervised"), "scratch_zero_shot": (SCRATCH, "zero-shot")}
-    summary: dict[str, Any] = {"seconds": clock.seconds, "seed": seed, "legs": clock.legs}
+    summary: dict[str, Any] = {"seconds": clock.seconds, "seed": seed, "legs": clock.legs, "means": {}}
     for group, (model, kind) in groups.items():
         chosen = [result for result in results if result.model == model and result.kind == kind]
         summary[group] = {
@@ -181,7 +193,7 @@ def _summary(results: Sequence[Result], clock: Clock, seed: int) -> dict[str, An
             }
             for result in chosen
         }
-        summary[group]["mean"] = {
+        summary["means"][group] = {
             "bleu": round(_mean(chosen, model, "BLEU"), 2),
             "chrf": round(_mean(chosen, model, "chrF"), 2),
         }

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from anyglot.errors import UserError
 from anyglot.layers.residual import Residual
 
-
 Kind = Literal["translation", "masked"]
 """What a method learns from: sentence pairs, or text with holes."""
 

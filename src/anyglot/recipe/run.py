@@ -149,6 +149,7 @@ def make_plan(
         checkpoints=recipe.checkpoints,
         runtime=recipe.runtime,
         tracking=recipe.tracking,
+        longest=recipe.data.max_length,
         quiet=quiet,
     )
 

@@ -72,6 +72,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     _seed(plan.seed)
     model = plan.method.build(plan.tokenizer, plan.seed)
     plan.check_stages()
+    plan.check_lengths(model)
     stages = plan.method.stages()
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))

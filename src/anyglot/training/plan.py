@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from anyglot.errors import UserError
+from anyglot.layers.embeddings import LearnedPositions
 from anyglot.training.options import (
     CheckpointOptions,
     RuntimeOptions,
@@ -44,6 +45,7 @@ class Plan:
         stages: Options by the name of the method's stage.
         identity: What may not change when the run is resumed, by name.
         validator: None: no validation.
+        longest: Tokens of the longest sentence the streams may hold; None: not known.
         quiet: Nothing on stderr.
     """
 
@@ -59,7 +61,21 @@ class Plan:
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
+    longest: int | None = None
     quiet: bool = False
+
+    def check_lengths(self, model: nn.Module) -> None:
+        """The model has a position for every token of the longest sentence.
+
+        Raises:
+            UserError: Says how long sentences may be.
+        """
+        limits = [part.limit for part in model.modules() if isinstance(part, LearnedPositions)]
+        if self.longest is not None and limits and self.longest > min(limits):
+            raise UserError(
+                f"data.max_length is {self.longest}, but the model has {min(limits)} positions. "
+                f"Set data.max_length={min(limits)} or less, or build the model with more positions."
+            )
 
     def check_stages(self) -> None:
         """Every stage of the method has options, and no options are for a stage it does not have.

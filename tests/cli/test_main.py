@@ -1,0 +1,67 @@
+"""The command as a process: exit codes, one sentence for a mistake, no traceback, quick help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+VERBS = ["demo", "train", "translate", "evaluate", "show", "list", "average", "phrasebook"]
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "anyglot.cli.main", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['anyglot', '--help']\n"
+        "from anyglot.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'accelerate', 'sacrebleu', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(verb in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_shows_an_example(verb: str) -> None:
+    done = run(verb, "--help")
+    assert done.returncode == 0
+    assert "anyglot " + verb in done.stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["bogus"], "bogus"),
+        (["train", "no/such", "--out", "run"], "There is no recipe no/such"),
+        (["train", "tiny/sixt", "stages.joint.update=3", "--out", "run"], "did you mean updates"),
+        (["translate", "nowhere", "--source", "de", "--target", "en"], "nowhere"),
+        (["phrasebook", "--languages", "en,klingon", "--out", "book"], "klingon"),
+        (["phrasebook", "--level", "poetic", "--out", "book"], "poetic"),
+        (["average", "nowhere", "--last", "2"], "nowhere"),
+        (["show", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_told_without_a_traceback(words: list[str], told: str, tmp_path: Path) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []  # nothing half-written
+
+
+def test_phrasebook_writes_the_same_files_twice(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        done = run("phrasebook", "--languages", "en,fi", "--sentences", "30", "--held-out", "5", "--out", tmp_path / folder)
+        assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "one").iterdir()}
+    assert {"train.en.txt", "train.fi.txt", "test.fi.pos", "manifest.json"} <= names
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
