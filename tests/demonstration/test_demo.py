@@ -41,7 +41,13 @@ def test_report_and_models_are_usable(demo: tuple[Path, Outcome, list[str]]) -> 
     page = outcome.page.read_text()
     assert "<svg" in page and "nl" in page
     assert len(outcome.evaluation.samples) == 10
-    assert [line.split("] ")[1].split()[0] for line in said] == ["writing", "pretraining", "SixT+", "the", "translating"]
+    assert [line.split("] ")[1].split()[0] for line in said] == [
+        "writing",
+        "pretraining",
+        "SixT+",
+        "the",
+        "translating",
+    ]
     with pytest.warns(UserWarning, match="zero-shot"):
         translated = Translator.from_pretrained(out / "sixt").translate(["De hond slaapt."], source="nl", target="en")
     assert len(translated) == 1

@@ -14,7 +14,7 @@ def demo(
     ] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other sentences and other weights.")] = 1,
 ) -> None:
-    """Pretrain an encoder, teach it to translate three languages, and translate from five it has no pairs of.
+    """Pretrain an encoder, teach it to translate three languages, and translate from three it has no pairs of.
 
     Everything is made here: text from the phrasebook, tokenizer, encoder, translator, and a Transformer from scratch
     to compare with. About five minutes on two processor cores.

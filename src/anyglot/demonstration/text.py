@@ -23,11 +23,11 @@ class Course:
     """
 
     supervised: tuple[str, ...] = ("de", "es", "ru")
-    zero_shot: tuple[str, ...] = ("nl", "sv", "it", "pt", "uk")
+    zero_shot: tuple[str, ...] = ("nl", "it", "uk")
     target: str = "en"
     level: str = "beginner"
-    monolingual: int = 16_000
-    pairs: int = 8_000
+    monolingual: int = 20_000
+    pairs: int = 10_000
     held_out: int = 200
 
     @property
