@@ -21,7 +21,6 @@ class Level:
     Args:
         kinds: Share of each clause kind.
         topics: Topics talked about; None for all. Words of no such topic are left out.
-        verbs: Verbs kept beside those of the topics.
         names: Person names in use, of each gender, and cities; None for all.
         two_clauses: Of a second clause.
         negated: Of a negation.
@@ -38,7 +37,6 @@ class Level:
 
     kinds: Weights
     topics: tuple[str, ...] | None = None
-    verbs: tuple[str, ...] = ()
     names: int | None = None
     two_clauses: float = 0.1
     negated: float = 0.12
@@ -68,9 +66,8 @@ LEVELS: dict[str, Level] = {
     ),
     "beginner": Level(
         kinds={"transitive": 0.45, "intransitive": 0.2, "location": 0.2, "property": 0.15},
-        topics=("kitchen", "farm"),
-        verbs=("sleep", "work", "rest", "see"),
-        names=6,
+        topics=("kitchen", "farm", "garden"),
+        names=8,
         two_clauses=0.0,
         negated=0.1,
         fronted_time=0.0,
@@ -107,7 +104,7 @@ def restricted(catalogue: Catalogue, level: Level) -> Catalogue:
     words: set[str] = set()
     for topic in topics.values():
         words |= topic.nouns | {_noun(place) for place in topic.places}
-    verbs_wanted = frozenset(level.verbs).union(*(topic.verbs for topic in topics.values()))
+    verbs_wanted = frozenset().union(*(topic.verbs for topic in topics.values()))
 
     def kept(concept: Concept) -> bool:
         if concept.category == "noun":
