@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -228,9 +228,9 @@ def _report(out: Path, course: Course, evaluation: Evaluation, table: Table, clo
         tables=(table,),
         bars=(score_bars(evaluation.results, "BLEU", SCRATCH),),
         curves=tuple(
-            curve
-            for model in ("encoder", "sixt", "transformer")
-            for curve in curves_from_metrics(out / model / "metrics.jsonl")
+            replace(curve, title=f"{label}: {curve.title}")
+            for label, folder in (("Encoder", "encoder"), (SIXT, "sixt"), ("From scratch", "transformer"))
+            for curve in curves_from_metrics(out / folder / "metrics.jsonl")
         ),
         samples=evaluation.samples,
         facts=facts,
