@@ -17,7 +17,7 @@ def demo(
     """Pretrain an encoder, teach it to translate three languages, and translate from three it has no pairs of.
 
     Everything is made here: text from the phrasebook, tokenizer, encoder, translator, and a Transformer from scratch
-    to compare with. About five minutes on two processor cores.
+    to compare with. Under six minutes on two processor cores.
 
     Example:  anyglot demo --out runs/demo
     """
