@@ -47,8 +47,8 @@ def test_candidates_are_log_probabilities_without_the_banned() -> None:
 
 def test_rows_at_their_limit_can_only_end() -> None:
     logits = torch.randn(3, 20, generator=torch.Generator().manual_seed(1))
-    must_end = torch.tensor([False, True, False])
-    scores, tokens = candidates(logits, 4, PROMPT, may_end=True, must_end=must_end)
+    forced = torch.tensor([-1, 2, -1])
+    scores, tokens = candidates(logits, 4, PROMPT, may_end=True, forced=forced)
     assert tokens[1].tolist() == [2, 2, 2, 2]
     assert scores[1, 1:].tolist() == [-torch.inf] * 3
     assert scores[1, 0] == logits.log_softmax(dim=1)[1, 2]

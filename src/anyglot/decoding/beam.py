@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from anyglot.decoding.forcing import Forcing
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.selection import candidates
 
@@ -19,18 +20,18 @@ class Live:
     """Hypotheses still growing, best first. `A` sentences are in the batch, `t` tokens were generated.
 
     Shape:
-        sentences: (A,)    limits: (A,)    scores: (A, K), summed log-probabilities    history: (A, K, t)
+        sentences: (A,)    scores: (A, K), summed log-probabilities    history: (A, K, t)
     """
 
     sentences: Tensor
-    limits: Tensor
+    forcing: Forcing
     scores: Tensor
     history: Tensor
 
     def keep(self, index: Tensor) -> None:
         """Keep the sentences at `index`."""
-        self.sentences, self.limits = self.sentences[index], self.limits[index]
-        self.scores, self.history = self.scores[index], self.history[index]
+        self.forcing.keep(index)
+        self.sentences, self.scores, self.history = self.sentences[index], self.scores[index], self.history[index]
 
 
 @dataclass
@@ -109,7 +110,8 @@ def beam_search(
         model: What predicts the next token.
         source: Source tokens, padded on the right.
         source_mask: True where a source position may be attended to.
-        prompt: Start, end and forbidden tokens.
+        prompt: Start, end and forbidden tokens, and what each output must begin with. A forced prefix counts like
+            tokens the model chose, in score and length (as fairseq's `prefix_tokens`); start tokens do not.
         beams: Hypotheses per sentence, K.
         length: Limits of the output; `LengthRule()` if None.
         length_penalty: Exponent of the length. Above 0 favours long hypotheses; 0 compares plain sums.
@@ -135,11 +137,12 @@ def beam_search(
     results: list[list[Hypothesis]] = [[] for _ in range(len(source))]
     if not len(source):
         return results
-    live, kept = _begin(source, length.limits(source_mask), beams)
+    starts = prompt.starts(len(source), source.device).repeat_interleave(beams, 0)
+    live, kept = _begin(source, Forcing.of(prompt, length, source_mask), beams)
     state = model.start(source, source_mask, beams)
-    for token in prompt.start[:-1]:
-        model.step(source.new_full((len(source) * beams,), token), state)
-    tokens = source.new_full((len(source) * beams,), prompt.start[-1])
+    for column in starts[:, :-1].T:
+        model.step(column, state)
+    tokens = starts[:, -1]
     while True:
         logits = model.step(tokens, state)
         parents, next_tokens, done = _advance(logits, live, kept, prompt, length, length_penalty, stopping)
@@ -156,7 +159,7 @@ def beam_search(
         tokens = next_tokens.reshape(-1)
 
 
-def _begin(source: Tensor, limits: Tensor, beams: int) -> tuple[Live, Kept]:
+def _begin(source: Tensor, forcing: Forcing, beams: int) -> tuple[Live, Kept]:
     sentences, device = len(source), source.device
     scores = torch.full((sentences, beams), -torch.inf, device=device)
     empty = source.new_empty((sentences, beams, 0))
@@ -164,7 +167,7 @@ def _begin(source: Tensor, limits: Tensor, beams: int) -> tuple[Live, Kept]:
     kept = Kept(scores, scores, source.new_zeros((sentences, beams)), cut, empty)
     scores = scores.clone()
     scores[:, 0] = 0.0  # all beams are the same at first: one of them stands for all
-    return Live(torch.arange(sentences, device=device), limits, scores, empty), kept
+    return Live(torch.arange(sentences, device=device), forcing, scores, empty), kept
 
 
 def _advance(
@@ -184,13 +187,13 @@ def _advance(
             done (A,) bool
     """
     sentences, beams, generated = live.history.shape
-    at_limit = generated >= live.limits
+    at_limit = generated >= live.forcing.limits
     scores, tokens = candidates(
         logits,
         2 * beams,
         prompt,
         may_end=generated >= length.minimum,
-        must_end=at_limit[:, None].expand(-1, beams).reshape(-1),
+        forced=live.forcing.at(generated).repeat_interleave(beams),
     )
     width = scores.shape[1]
     totals = (live.scores[:, :, None] + scores.view(sentences, beams, width)).view(sentences, -1)
@@ -240,5 +243,5 @@ def _done(live: Live, kept: Kept, length_penalty: float, stopping: Stopping) -> 
     if stopping == "current":
         return (full & (best / math.pow(generated, length_penalty) <= worst)) | nothing_left
     shortest = best / (generated + 1) ** length_penalty
-    longest = best / (live.limits + 1) ** length_penalty
+    longest = best / (live.forcing.limits + 1) ** length_penalty
     return (full & (torch.maximum(shortest, longest) <= worst)) | nothing_left

@@ -47,26 +47,51 @@ class StepModel(Protocol):
 
 @dataclass(frozen=True)
 class Prompt:
-    """The tokens around a hypothesis.
+    """What is given of a hypothesis before the search begins.
+
+    `B` sentences, `P` start tokens. `start` is transformers' `decoder_input_ids`: fed, but no part of the output.
+    `prefixes` are fairseq's `prefix_tokens`: the first tokens of the output, whose log-probabilities and number count
+    as if the model had chosen them, so the score of a hypothesis is the same with and without the constraint.
 
     Attributes:
-        start: Tokens fed before the search begins, the same for every sentence; they count neither for score
-            nor length.
-            SixT+ starts with `</s>` alone (fairseq's convention); multilingual decoders add a language token.
+        start: Tokens fed first; they count neither for score nor length. One tuple for all sentences, or one a
+            sentence, all of the same length. SixT+ starts with `</s>` alone (fairseq's convention); multilingual
+            decoders add a language token.
         end: The token that ends a hypothesis.
         never: Tokens that are never generated (padding, beginning of sentence). They keep their probability mass: the
             others are not renormalised (as in fairseq).
+        prefixes: The tokens each sentence's output must begin with, of any lengths; None forces nothing.
     """
 
-    start: tuple[int, ...]
+    start: tuple[int, ...] | tuple[tuple[int, ...], ...]
     end: int
     never: tuple[int, ...] = ()
+    prefixes: tuple[tuple[int, ...], ...] | None = None
 
     def __post_init__(self) -> None:
-        if not self.start:
+        lengths = {len(tokens) if isinstance(tokens, tuple) else 1 for tokens in self.start}
+        if not self.start or 0 in lengths:
             raise ValueError("a prompt needs at least one start token; it is the decoder's first input.")
+        if len(lengths) > 1:
+            raise ValueError(f"start tokens must be equally many for every sentence, not {sorted(lengths)}.")
         if self.end in self.never:
             raise ValueError(f"the end token {self.end} is among the tokens that are never generated.")
+        refused = {*self.never, self.end} & {token for prefix in self.prefixes or () for token in prefix}
+        if refused:
+            raise ValueError(f"a prefix holds tokens that are never generated: {sorted(refused)}.")
+
+    def starts(self, sentences: int, device: torch.device) -> Tensor:
+        """Return the start tokens of each sentence, (B, P) int64.
+
+        Raises:
+            ValueError: There are start tokens for another number of sentences.
+        """
+        rows = torch.tensor(self.start, dtype=torch.int64, device=device)
+        if rows.ndim == 1:
+            return rows.expand(sentences, -1)
+        if len(rows) != sentences:
+            raise ValueError(f"start tokens of {len(rows)} sentences were given for {sentences} sentences.")
+        return rows
 
 
 @dataclass(frozen=True)
@@ -113,7 +138,7 @@ class Hypothesis:
     """One output of a search.
 
     Attributes:
-        tokens: Generated tokens, without the prompt and without the end token.
+        tokens: Generated tokens, a forced prefix included, without start tokens and end token.
         score: What hypotheses are compared by: `log_probability / (len(tokens) + 1) ** length_penalty`.
         log_probability: Sum of the natural-log probabilities of `tokens` and of the end token.
         cut: True where the length limit, not the model, ended it.

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from anyglot.decoding.forcing import FREE
 from anyglot.decoding.protocols import Prompt
 from anyglot.errors import UserError
 
@@ -39,7 +40,7 @@ def top_tokens(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def candidates(
-    logits: Tensor, count: int, prompt: Prompt, *, may_end: bool, must_end: Tensor | None = None
+    logits: Tensor, count: int, prompt: Prompt, *, may_end: bool, forced: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the best continuations of each row with their log-probabilities.
 
@@ -50,10 +51,10 @@ def candidates(
         count: How many continuations are wanted.
         prompt: The end token and the tokens that are never generated.
         may_end: Whether the end token may be chosen.
-        must_end: Rows at their length limit: the end token is their only continuation.
+        forced: The only continuation of each row, or FREE: the end token at the length limit, a prefix before.
 
     Shape:
-        logits: (rows, V)    must_end: (rows,) bool or None
+        logits: (rows, V)    forced: (rows,) int64 or None
         returns: log-probabilities (rows, C) float32, -inf where a place is empty, and tokens (rows, C)
 
     Raises:
@@ -73,9 +74,12 @@ def candidates(
     # Banned tokens leave holes; a stable sort moves them behind the others and keeps the order of the rest.
     scores, order = scores.sort(dim=1, descending=True, stable=True)
     scores, tokens = scores[:, :count], tokens.gather(1, order)[:, :count]
-    if must_end is not None:
-        ending = logits[:, prompt.end].float() - normaliser[:, 0]
-        scores = scores.masked_fill(must_end[:, None], -torch.inf)
-        scores[:, 0] = torch.where(must_end, ending, scores[:, 0])
-        tokens = tokens.masked_fill(must_end[:, None], prompt.end)
+    if forced is not None:
+        only = forced != FREE
+        wanted = forced.where(only, prompt.end)
+        scores = scores.masked_fill(only[:, None], -torch.inf)
+        scores[:, 0] = torch.where(
+            only, logits.gather(1, wanted[:, None])[:, 0].float() - normaliser[:, 0], scores[:, 0]
+        )
+        tokens = torch.where(only[:, None], wanted[:, None], tokens)
     return scores, tokens
