@@ -8,21 +8,68 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anyglot.layers.rows import KeptRows
+
 
 class OutputProjection(nn.Module):
     """States to logits by the rows of an embedding table, shared or its own.
 
+    With `rows` the output has only those of the table (`restrict`): logits are then of C kept rows instead of V, numbered
+    by place. A table that does not train is gathered once.
+
     Shape:
-        hidden: (..., D)    weight: (V, D)    bias: (V,) or None    returns: (..., V)
+        hidden: (..., D)    weight: (V, D)    bias: (V,) or None    returns: (..., V), or (..., C) when restricted
     """
 
     def __init__(self, weight: Tensor, *, bias: nn.Parameter | None = None) -> None:
         super().__init__()
         self.weight = weight  # the table's own Parameter, so that the two stay one
         self.bias = bias
+        self.rows: KeptRows | None = None
+        self._gathered: dict[str, tuple[Tensor, int, Tensor]] = {}
+
+    @property
+    def size(self) -> int:
+        """Logits a state gets: V, or C when restricted."""
+        return len(self.rows) if self.rows is not None else self.weight.shape[0]
+
+    def restrict(self, rows: KeptRows | None) -> None:
+        """Keep these rows only, or all again with None. The table itself stays whole."""
+        if rows is not None and rows.full_size != self.weight.shape[0]:
+            raise ValueError(f"the table has {self.weight.shape[0]} rows, the choice is among {rows.full_size}.")
+        self.rows = rows
+        self._gathered = {}
+
+    def matrix(self) -> tuple[Tensor, Tensor | None]:
+        """The weight and bias that are multiplied: (V, D) and (V,), or (C, D) and (C,) when restricted."""
+        bias = None if self.bias is None else self._kept("bias", self.bias)
+        return self._kept("weight", self.weight), bias
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, self.weight, self.bias)
+        return functional.linear(hidden, *self.matrix())
+
+    def _kept(self, name: str, full: Tensor) -> Tensor:
+        if self.rows is None:
+            return full
+        if full.requires_grad and torch.is_grad_enabled():
+            return full.index_select(0, self.rows.ids)
+        # Values at rest still change now and then: when weights are loaded, or after an update.
+        version = 0 if full.is_inference() else full._version
+        known = self._gathered.get(name)
+        if known is None or known[0] is not full or known[1] != version:
+            known = (full, version, full.detach().index_select(0, self.rows.ids))
+            self._gathered[name] = known
+        return known[2]
+
+    def train(self, mode: bool = True) -> OutputProjection:
+        self._gathered = {}  # training lies behind or ahead; a fused optimizer need not count versions
+        super().train(mode)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> OutputProjection:
+        self._gathered = {}  # another device or precision, perhaps under the same parameter object
+        super()._apply(fn, recurse)
+        return self
 
 
 class MaskedLanguageHead(nn.Module):
