@@ -1,0 +1,13 @@
+"""Hugging Face and other homes: transformers' classes around our models, model cards, uploads.
+
+arrival.py        tells transformers' Auto classes about ours when transformers arrives, and not before
+configuration.py  config.json as a PreTrainedConfig
+shell.py          what our PreTrainedModels share: the same parts under the same names as in a model folder
+cache.py          a decoder's past as transformers hands it around
+translation.py    AutoModelForSeq2SeqLM
+encoding.py       AutoModel, AutoModelForMaskedLM
+tokenizer.py      tokenizer.json beside the SentencePiece model
+record.py         what a model folder and its reports tell about the model
+card.py           the model card
+push.py           a folder made ready, and its upload
+"""
