@@ -1,10 +1,13 @@
 """An EncoderDecoder as something to search over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from anyglot.decoding.protocols import Hypothesis, Prompt
+from anyglot.decoding.restricted import compact_prompt, full_hypotheses
 from anyglot.layers.attention import Memory
 from anyglot.layers.cache import Cache
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -31,7 +34,16 @@ class EncoderDecoderStepModel:
 
     def __init__(self, model: EncoderDecoder) -> None:
         self.model = model
-        self.vocabulary_size: int = model.output.weight.shape[0]
+        self.rows = model.output.rows
+        self.vocabulary_size: int = model.output.size
+
+    def prompt(self, prompt: Prompt) -> Prompt:
+        """The prompt in the numbering of this model's logits: as it is, or by places when the output is restricted."""
+        return prompt if self.rows is None else compact_prompt(prompt, self.rows)
+
+    def hypotheses(self, found: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """What a search with `prompt`'s numbering found, in the tokenizer's numbering."""
+        return list(found) if self.rows is None else full_hypotheses(found, self.rows)
 
     def start(self, source: Tensor, source_mask: Tensor, beams: int) -> DecodingState:
         """Encode the sources: (B, S) tokens and mask -> a state of B * beams rows."""
@@ -39,7 +51,8 @@ class EncoderDecoderStepModel:
 
     def step(self, tokens: Tensor, state: DecodingState) -> Tensor:
         """Feed one token per row: (rows,) -> logits (rows, V)."""
-        hidden = self.model.decode(state.memory, tokens[:, None], cache=state.cache)
+        read = tokens if self.rows is None else self.rows.full(tokens)  # the decoder reads by the full table
+        hidden = self.model.decode(state.memory, read[:, None], cache=state.cache)
         logits: Tensor = self.model.output(hidden[:, -1])
         return logits
 
