@@ -1,7 +1,7 @@
 """Searching an output that has some rows of its table only: in by their places, out by their ids.
 
-A search over a restricted output runs in places (0 .. C - 1) from the start token to the last one. Its prompt is translated
-before and its hypotheses after; kept ids ascend, so ties fall as they would in the full table.
+A search over a restricted output runs in places (0 .. C - 1) from the start token to the last one. Its prompt is put so
+before, its hypotheses are put back after; kept ids ascend, so ties fall as they would in the full table.
 """
 
 from collections.abc import Sequence

@@ -14,8 +14,8 @@ from anyglot.layers.rows import KeptRows
 class OutputProjection(nn.Module):
     """States to logits by the rows of an embedding table, shared or its own.
 
-    With `rows` the output has only those of the table (`restrict`): logits are then of C kept rows instead of V, numbered
-    by place. A table that does not train is gathered once.
+    With `rows` the output has only those of the table (`restrict`): logits are then of C kept rows instead of V,
+    numbered by place among them. They are gathered once, not at every use, while the table does not train.
 
     Shape:
         hidden: (..., D)    weight: (V, D)    bias: (V,) or None    returns: (..., V), or (..., C) when restricted
