@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100SinusoidalPositionalEmbedding
+from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 
-from anyglot.layers.embeddings import Embeddings, LearnedPositions, SinusoidalPositions
+from anyglot.layers.embeddings import Embeddings, LearnedPositions, SinusoidalPositions, vaswani_sinusoids
 from anyglot.layers.feedforward import FeedForward, gelu, gelu_tanh
 from anyglot.layers.heads import MaskedLanguageHead, OutputProjection, Pooler
 
@@ -43,6 +44,14 @@ def test_sinusoids_equal_m2m_100s(width: int) -> None:
     reference = M2M100SinusoidalPositionalEmbedding(20, width, padding_idx=1)
     expected = reference(torch.full((1, 15), 5))[0]
     torch.testing.assert_close(SinusoidalPositions(width)(0, 15), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("width", [8, 10, 7])
+def test_vaswani_sinusoids_equal_marians(width: int) -> None:
+    reference = MarianSinusoidalPositionalEmbedding(600, width).create_weight()
+    positions = SinusoidalPositions(width, offset=0, rows=4, waves=vaswani_sinusoids)
+    torch.testing.assert_close(positions(0, 600), reference, atol=1e-6, rtol=0)
+    assert not torch.allclose(positions(0, 600), SinusoidalPositions(width, offset=0)(0, 600), atol=0.1)
 
 
 def test_sinusoids_grow() -> None:

@@ -45,6 +45,16 @@ ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
 ENCODER_DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "mbart": ("MBart", _ENCODER_DECODER),
     "m2m_100": ("M2M100", _ENCODER_DECODER),
+    "marian": (
+        "Marian",
+        {
+            **_ENCODER_DECODER,
+            "activation_function": "swish",
+            "pad_token_id": 1,
+            "eos_token_id": 2,
+            "decoder_start_token_id": 1,
+        },
+    ),
 }
 
 
@@ -60,6 +70,8 @@ def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue  # Marian's waves
             noise = torch.randn(parameter.shape, generator=generator)
             centre = 1.0 if parameter.dim() == 1 and "orm" in name and name.endswith("weight") else 0.0
             parameter.copy_(centre + 0.3 * noise)

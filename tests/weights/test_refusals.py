@@ -51,7 +51,7 @@ def change(folder: Path, **changes: Any) -> None:
         ({"tie_word_embeddings": False}, "tie_word_embeddings"),
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
         ({"auto_map": {"AutoModel": "evil.Model"}}, "auto_map"),
-        ({"hidden_act": "silu"}, "silu"),
+        ({"hidden_act": "mish"}, "mish"),
         ({"hidden_size": "4"}, "hidden_size"),
         ({"hidden_size": True}, "hidden_size"),
         ({"hidden_size": 10**12}, "hidden_size"),

@@ -15,15 +15,15 @@ from anyglot.weights.rename import Prefix, Rule, Table
 
 def config_of(family: str, *, encoder_only: bool) -> Config:
     """A small model with everything the family may have."""
-    whole = family in ("mbart", "m2m_100")
-    pre = whole or family == "xlm-roberta-xl"
+    whole = family in ("mbart", "m2m_100", "marian")
+    pre = family in ("mbart", "m2m_100", "xlm-roberta-xl")
     embeddings = EmbeddingsConfig(
         vocabulary_size=11,
         width=4,
-        positions="sinusoidal" if family == "m2m_100" else "learned",
+        positions="sinusoidal" if family in ("m2m_100", "marian") else "learned",
         position_rows=9,
         segments=0 if whole else 2,
-        norm=family not in ("m2m_100", "xlm-roberta-xl"),
+        norm=family not in ("m2m_100", "marian", "xlm-roberta-xl"),
     )
     stack = StackConfig(layers=12, width=4, heads=2, feedforward_width=8, norm_first=pre)
     encoder = EncoderConfig(embeddings=embeddings, stack=stack, language_head=not whole, pooler=not whole)
@@ -31,7 +31,7 @@ def config_of(family: str, *, encoder_only: bool) -> Config:
         return encoder
     decoder = stack.model_copy(update={"cross_attention": True})
     return EncoderDecoderConfig(
-        encoder=encoder, decoder_embeddings=embeddings, decoder=decoder, output_bias=family == "mbart"
+        encoder=encoder, decoder_embeddings=embeddings, decoder=decoder, output_bias=family in ("mbart", "marian")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -36,39 +37,55 @@ class LearnedPositions(nn.Module):
         return self.table.weight[self.offset + start : self.offset + start + length]
 
 
-class SinusoidalPositions(nn.Module):
-    """Vaswani et al.'s wave positions in fairseq's arrangement: all sines, then all cosines.
-
-    The table is computed, not stored in checkpoints, and grows when a longer sequence arrives.
-
-    Args:
-        width: D.
-        offset: Index of the first position; fairseq and M2M-100 count from the pad id plus one, which is 2.
-    """
-
-    def __init__(self, width: int, *, offset: int = 2, rows: int = 1024) -> None:
-        super().__init__()
-        self.width = width
-        self.offset = offset
-        self.register_buffer("table", sinusoids(rows, width), persistent=False)
-        self.table: Tensor
-
-    def forward(self, start: int, length: int) -> Tensor:
-        """Vectors of positions start .. start + length - 1: (length, D)."""
-        end = self.offset + start + length
-        if end > self.table.shape[0]:
-            self.table = sinusoids(2 * end, self.width).to(self.table)
-        return self.table[self.offset + start : end]
-
-
 def sinusoids(rows: int, width: int) -> Tensor:
-    """Sines, then cosines, of row * 10000^(-i / (width / 2 - 1)); an odd last column is 0. Returns (rows, width)."""
+    """fairseq's waves: sines, then cosines, of row * 10000^(-i / (width / 2 - 1)). Returns (rows, width).
+
+    An odd last column is 0.
+    """
     # Always on the CPU: a model built on the meta device needs the real table, as no checkpoint holds it.
     half = width // 2
     rate = torch.exp(torch.arange(half, dtype=torch.float32, device="cpu") * -(math.log(10000.0) / max(half - 1, 1)))
     angle = torch.arange(rows, dtype=torch.float32, device="cpu")[:, None] * rate[None, :]
     table = torch.cat([angle.sin(), angle.cos()], dim=1)
     return nn.functional.pad(table, (0, width - 2 * half))
+
+
+def vaswani_sinusoids(rows: int, width: int) -> Tensor:
+    """The waves of Vaswani et al., section 3.5: sines, then cosines, of row * 10000^(-2i / width). (rows, width).
+
+    Marian's; the paper lets sines and cosines alternate. Of an odd width the sines have one column more. Computed in
+    float64, as Marian's converter did: the angles of far positions are large.
+    """
+    exponents = torch.arange(0, width, 2, dtype=torch.float64, device="cpu") / width
+    angle = torch.arange(rows, dtype=torch.float64, device="cpu")[:, None] / 10000.0**exponents
+    return torch.cat([angle.sin(), angle[:, : width // 2].cos()], dim=1).float()
+
+
+class SinusoidalPositions(nn.Module):
+    """Wave positions. The table is computed, not stored in checkpoints, and grows when a longer sequence arrives.
+
+    Args:
+        width: D.
+        offset: Index of the first position; fairseq and M2M-100 count from the pad id plus one, which is 2.
+        waves: (rows, width) -> the table (rows, width): `sinusoids` or `vaswani_sinusoids`.
+    """
+
+    def __init__(
+        self, width: int, *, offset: int = 2, rows: int = 1024, waves: Callable[[int, int], Tensor] = sinusoids
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.offset = offset
+        self.waves = waves
+        self.register_buffer("table", waves(rows, width), persistent=False)
+        self.table: Tensor
+
+    def forward(self, start: int, length: int) -> Tensor:
+        """Vectors of positions start .. start + length - 1: (length, D)."""
+        end = self.offset + start + length
+        if end > self.table.shape[0]:
+            self.table = self.waves(2 * end, self.width).to(self.table)
+        return self.table[self.offset + start : end]
 
 
 class Embeddings(nn.Module):

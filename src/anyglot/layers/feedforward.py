@@ -18,6 +18,11 @@ def gelu_tanh(x: Tensor) -> Tensor:
     return functional.gelu(x, approximate="tanh")
 
 
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x), which Marian's models use (Marian calls it `swish`)."""
+    return functional.silu(x)
+
+
 class FeedForward(nn.Module):
     """Widen, activate, narrow.
 

@@ -11,16 +11,29 @@ from torch import Tensor, nn
 from anyglot.errors import UserError
 from anyglot.layers.attention import Attention
 from anyglot.layers.block import Block
-from anyglot.layers.embeddings import Embeddings, LearnedPositions, SinusoidalPositions
-from anyglot.layers.feedforward import FeedForward, gelu, gelu_tanh
+from anyglot.layers.embeddings import (
+    Embeddings,
+    LearnedPositions,
+    SinusoidalPositions,
+    sinusoids,
+    vaswani_sinusoids,
+)
+from anyglot.layers.feedforward import FeedForward, gelu, gelu_tanh, silu
 from anyglot.layers.heads import MaskedLanguageHead, OutputProjection, Pooler
+from anyglot.layers.projection import TargetProjection
 from anyglot.layers.residual import Inner, Residual
 from anyglot.layers.stack import Stack
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import Decoder, EncoderDecoder
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": torch.relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
+    "relu": torch.relu,
+    "silu": silu,
+}
+WAVES: dict[str, Callable[[int, int], Tensor]] = {"sinusoidal": sinusoids, "vaswani": vaswani_sinusoids}
 
 
 def build_block(config: StackConfig) -> Block:
@@ -60,7 +73,8 @@ def build_embeddings(config: EmbeddingsConfig, tokens: nn.Embedding | None = Non
     if config.positions == "learned":
         positions = LearnedPositions(config.position_rows, config.width, offset=config.position_offset)
     else:
-        positions = SinusoidalPositions(config.width, offset=config.position_offset)
+        waves = WAVES[config.positions]
+        positions = SinusoidalPositions(config.width, offset=config.position_offset, waves=waves)
     return Embeddings(
         tokens if tokens is not None else nn.Embedding(config.vocabulary_size, config.width),
         positions=positions,
@@ -102,11 +116,13 @@ def build_encoder_decoder(config: EncoderDecoderConfig, encoder: Encoder | None 
     vocabulary, width = config.decoder_embeddings.vocabulary_size, config.decoder_embeddings.width
     weight = embeddings.tokens.weight if config.tie_output else nn.Parameter(torch.empty(vocabulary, width).normal_())
     bias = nn.Parameter(torch.zeros(vocabulary)) if config.output_bias else None
+    languages = len(config.target_languages)
     model = EncoderDecoder(
         config,
         encoder=encoder,
         decoder=Decoder(embeddings=embeddings, stack=build_stack(config.decoder)),
         output=OutputProjection(weight, bias=bias),
+        target_projection=TargetProjection(languages, config.encoder.stack.width) if languages else None,
     )
     drop_skips(model, config.dropped_skips)
     return model

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 Size = Annotated[int, Field(ge=1, le=10_000_000)]
-Activation = Literal["gelu", "gelu_tanh", "relu"]
+Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 
 
 class Frozen(BaseModel):
@@ -21,15 +21,16 @@ class EmbeddingsConfig(Frozen):
     """What stands in front of a stack.
 
     Args:
-        position_rows: Rows of a learned table, the offset's included; ignored by sinusoidal positions.
-        position_offset: Row of the first position: 2 for RoBERTa, XLM-R, mBART and M2M-100, 0 for BERT.
+        positions: A trained table; fairseq's waves; or the waves of Vaswani et al., as Marian has them.
+        position_rows: Rows of a learned table, the offset's included; ignored by the waves.
+        position_offset: Row of the first position: 2 for RoBERTa, XLM-R, mBART and M2M-100, 0 for BERT and Marian.
         segments: Rows of BERT's token-type table; 0 for none.
         scale: Factor on token vectors; "sqrt" is the square root of the width.
     """
 
     vocabulary_size: Size
     width: Size
-    positions: Literal["learned", "sinusoidal"]
+    positions: Literal["learned", "sinusoidal", "vaswani"]
     position_rows: int = Field(default=514, ge=1, le=10_000_000)
     position_offset: int = Field(default=2, ge=0, le=16)
     segments: int = Field(default=0, ge=0, le=64)
@@ -88,6 +89,8 @@ class EncoderDecoderConfig(Frozen):
         output_bias: Whether the output projection adds a bias.
         start_id: First decoder input. SixT+ and fairseq start with `</s>`.
         end_id: Ends a translation.
+        target_languages: Codes of the languages that have a target projection, in the order of its rows from 1 on;
+            none: the model has no projection.
     """
 
     kind: Literal["encoder-decoder"] = "encoder-decoder"
@@ -101,10 +104,22 @@ class EncoderDecoderConfig(Frozen):
     padding_id: int = Field(default=1, ge=0)
     start_id: int = Field(default=2, ge=0)
     end_id: int = Field(default=2, ge=0)
+    target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
     dropped_skips: tuple[str, ...] = ()
+
+    def target_row(self, code: str) -> int:
+        """Row of the target projection for a language; 0 for one that has none."""
+        return self.target_languages.index(code) + 1 if code in self.target_languages else 0
 
     @model_validator(mode="after")
     def _parts_fit(self) -> EncoderDecoderConfig:
+        if len(set(self.target_languages)) < len(self.target_languages):
+            raise ValueError(f"target_languages holds a language twice: {', '.join(self.target_languages)}")
+        if self.target_languages and self.decoder.width != self.encoder.stack.width:
+            raise ValueError(
+                f"a target projection keeps the width, but encoder width {self.encoder.stack.width} and decoder width "
+                f"{self.decoder.width} differ"
+            )
         if not self.decoder.cross_attention:
             raise ValueError("the decoder of an encoder-decoder needs cross_attention: true")
         if self.decoder.width != self.decoder_embeddings.width:

@@ -1,11 +1,11 @@
-"""Encoder-decoder families in fairseq's build: mBART (also mBART-50) and M2M-100 (also NLLB's dense models)."""
+"""Encoder-decoder families: mBART (also mBART-50), M2M-100 (also NLLB's dense models) and Marian (opus-mt)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,12 +18,24 @@ from anyglot.weights.rename import Prefix, Rule, Table
 
 _TOKENS = "shared.weight"
 _BIAS = "final_logits_bias"
-_COPIES = dict.fromkeys(("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"), _TOKENS)
+_OUTPUT = "lm_head.weight"
+_SOURCE_TOKENS, _TARGET_TOKENS = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
+_COPIES = dict.fromkeys((_SOURCE_TOKENS, _TARGET_TOKENS, _OUTPUT), _TOKENS)
+# What config.json may say beside the common rules (`foreign.SUPPORTED`).
+_ONE_TABLE: dict[str, tuple[object, ...]] = {"share_encoder_decoder_embeddings": (True,)}
+_MARIAN_SETTINGS: dict[str, tuple[object, ...]] = {
+    "normalize_before": (False,),
+    "normalize_embedding": (False,),
+    "add_final_layer_norm": (False,),
+    "static_position_embeddings": (True,),
+    "extra_pos_embeddings": (0,),
+    "tie_word_embeddings": (True, False),
+}
 _EPSILON = 1e-5  # torch's default, which these families never change
 
 
 class EncoderDecoderFile(ForeignConfig):
-    """The keys of mBART's and M2M-100's config.json that matter."""
+    """The keys of config.json that matter. Only Marian may have two vocabularies and an output matrix of its own."""
 
     vocab_size: Id
     d_model: Id
@@ -42,19 +54,44 @@ class EncoderDecoderFile(ForeignConfig):
     pad_token_id: Id = 1
     eos_token_id: Id = 2
     decoder_start_token_id: Id | None = None
+    decoder_vocab_size: Id | None = None
+    share_encoder_decoder_embeddings: bool = True
+    tie_word_embeddings: bool = True
+
+
+class MarianFile(EncoderDecoderFile):
+    """The same with what transformers fills in for Marian."""
+
+    pad_token_id: Id = 58100
+    eos_token_id: Id = 0
+    decoder_start_token_id: Id | None = 58100
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """Where the two differ.
+    """Where the families differ.
 
     Args:
-        learned: Learned positions and a norm on the embeddings (mBART), or sinusoidal and none (M2M-100).
+        positions: As in `EmbeddingsConfig`.
+        embedding_norm: Whether a norm follows the embeddings.
+        norm_first: Pre-norm (fairseq's build), or post-norm.
+        output_bias: Whether the family has an output bias at all.
+        own_tables: Whether source and target may have vocabularies of their own, and the output a matrix of its own.
+        file: The keys of config.json and what they are when absent.
     """
 
     model_type: str
-    class_stem: str
-    learned: bool
+    class_name: str
+    positions: Literal["learned", "sinusoidal", "vaswani"]
+    embedding_norm: bool
+    norm_first: bool
+    output_bias: bool
+    own_tables: bool
+    file: type[EncoderDecoderFile]
+
+    def position_offset(self, padding_id: int) -> int:
+        """Row of the first position."""
+        return {"learned": 2, "sinusoidal": padding_id + 1, "vaswani": 0}[self.positions]
 
 
 def _attention(theirs: str, ours: str) -> tuple[Rule, ...]:
@@ -73,43 +110,59 @@ def _side(dialect: Dialect, side: str, ours: str) -> tuple[Rule, ...]:
         Rule(block + "fc1.{part}", our_block + "feedforward.inner.up.{part}"),
         Rule(block + "fc2.{part}", our_block + "feedforward.inner.down.{part}"),
         Rule(block + "final_layer_norm.{part}", our_block + "feedforward.norm.{part}"),
-        Rule(side + ".layer_norm.{part}", ours + "stack.final_norm.{part}"),
     ]
+    if dialect.norm_first:
+        rules.append(Rule(side + ".layer_norm.{part}", ours + "stack.final_norm.{part}"))
     if side == "decoder":
         rules += _attention(block + "encoder_attn", our_block + "cross_attention")
-    if dialect.learned:
-        rules += [
-            Rule(side + ".embed_positions.weight", ours + "embeddings.positions.table.weight"),
-            Rule(side + ".layernorm_embedding.{part}", ours + "embeddings.norm.{part}"),
-        ]
+    if dialect.positions == "learned":
+        rules.append(Rule(side + ".embed_positions.weight", ours + "embeddings.positions.table.weight"))
+    if dialect.embedding_norm:
+        rules.append(Rule(side + ".layernorm_embedding.{part}", ours + "embeddings.norm.{part}"))
     return tuple(rules)
 
 
 def _table(dialect: Dialect, config: Config) -> Table:
-    # Older M2M-100 files store the sinusoids, which can be computed.
-    dropped = () if dialect.learned else ("encoder.embed_positions.weights", "decoder.embed_positions.weights")
+    # Older files store the waves, which can be computed.
+    dropped: list[str] = [] if dialect.positions == "learned" else ["*.embed_positions.weight*"]
     if isinstance(config, EncoderConfig):
-        rules = (Rule(_TOKENS, "embeddings.tokens.weight"), *_side(dialect, "encoder", ""))
-        return Table(rules, copies=_COPIES, dropped=(*dropped, "decoder.*", _BIAS))
-    rules = (
-        Rule(_TOKENS, "encoder.embeddings.tokens.weight"),
-        *_side(dialect, "encoder", "encoder."),
-        *_side(dialect, "decoder", "decoder."),
-    )
+        rules = [Rule(_TOKENS, "embeddings.tokens.weight"), *_side(dialect, "encoder", "")]
+        # With two vocabularies the target's table is no copy of this one.
+        copies = {_SOURCE_TOKENS: _TOKENS} if dialect.own_tables else _COPIES
+        return Table(rules, copies=copies, dropped=(*dropped, "decoder.*", _OUTPUT, _BIAS))
+    rules = [*_side(dialect, "encoder", "encoder."), *_side(dialect, "decoder", "decoder.")]
+    if config.share_embeddings:
+        rules.append(Rule(_TOKENS, "encoder.embeddings.tokens.weight"))
+        copies = dict(_COPIES)
+    else:
+        rules.append(Rule(_SOURCE_TOKENS, "encoder.embeddings.tokens.weight"))
+        rules.append(Rule(_TARGET_TOKENS, "decoder.embeddings.tokens.weight"))
+        copies = {_OUTPUT: _TARGET_TOKENS}
+    if not config.tie_output:
+        rules.append(Rule(_OUTPUT, "output.weight"))
+        del copies[_OUTPUT]
     if config.output_bias:
-        return Table((*rules, Rule(_BIAS, "output.bias")), copies=_COPIES, dropped=dropped)
-    return Table(rules, copies=_COPIES, dropped=(*dropped, _BIAS))
+        rules.append(Rule(_BIAS, "output.bias"))
+    else:
+        dropped.append(_BIAS)
+    return Table(rules, copies=copies, dropped=dropped)
 
 
 def _read(dialect: Dialect, raw: Mapping[str, Any], contents: Contents, encoder_only: bool) -> Config:
-    file = parse(EncoderDecoderFile, raw, contents.origin)
+    file = parse(dialect.file, raw, contents.origin)
+    shared = file.share_encoder_decoder_embeddings
+    if shared and not file.tie_word_embeddings:
+        raise UserError(
+            f"{contents.origin} shares the embeddings of both sides but unties the output matrix, which is supported "
+            f"neither here nor in transformers; set tie_word_embeddings to true if the checkpoint ties it."
+        )
     embeddings = EmbeddingsConfig(
         vocabulary_size=file.vocab_size,
         width=file.d_model,
-        positions="learned" if dialect.learned else "sinusoidal",
+        positions=dialect.positions,
         position_rows=file.max_position_embeddings + 2,
-        position_offset=2 if dialect.learned else file.pad_token_id + 1,
-        norm=dialect.learned,
+        position_offset=dialect.position_offset(file.pad_token_id),
+        norm=dialect.embedding_norm,
         scale="sqrt" if file.scale_embedding else "none",
         epsilon=_EPSILON,
         dropout=file.dropout,
@@ -122,7 +175,7 @@ def _read(dialect: Dialect, raw: Mapping[str, Any], contents: Contents, encoder_
             heads=heads,
             feedforward_width=feedforward_width,
             activation=activation(file.activation_function, contents.origin),
-            norm_first=True,
+            norm_first=dialect.norm_first,
             cross_attention=cross_attention,
             epsilon=_EPSILON,
             dropout=file.dropout,
@@ -138,10 +191,13 @@ def _read(dialect: Dialect, raw: Mapping[str, Any], contents: Contents, encoder_
     )
     if encoder_only:
         return encoder
+    target_size = file.vocab_size if shared else file.decoder_vocab_size or file.vocab_size
     return EncoderDecoderConfig(
         family=dialect.model_type,
         encoder=encoder,
-        decoder_embeddings=embeddings,
+        decoder_embeddings=embeddings.model_copy(update={"vocabulary_size": target_size}),
+        share_embeddings=shared,
+        tie_output=file.tie_word_embeddings,
         decoder=stack(file.decoder_layers, file.decoder_attention_heads, file.decoder_ffn_dim, True),
         # Nearly every file has the bias and nearly every bias is zero: such a one is left out, and written back.
         output_bias=_BIAS in contents.names and bool(contents.tensor(_BIAS).any()),
@@ -157,13 +213,13 @@ def _write(dialect: Dialect, config: Config) -> dict[str, Any]:
             f"an encoder alone cannot be saved as {dialect.model_type}: transformers opens whole models of this family "
             f"only. Keep the encoder in this package's own format."
         )
-    if config.output_bias and not dialect.learned:
+    if config.output_bias and not dialect.output_bias:
         raise UserError(f"the model's output bias cannot be saved: {dialect.model_type} has none.")
-    return {
-        "architectures": [dialect.class_stem + "ForConditionalGeneration"],
+    fields: dict[str, Any] = {
+        "architectures": [dialect.class_name],
         "model_type": dialect.model_type,
         "is_encoder_decoder": True,
-        "vocab_size": config.decoder_embeddings.vocabulary_size,
+        "vocab_size": config.encoder.embeddings.vocabulary_size,
         "d_model": config.decoder.width,
         "encoder_layers": config.encoder.stack.layers,
         "decoder_layers": config.decoder.layers,
@@ -183,11 +239,16 @@ def _write(dialect: Dialect, config: Config) -> dict[str, Any]:
         "decoder_start_token_id": config.start_id,
         "forced_eos_token_id": config.end_id,
     }
+    if dialect.own_tables:
+        fields["decoder_vocab_size"] = config.decoder_embeddings.vocabulary_size
+        fields["share_encoder_decoder_embeddings"] = config.share_embeddings
+        fields["tie_word_embeddings"] = config.tie_output
+    return fields
 
 
 def _fillers(dialect: Dialect, config: Config) -> dict[str, Tensor]:
-    """mBART's class keeps an output bias even when it is zero."""
-    if not dialect.learned or not isinstance(config, EncoderDecoderConfig) or config.output_bias:
+    """mBART's and Marian's classes keep an output bias even when it is zero."""
+    if not dialect.output_bias or not isinstance(config, EncoderDecoderConfig) or config.output_bias:
         return {}
     return {_BIAS: torch.zeros(config.decoder_embeddings.vocabulary_size)}
 
@@ -195,22 +256,57 @@ def _fillers(dialect: Dialect, config: Config) -> dict[str, Tensor]:
 def _family(dialect: Dialect) -> Family:
     return Family(
         model_type=dialect.model_type,
-        prefix=Prefix("model.", heads=("lm_head.", _BIAS)),
+        prefix=Prefix("model.", heads=(_OUTPUT, _BIAS)),
         read=partial(_read, dialect),
         write=partial(_write, dialect),
         table=partial(_table, dialect),
-        tokens=_TOKENS,
         fillers=partial(_fillers, dialect),
         has_head=lambda config: True,
         row_vectors=frozenset({_BIAS}),
+        settings=_MARIAN_SETTINGS if dialect.own_tables else _ONE_TABLE,
     )
 
 
-def mbart(model_type: str, class_stem: str) -> Family:
+def mbart(model_type: str, class_name: str) -> Family:
     """mBART and mBART-50."""
-    return _family(Dialect(model_type, class_stem, learned=True))
+    dialect = Dialect(
+        model_type,
+        class_name,
+        positions="learned",
+        embedding_norm=True,
+        norm_first=True,
+        output_bias=True,
+        own_tables=False,
+        file=EncoderDecoderFile,
+    )
+    return _family(dialect)
 
 
-def m2m_100(model_type: str, class_stem: str) -> Family:
+def m2m_100(model_type: str, class_name: str) -> Family:
     """M2M-100 and NLLB's dense models."""
-    return _family(Dialect(model_type, class_stem, learned=False))
+    dialect = Dialect(
+        model_type,
+        class_name,
+        positions="sinusoidal",
+        embedding_norm=False,
+        norm_first=True,
+        output_bias=False,
+        own_tables=False,
+        file=EncoderDecoderFile,
+    )
+    return _family(dialect)
+
+
+def marian(model_type: str, class_name: str) -> Family:
+    """Marian's models, such as opus-mt: post-norm, Vaswani et al.'s waves, perhaps a vocabulary for each side."""
+    dialect = Dialect(
+        model_type,
+        class_name,
+        positions="vaswani",
+        embedding_norm=False,
+        norm_first=False,
+        output_bias=True,
+        own_tables=True,
+        file=MarianFile,
+    )
+    return _family(dialect)

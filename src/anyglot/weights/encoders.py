@@ -194,7 +194,6 @@ def _family(dialect: Dialect, prefix: Prefix) -> Family:
         read=partial(_read, dialect),
         write=partial(_write, dialect),
         table=lambda config: dialect.table,
-        tokens=_TOKENS,
         fillers=_fillers,
         has_head=_has_head,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.weights.encoder_decoders import m2m_100, mbart
+from anyglot.weights.encoder_decoders import m2m_100, marian, mbart
 from anyglot.weights.encoders import bert, roberta, roberta_xl
 from anyglot.weights.family import Family
 
@@ -16,8 +16,9 @@ FAMILIES: dict[str, Family] = {
     "camembert": roberta("camembert", "Camembert"),
     "xlm-roberta-xl": roberta_xl("xlm-roberta-xl", "XLMRobertaXL"),
     "bert": bert("bert", "Bert"),  # mBERT
-    "mbart": mbart("mbart", "MBart"),  # mBART-50
-    "m2m_100": m2m_100("m2m_100", "M2M100"),  # NLLB, dense
+    "mbart": mbart("mbart", "MBartForConditionalGeneration"),  # mBART-50
+    "m2m_100": m2m_100("m2m_100", "M2M100ForConditionalGeneration"),  # NLLB, dense
+    "marian": marian("marian", "MarianMTModel"),  # opus-mt
 }
 
 # Near relatives that look supported and are not.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -33,10 +33,11 @@ class Family:
         read: (config.json, contents, encoder only?) -> our config; raises UserError for what is unsupported.
         write: Our config -> config.json. It may lose what the family cannot express: the caller compares.
         table: Names for a model of this config.
-        tokens: Their bare name of the token table.
         row_vectors: Bare names of vectors that the file stores as a matrix of one row.
         fillers: (our config) -> tensors, bare names, that the file format wants and our model does without.
         has_head: Whether names carry the prefix, and so the class with a head opens the file.
+        settings: Keys of config.json and the values under which our arithmetic is theirs, where the family departs
+            from the common ones.
     """
 
     model_type: str
@@ -44,7 +45,7 @@ class Family:
     read: Callable[[Mapping[str, Any], Contents, bool], Config]
     write: Callable[[Config], dict[str, Any]]
     table: Callable[[Config], Table]
-    tokens: str
     fillers: Callable[[Config], dict[str, Tensor]]
     has_head: Callable[[Config], bool]
     row_vectors: frozenset[str] = frozenset()
+    settings: Mapping[str, tuple[object, ...]] = field(default_factory=dict)

@@ -47,8 +47,15 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu_accurate": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
 }
-ACTIVATION_NAMES: dict[Activation, str] = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu"}
+ACTIVATION_NAMES: dict[Activation, str] = {
+    "gelu": "gelu",
+    "gelu_tanh": "gelu_pytorch_tanh",
+    "relu": "relu",
+    "silu": "swish",
+}
 
 
 class ForeignConfig(BaseModel):
@@ -80,9 +87,9 @@ def read_json(folder: Path) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if value is not None}
 
 
-def refuse_unsupported(raw: Mapping[str, Any], origin: str) -> None:
-    """Raise UserError for the first setting whose arithmetic we do not have."""
-    for key, values in SUPPORTED.items():
+def refuse_unsupported(raw: Mapping[str, Any], origin: str, family: Mapping[str, tuple[object, ...]]) -> None:
+    """Raise UserError for the first setting whose arithmetic we do not have; `family` overrides `SUPPORTED`."""
+    for key, values in {**SUPPORTED, **family}.items():
         if key in raw and raw[key] not in values:
             allowed = " or ".join(repr(value) for value in values) or "absent"
             raise UserError(f"{origin} sets {key} to {raw[key]!r:.60}, which is not supported; it must be {allowed}.")

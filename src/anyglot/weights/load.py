@@ -60,7 +60,7 @@ def _load_foreign(folder: Path, *, encoder_only: bool) -> Encoder | EncoderDecod
     raw = read_json(folder)
     origin = str(folder / CONFIG)
     family = find_family(raw, origin)
-    refuse_unsupported(raw, origin)
+    refuse_unsupported(raw, origin, family.settings)
     with Checkpoint(folder) as checkpoint:
         stored = _bare_names(checkpoint, family)
         contents = Contents(origin, frozenset(stored), lambda name: checkpoint.tensor(stored[name]))
@@ -70,7 +70,7 @@ def _load_foreign(folder: Path, *, encoder_only: bool) -> Encoder | EncoderDecod
             raise UserError(f"{origin}: {first_problem(error)}") from None
         table = family.table(config)
         sources = _sources(checkpoint, stored, table, family)
-        _check_tokens(checkpoint, sources, table.ours(family.tokens), config)
+        _check_tokens(checkpoint, sources, config)
         with torch.device("meta"):
             model = build(config)
         _check_names(folder, model, sources, stored, table)
@@ -110,17 +110,24 @@ def _sources(checkpoint: Checkpoint, stored: dict[str, str], table: Table, famil
     return sources
 
 
-def _check_tokens(checkpoint: Checkpoint, sources: dict[str, str], tokens: str | None, config: Config) -> None:
-    """Compare the token table with the config before anything of the config's sizes is built."""
-    name = sources.get(tokens or "")
-    if name is None:
-        raise UserError(f"{checkpoint.folder} holds no token embeddings; its weights are damaged or of another family.")
-    sizes = config.embeddings if config.kind == "encoder" else config.decoder_embeddings
-    if checkpoint.shape(name) != (sizes.vocabulary_size, sizes.width):
-        raise UserError(
-            f"{checkpoint.folder}: {name} has shape {checkpoint.shape(name)}, but {CONFIG} asks for "
-            f"{(sizes.vocabulary_size, sizes.width)}. Config and weights are of different models."
-        )
+def _check_tokens(checkpoint: Checkpoint, sources: dict[str, str], config: Config) -> None:
+    """Compare the token tables with the config before anything of the config's sizes is built."""
+    tables = {"embeddings": config.embeddings} if config.kind == "encoder" else {}
+    if config.kind == "encoder-decoder":
+        tables["encoder.embeddings"] = config.encoder.embeddings
+        if not config.share_embeddings:
+            tables["decoder.embeddings"] = config.decoder_embeddings
+    for place, sizes in tables.items():
+        name = sources.get(f"{place}.tokens.weight")
+        if name is None:
+            raise UserError(
+                f"{checkpoint.folder} holds no token embeddings; its weights are damaged or of another family."
+            )
+        if checkpoint.shape(name) != (sizes.vocabulary_size, sizes.width):
+            raise UserError(
+                f"{checkpoint.folder}: {name} has shape {checkpoint.shape(name)}, but {CONFIG} asks for "
+                f"{(sizes.vocabulary_size, sizes.width)}. Config and weights are of different models."
+            )
 
 
 def _check_names(

@@ -83,7 +83,7 @@ def _expressed(family: Family, config: Config) -> dict[str, Any]:
                 f"the model cannot be saved as {family.model_type}: it has {key}={value!r}, which would become "
                 f"{after.get(key)!r}. Keep it in this package's own format or choose another family."
             )
-    return fields | {"dtype": "float32", "tie_word_embeddings": True}
+    return {"tie_word_embeddings": True} | fields | {"dtype": "float32"}
 
 
 def _head_parameters(config: Config) -> list[str]:
