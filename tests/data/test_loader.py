@@ -38,9 +38,12 @@ def monolingual(options: DataOptions, **changes: object) -> DataOptions:
 
 def same(one: Batch, other: Batch) -> bool:
     tensors = [
-        {name: value for name, value in vars(batch).items() if name != "target_tokens"} for batch in (one, other)
+        {name: value for name, value in vars(batch).items() if isinstance(value, torch.Tensor)}
+        for batch in (one, other)
     ]
-    return all(torch.equal(value, tensors[1][name]) for name, value in tensors[0].items())
+    return tensors[0].keys() == tensors[1].keys() and all(
+        torch.equal(value, tensors[1][name]) for name, value in tensors[0].items()
+    )
 
 
 def take(loader: Loader[TranslationBatch], state: Position, updates: int) -> list[TranslationBatch]:

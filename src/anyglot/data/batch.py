@@ -15,7 +15,7 @@ IGNORED = -100
 class _Batch:
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """The same batch on another device."""
-        moved = {field.name: getattr(self, field.name).to(device, non_blocking=non_blocking) for field in fields(self)}
+        moved = {name: tensor.to(device, non_blocking=non_blocking) for name, tensor in self._tensors().items()}
         batch = type(self)(**moved)
         # Counted before the move: counting on an accelerator would wait for it.
         batch.__dict__["target_tokens"] = self._count()
@@ -23,7 +23,12 @@ class _Batch:
 
     def rows(self, start: int, end: int) -> Self:
         """The sentences `start` to `end` (exclusive), still padded as before: for splitting a batch that is too big."""
-        return type(self)(**{field.name: getattr(self, field.name)[start:end] for field in fields(self)})
+        return type(self)(**{name: tensor[start:end] for name, tensor in self._tensors().items()})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The tensors there are; what is absent stays absent in copies."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: tensor for name, tensor in named if tensor is not None}
 
     def __len__(self) -> int:
         return int(getattr(self, fields(self)[0].name).shape[0])
@@ -37,7 +42,8 @@ class TranslationBatch(_Batch):
     """Sentence pairs, padded on the right.
 
     Shape:
-        source, source_mask: (B, S)    target_input, target_output, target_mask: (B, T)    pairs: (B,)
+        source, source_mask: (B, S)    target_input, target_output, target_mask: (B, T)
+        pairs, target_language: (B,)    source_states: (B, S, D)
 
     Attributes:
         source: `<s> x </s>`.
@@ -46,6 +52,8 @@ class TranslationBatch(_Batch):
         target_output: `y </s>`, what it predicts; pad where `target_mask` is False.
         target_mask: True at real tokens of input and output alike.
         pairs: Corpus of each row; `Loader.names[i]` is its language pair.
+        target_language: Row of the target projection for each row; None for models without one.
+        source_states: The encoder's final states where they are known beforehand; None: the encoder makes them.
     """
 
     source: Tensor
@@ -54,6 +62,8 @@ class TranslationBatch(_Batch):
     target_output: Tensor
     target_mask: Tensor
     pairs: Tensor
+    target_language: Tensor | None = None
+    source_states: Tensor | None = None
 
     @cached_property
     def target_tokens(self) -> int:

@@ -13,7 +13,13 @@ Tokens = NDArray[np.integer]
 
 
 def collate_translation(
-    sources: Sequence[Tokens], targets: Sequence[Tokens], pairs: NDArray[np.int64], begin: int, pad: int, end: int
+    sources: Sequence[Tokens],
+    targets: Sequence[Tokens],
+    pairs: NDArray[np.int64],
+    begin: int,
+    pad: int,
+    end: int,
+    target_language: NDArray[np.int64] | None = None,
 ) -> TranslationBatch:
     """Frame and pad sentence pairs: source `<s> x </s>`, input `</s> y`, output `y </s>` (method card 1.2).
 
@@ -21,9 +27,10 @@ def collate_translation(
         sources, targets: Token ids without specials, one array for each row.
         pairs: Corpus number of each row.
         begin, pad, end: Special ids.
+        target_language: Row of the target projection for each row; None for models without one.
 
     Shape:
-        pairs: (B,)
+        pairs, target_language: (B,)
     """
     source, source_mask = _padded(sources, pad, before=begin, after=end)
     target_input, target_mask = _padded(targets, pad, before=end, after=None)
@@ -35,6 +42,7 @@ def collate_translation(
         torch.from_numpy(target_output),
         torch.from_numpy(target_mask),
         torch.from_numpy(pairs),
+        None if target_language is None else torch.from_numpy(target_language),
     )
 
 

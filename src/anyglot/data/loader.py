@@ -39,6 +39,7 @@ def build_loader(
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
+    target_languages: Sequence[str] = ...,
 ) -> Loader[TranslationBatch]: ...
 
 
@@ -52,6 +53,7 @@ def build_loader(
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
+    target_languages: Sequence[str] = ...,
 ) -> Loader[MaskedBatch]: ...
 
 
@@ -65,6 +67,7 @@ def build_loader(
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
+    target_languages: Sequence[str] = ...,
 ) -> Loader[TranslationBatch] | Loader[MaskedBatch]: ...
 
 
@@ -77,15 +80,19 @@ def build_loader(
     world: int = 1,
     accumulation: int = 1,
     progress: Progress | None = None,
+    target_languages: Sequence[str] = (),
 ) -> Loader[TranslationBatch] | Loader[MaskedBatch]:
     """The training data: every corpus read, checked, tokenised (or found in the cache) and laid out.
 
     Args:
         kind: `translation` takes pairs only. `masked` takes monolingual text, and pairs as rows `<s> x </s> y </s>`.
         progress: Called with a corpus's name and the lines tokenised so far.
+        target_languages: Languages of a model's target projection, in the order of its rows from 1 on. Batches then
+            tell the row of each of their rows.
 
     Raises:
-        UserError: Any fault of a corpus, a kind of corpus that does not fit, or a tokenizer without a mask token.
+        UserError: Any fault of a corpus, a kind of corpus that does not fit, a target language that is not among
+            `target_languages` where there are any, or a tokenizer without a mask token.
     """
     if options.batch_tokens < options.max_length:  # a stage may have lowered the budget after the options were checked
         raise UserError(
@@ -95,12 +102,16 @@ def build_loader(
     corpora = _corpora(options.train, kind, tokenizer, options.cache, progress)
     share = _Share(rank, world, accumulation)
     if kind == "translation":
-        return _pair_loader(options, tokenizer, seed, corpora, share)
+        return _pair_loader(options, tokenizer, seed, corpora, share, target_languages)
     return _text_loader(options, tokenizer, seed, corpora, share)
 
 
 def build_validation(
-    options: DataOptions, kind: Kind, tokenizer: TextTokenizer, progress: Progress | None = None
+    options: DataOptions,
+    kind: Kind,
+    tokenizer: TextTokenizer,
+    progress: Progress | None = None,
+    target_languages: Sequence[str] = (),
 ) -> dict[str, Loader[TranslationBatch] | Loader[MaskedBatch]]:
     """One loader for each validation language or pair, whose `epoch()` runs over every sample exactly once.
 
@@ -113,7 +124,7 @@ def build_validation(
     for name in names:
         group = [corpus for corpus in corpora if corpus.name == name]
         if kind == "translation":
-            loaders[name] = _pair_loader(options, tokenizer, 0, group, None)
+            loaders[name] = _pair_loader(options, tokenizer, 0, group, None, target_languages)
         else:
             loaders[name] = _text_loader(options, tokenizer, 0, group, None)
     return loaders
@@ -151,10 +162,27 @@ class _Share:
 
 
 def _pair_loader(
-    options: DataOptions, tokenizer: TextTokenizer, seed: int, corpora: Sequence[TokenisedCorpus], share: _Share | None
+    options: DataOptions,
+    tokenizer: TextTokenizer,
+    seed: int,
+    corpora: Sequence[TokenisedCorpus],
+    share: _Share | None,
+    target_languages: Sequence[str],
 ) -> Loader[TranslationBatch]:
+    rows = _projection_rows(corpora, target_languages) if target_languages else None
     samples = [TranslationSamples(corpus, options.max_length, options.overlong) for corpus in corpora]
-    return _assembled(options, tokenizer, seed, samples, _translation(samples, tokenizer), share)
+    return _assembled(options, tokenizer, seed, samples, _translation(samples, tokenizer, rows), share)
+
+
+def _projection_rows(corpora: Sequence[TokenisedCorpus], target_languages: Sequence[str]) -> NDArray[np.int64]:
+    """Row of the target projection of every corpus, (corpora,)."""
+    for corpus in corpora:
+        if corpus.languages[1] not in target_languages:
+            raise UserError(
+                f"The pair {corpus.name} has the target {corpus.languages[1]}, but method.target_languages lists "
+                f"{', '.join(target_languages)}; add it there or leave the pair out."
+            )
+    return np.asarray([target_languages.index(corpus.languages[1]) + 1 for corpus in corpora], dtype=np.int64)
 
 
 def _text_loader(
@@ -200,13 +228,16 @@ def _assembled(
     )
 
 
-def _translation(samples: Sequence[TranslationSamples], tokenizer: TextTokenizer) -> Collate[TranslationBatch]:
+def _translation(
+    samples: Sequence[TranslationSamples], tokenizer: TextTokenizer, projection_rows: NDArray[np.int64] | None
+) -> Collate[TranslationBatch]:
     begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
 
     def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> TranslationBatch:
         rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
         sources, targets = [row[0] for row in rows], [row[1] for row in rows]
-        return collate_translation(sources, targets, corpora.astype(np.int64), begin, pad, end)
+        language = None if projection_rows is None else projection_rows[corpora]
+        return collate_translation(sources, targets, corpora.astype(np.int64), begin, pad, end, language)
 
     return collate
 

@@ -30,10 +30,18 @@ class EncoderDecoderStepModel:
     """Adapts an `EncoderDecoder` to the `StepModel` protocol.
 
     The model is used as it is: put it into eval mode, on its device and in its precision, before.
+
+    Args:
+        target_language: For a model with a target projection: its row for each sentence that `start` is given, or one
+            row for all; see `EncoderDecoder.encode`.
+
+    Shape:
+        target_language: (B,) or (1,) int64
     """
 
-    def __init__(self, model: EncoderDecoder) -> None:
+    def __init__(self, model: EncoderDecoder, target_language: Tensor | None = None) -> None:
         self.model = model
+        self.target_language = target_language
         self.rows = model.output.rows
         self.vocabulary_size: int = model.output.size
 
@@ -47,7 +55,8 @@ class EncoderDecoderStepModel:
 
     def start(self, source: Tensor, source_mask: Tensor, beams: int) -> DecodingState:
         """Encode the sources: (B, S) tokens and mask -> a state of B * beams rows."""
-        return DecodingState(self.model.encode(source, source_mask), self.model.new_cache(), beams)
+        language = None if self.target_language is None else self.target_language.expand(len(source))
+        return DecodingState(self.model.encode(source, source_mask, language), self.model.new_cache(), beams)
 
     def step(self, tokens: Tensor, state: DecodingState) -> Tensor:
         """Feed one token per row: (rows,) -> logits (rows, V)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator
 from torch import nn
 
 from anyglot.data.batch import TranslationBatch
+from anyglot.data.corpus import LanguageCode
 from anyglot.losses.likelihood import SmoothingForm, chunked_likelihood
 from anyglot.methods.base import Kind, Losses
 from anyglot.models.build import build_encoder_decoder
@@ -26,6 +27,10 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_fairseq
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 class DecoderOptions(Frozen):
     """The fresh decoder; its width and vocabulary are the encoder's. Defaults: SixT+ (method card 1.1).
 
@@ -33,6 +38,8 @@ class DecoderOptions(Frozen):
         norm_first: Pre-norm with a final norm (SixT+), or post-norm (SixT).
         positions: Sinusoidal (SixT+) or learned (SixT).
         activation: SixT+ uses the tanh approximation of GELU in the decoder only.
+        table: The decoder's token table: "shared", the encoder's own (SixT+), or "own", a copy of it that trains with
+            the decoder (SixT). The output matrix is the decoder's table in either case.
     """
 
     layers: int = Field(12, ge=1, le=200)
@@ -41,24 +48,44 @@ class DecoderOptions(Frozen):
     activation: Activation = "gelu_tanh"
     norm_first: bool = True
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    table: Literal["shared", "own"] = "shared"
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.0
     activation_dropout: Probability = 0.0
 
 
 class TranslationOptions(Frozen):
-    """Options every translation method has."""
+    """Options every translation method has.
+
+    Args:
+        target_languages: The languages a many-to-many model writes (SixT+ section 3.3), each with a projection between
+            encoder and decoder; their order is that of the projection's rows. None: a model of one target language.
+    """
 
     decoder: DecoderOptions = DecoderOptions()
+    target_languages: Annotated[tuple[LanguageCode, ...], BeforeValidator(_tuple)] = ()
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     smoothing_form: SmoothingForm = "all"
 
+    @field_validator("target_languages")
+    @classmethod
+    def _each_once(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(codes)) < len(codes):
+            raise ValueError(f"a language stands twice in {', '.join(codes)}")
+        return codes
 
-def attach_decoder(encoder: Encoder, options: DecoderOptions, *, seed: int) -> EncoderDecoder:
+
+def attach_decoder(
+    encoder: Encoder, options: DecoderOptions, *, seed: int, target_languages: tuple[str, ...] = ()
+) -> EncoderDecoder:
     """An encoder-decoder around `encoder`, with a fresh decoder in fairseq's initialisation.
 
     One table serves as encoder input, decoder input (times sqrt(D), without the encoder's embedding norm) and output
-    matrix without bias (method card 1.1). Heads the encoder may have had are left behind.
+    matrix without bias (method card 1.1); or the decoder has a copy of it for its two uses. Heads the encoder may have
+    had are left behind.
+
+    Args:
+        target_languages: Those of a target projection between the two (method card 1.5), or none for no projection.
     """
     width = encoder.config.stack.width
     config = EncoderDecoderConfig(
@@ -83,7 +110,9 @@ def attach_decoder(encoder: Encoder, options: DecoderOptions, *, seed: int) -> E
             attention_dropout=options.attention_dropout,
             activation_dropout=options.activation_dropout,
         ),
+        share_embeddings=options.table == "shared",
         padding_id=encoder.config.padding_id,
+        target_languages=target_languages,
     )
     encoder.head, encoder.pooler, encoder.config = None, None, bare(encoder.config)
     with torch.random.fork_rng(devices=[]):
@@ -92,12 +121,34 @@ def attach_decoder(encoder: Encoder, options: DecoderOptions, *, seed: int) -> E
         initialise_fairseq(model.decoder.stack)
         if options.positions == "learned":
             initialise_fairseq(model.decoder.embeddings.positions)  # type: ignore[arg-type]
+        if model.target_projection is not None:
+            initialise_fairseq(model.target_projection)
+    if options.table == "own":
+        with torch.no_grad():
+            model.decoder.embeddings.tokens.weight.copy_(encoder.embeddings.tokens.weight)
     return model
+
+
+def fresh_parameters(options: TranslationOptions) -> tuple[str, ...]:
+    """Patterns over the parameters that no pretrained model gave: what every stage trains."""
+    patterns = ["decoder.stack.*"]
+    if options.decoder.positions == "learned":
+        patterns.append("decoder.embeddings.positions.*")
+    if options.target_languages:
+        patterns.append("target_projection.*")
+    return tuple(patterns)
 
 
 def bare(config: EncoderConfig) -> EncoderConfig:
     """The same encoder without head and pooler."""
     return config.model_copy(update={"language_head": False, "pooler": False})
+
+
+def provenance_of(options: TranslationOptions, start: str) -> dict[str, str]:
+    """Parameter-name pattern -> where its first values come from, for a model built around the encoder of `start`."""
+    fresh = dict.fromkeys(fresh_parameters(options), "fresh")
+    own = {"decoder.embeddings.tokens.*": f"copied from the encoder's table of {start}"}
+    return fresh | (own if options.decoder.table == "own" else {}) | {"*": f"loaded from {start}"}
 
 
 class TranslationMethod:
@@ -111,7 +162,9 @@ class TranslationMethod:
     def losses(self, model: nn.Module, batch: TranslationBatch) -> Losses:
         """Label-smoothed negative log-likelihood, summed over the real target tokens."""
         assert isinstance(model, EncoderDecoder)
-        hidden = model(batch.source, batch.source_mask, batch.target_input)
+        hidden = model(
+            batch.source, batch.source_mask, batch.target_input, batch.target_language, states=batch.source_states
+        )
         real = batch.target_mask
         likelihood = chunked_likelihood(
             hidden[real],

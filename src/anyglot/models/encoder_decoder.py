@@ -9,6 +9,7 @@ from anyglot.layers.cache import Cache
 from anyglot.layers.embeddings import Embeddings
 from anyglot.layers.heads import OutputProjection
 from anyglot.layers.masks import causal_mask
+from anyglot.layers.projection import TargetProjection
 from anyglot.layers.stack import Stack, StackOutput
 from anyglot.models.config import EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
@@ -40,20 +41,57 @@ class Decoder(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """A translation model: SixT+, mBART, M2M-100, or a Transformer from scratch."""
+    """A translation model: SixT+, mBART, M2M-100, or a Transformer from scratch.
+
+    Args:
+        target_projection: Of a many-to-many SixT+: turns the encoder's states to the target language.
+    """
 
     def __init__(
-        self, config: EncoderDecoderConfig, *, encoder: Encoder, decoder: Decoder, output: OutputProjection
+        self,
+        config: EncoderDecoderConfig,
+        *,
+        encoder: Encoder,
+        decoder: Decoder,
+        output: OutputProjection,
+        target_projection: TargetProjection | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.encoder = encoder
         self.decoder = decoder
         self.output = output
+        self.target_projection = target_projection
 
-    def encode(self, source: Tensor, source_mask: Tensor) -> Memory:
-        """Run the encoder: (B, S) tokens and mask -> states (B, S, D) with their mask."""
-        return Memory(self.encoder(source, source_mask).last, source_mask)
+    def encode(
+        self,
+        source: Tensor,
+        source_mask: Tensor,
+        target_language: Tensor | None = None,
+        *,
+        states: Tensor | None = None,
+    ) -> Memory:
+        """Run the encoder, and the target projection where there is one.
+
+        Args:
+            target_language: Of each row, as `config.target_languages` numbers them from 1 on.
+            states: The encoder's final states where they are known already; the encoder is then not run.
+
+        Raises:
+            ValueError: The model has a target projection and no language was given, or the other way round.
+
+        Shape:
+            source: (B, S) int64    source_mask: (B, S) bool    target_language: (B,) int64    states: (B, S, D)
+            returns: states (B, S, D) with their mask
+        """
+        if states is None:
+            states = self.encoder(source, source_mask).last
+        if (self.target_projection is None) != (target_language is None):
+            has = "a target projection but no target language" if target_language is None else "no target projection"
+            raise ValueError(f"the model has {has}; give target languages to many-to-many models, and to them only.")
+        if self.target_projection is not None:
+            states = self.target_projection(states, target_language)
+        return Memory(states, source_mask)
 
     def decode(self, memory: Memory, target_input: Tensor, *, cache: Cache | None = None) -> Tensor:
         """Run the decoder: states before the output projection, (B * K, T, D).
@@ -63,13 +101,21 @@ class EncoderDecoder(nn.Module):
         hidden: Tensor = self.decoder(target_input, memory, cache=cache).last
         return hidden
 
-    def forward(self, source: Tensor, source_mask: Tensor, target_input: Tensor) -> Tensor:
-        """Teacher-forced states before the output projection.
+    def forward(
+        self,
+        source: Tensor,
+        source_mask: Tensor,
+        target_input: Tensor,
+        target_language: Tensor | None = None,
+        *,
+        states: Tensor | None = None,
+    ) -> Tensor:
+        """Teacher-forced states before the output projection; `target_language` and `states` as in `encode`.
 
         Shape:
             source: (B, S)    source_mask: (B, S) bool    target_input: (B, T)    returns: (B, T, D)
         """
-        return self.decode(self.encode(source, source_mask), target_input)
+        return self.decode(self.encode(source, source_mask, target_language, states=states), target_input)
 
     def new_cache(self) -> Cache:
         """An empty cache for step-by-step decoding."""

@@ -8,6 +8,7 @@ from torch import nn
 
 from anyglot.layers.attention import Attention
 from anyglot.layers.feedforward import FeedForward
+from anyglot.layers.projection import TargetProjection
 
 
 def initialise_bert(module: nn.Module, deviation: float = 0.02) -> None:
@@ -30,7 +31,8 @@ def initialise_fairseq(module: nn.Module) -> None:
     """fairseq's rule, that of the SixT+ decoder (method card 1.1).
 
     Queries, keys and values: Xavier uniform with gain 1 / sqrt(2); attention output: Xavier uniform, bias 0;
-    feed-forward: torch's default for a linear layer; layer norms 1 and 0. Embeddings: N(0, D^-1/2).
+    feed-forward: torch's default for a linear layer; layer norms 1 and 0. Embeddings: N(0, D^-1/2). Target
+    projections: Xavier uniform, bias 0 (method card 1.5).
     """
     for part in module.modules():
         if isinstance(part, Attention):
@@ -42,6 +44,10 @@ def initialise_fairseq(module: nn.Module) -> None:
         elif isinstance(part, FeedForward):
             for linear in (part.up, part.down):
                 linear.reset_parameters()
+        elif isinstance(part, TargetProjection):
+            for weight in part.weight.detach():  # each map by itself: of all together the fan-in would be another
+                nn.init.xavier_uniform_(weight)
+            nn.init.zeros_(part.bias)
         elif isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)

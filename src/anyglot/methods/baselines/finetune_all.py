@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel
 
 from anyglot.methods.base import Stage
-from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
+from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder, provenance_of
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.weights.load import load_encoder
 
@@ -31,7 +31,9 @@ class FinetuneAll(TranslationMethod):
 
     def build(self, tokenizer: Any, seed: int) -> EncoderDecoder:
         """Load the encoder and put a fresh decoder on it."""
-        return attach_decoder(load_encoder(self.options.start), self.options.decoder, seed=seed)
+        encoder = load_encoder(self.options.start)
+        languages = self.options.target_languages
+        return attach_decoder(encoder, self.options.decoder, seed=seed, target_languages=languages)
 
     def stages(self) -> list[Stage]:
         """One stage in which all moves."""
@@ -39,4 +41,4 @@ class FinetuneAll(TranslationMethod):
 
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""
-        return {"decoder.stack.*": "fresh", "*": f"loaded from {self.options.start}"}
+        return provenance_of(self.options, self.options.start)

@@ -1,4 +1,4 @@
-"""TransF, the two-stage training of SixT+ (section 2.2), over any encoder."""
+"""TransF, the two-stage training of SixT and SixT+ (section 2.2), over any encoder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from pydantic import BaseModel, Field
 
 from anyglot.errors import UserError
 from anyglot.methods.base import DropSkip, Stage
-from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
+from anyglot.methods.translation import (
+    TranslationMethod,
+    TranslationOptions,
+    attach_decoder,
+    fresh_parameters,
+    provenance_of,
+)
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.weights.load import load_encoder
 
 
 class SixTOptions(TranslationOptions):
-    """Options of SixT+.
+    """Options of SixT+, of its many-to-many form (`target_languages`) and of SixT (`decoder`: post-norm, learned
+    positions, a table of its own).
 
     Args:
         start: The pretrained encoder: a folder or a hub name.
@@ -46,7 +53,8 @@ class SixT(TranslationMethod):
         """Load the encoder and put a fresh decoder on it."""
         encoder = load_encoder(self.options.start)
         self._layers = encoder.config.stack.layers
-        return attach_decoder(encoder, self.options.decoder, seed=seed)
+        languages = self.options.target_languages
+        return attach_decoder(encoder, self.options.decoder, seed=seed, target_languages=languages)
 
     def disentangled_layer(self) -> int:
         """0-based index of the layer that loses its self-attention skip.
@@ -62,22 +70,27 @@ class SixT(TranslationMethod):
         return index
 
     def stages(self) -> list[Stage]:
-        """Decoder training with the encoder frozen, then all but the embeddings with one skip dropped."""
+        """Decoder training with the encoder frozen, then all but the embeddings with one skip dropped.
+
+        A table that the decoder has for itself trains in the second stage (SixT); the shared one never moves.
+        """
+        fresh = fresh_parameters(self.options)
+        table = ("decoder.embeddings.tokens.*",) if self.options.decoder.table == "own" else ()
         edits: tuple[DropSkip, ...] = ()
         if self.options.disentangle:
             edits = (DropSkip(f"encoder.stack.blocks.{self.disentangled_layer()}.self_attention"),)
         return [
             Stage(
                 "decoder",
-                trains=("decoder.stack.*",),
+                trains=fresh,
                 evaluates=() if self.options.encoder_dropout else ("encoder",),
             ),
-            Stage("joint", trains=("encoder.stack.*", "decoder.stack.*"), edits=edits),
+            Stage("joint", trains=("encoder.stack.*", *fresh, *table), edits=edits),
         ]
 
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""
-        return {"decoder.stack.*": "fresh", "*": f"loaded from {self.options.start}"}
+        return provenance_of(self.options, self.options.start)
 
     def _encoder_layers(self) -> int:
         if self._layers is None:
