@@ -1,6 +1,7 @@
 """The door: `Translator.from_pretrained(folder).translate(texts, source=, target=)`.
 
 door.py       Translator: texts -> pieces -> batches -> search -> texts
+pieces.py     what is searched for at a time, and what is found
 settings.py   how to search, checked
 languages.py  which languages a model knows
 lines.py      any bytes -> one clean line
@@ -12,7 +13,8 @@ work.py       one run of the command, from arguments to exit code
 reporting.py  what the command says on stderr
 """
 
-from anyglot.translator.door import Candidate, Translator
+from anyglot.translator.door import Translator
+from anyglot.translator.pieces import Candidate
 from anyglot.translator.settings import SearchSettings
 
 __all__ = ["Candidate", "SearchSettings", "Translator"]

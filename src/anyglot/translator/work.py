@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from anyglot.data.languages import language
 from anyglot.errors import UserError
-from anyglot.translator.door import Candidate, Translator
+from anyglot.translator.door import Translator
 from anyglot.translator.jobs import (
     WINDOW_LINES,
     FileJob,
@@ -25,6 +25,7 @@ from anyglot.translator.jobs import (
     open_input,
 )
 from anyglot.translator.lines import check_length, read_line
+from anyglot.translator.pieces import Candidate
 from anyglot.translator.reporting import Report, say
 from anyglot.translator.settings import SearchSettings
 from anyglot.translator.streams import arriving_lines

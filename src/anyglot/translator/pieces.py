@@ -1,0 +1,45 @@
+"""What is searched for at a time, and what is found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A text, or a part of one that is too long for the model, and what is wanted of its translation.
+
+    Attributes:
+        source: Clean text in the source language.
+        target: Code of the target language.
+        prefix: What the translation must begin with; empty for nothing.
+    """
+
+    source: str
+    target: str
+    prefix: str = ""
+
+    def split(self, parts: Sequence[str]) -> list["Piece"]:
+        """The pieces of a text cut into parts: the prefix begins the first."""
+        return [replace(self, source=part, prefix="" if index else self.prefix) for index, part in enumerate(parts)]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A translation and its score: the log-probability over `(tokens + 1) ** length_penalty`, 0 for an empty text."""
+
+    text: str
+    score: float
+
+
+def joined(pieces: Sequence[Sequence[Candidate]], between: str) -> list[Candidate]:
+    """The translations of a text from those of its pieces: the n-th joins the n-th of each piece, or a piece's last."""
+    if not pieces:
+        return [Candidate("", 0.0)]
+    if len(pieces) == 1:
+        return list(pieces[0])
+    found: list[Candidate] = []
+    for rank in range(max(len(candidates) for candidates in pieces)):
+        row = [candidates[min(rank, len(candidates) - 1)] for candidates in pieces]
+        text = between.join(candidate.text for candidate in row if candidate.text)
+        found.append(Candidate(text, sum(candidate.score for candidate in row) / len(row)))
+    return found
