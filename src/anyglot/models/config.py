@@ -89,6 +89,7 @@ class EncoderDecoderConfig(Frozen):
         output_bias: Whether the output projection adds a bias.
         start_id: First decoder input. SixT+ and fairseq start with `</s>`.
         end_id: Ends a translation.
+        output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
         target_languages: Codes of the languages that have a target projection, in the order of its rows from 1 on;
             none: the model has no projection.
     """
@@ -104,6 +105,7 @@ class EncoderDecoderConfig(Frozen):
     padding_id: int = Field(default=1, ge=0)
     start_id: int = Field(default=2, ge=0)
     end_id: int = Field(default=2, ge=0)
+    output_rows: int | None = Field(default=None, ge=1)
     target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
     dropped_skips: tuple[str, ...] = ()
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.layers.rows import KeptRows
 from anyglot.models.build import build, dropped_skips
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig, ModelConfig
 from anyglot.models.encoder import Encoder
@@ -21,11 +22,16 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "anyglot-1"
+OUTPUT_ROWS = "output.rows"
 
 
 def current_config(model: Encoder | EncoderDecoder) -> EncoderConfig | EncoderDecoderConfig:
     """The model's config with what edits have changed since it was built."""
-    return model.config.model_copy(update={"dropped_skips": dropped_skips(model)})
+    changes: dict[str, object] = {"dropped_skips": dropped_skips(model)}
+    if isinstance(model, EncoderDecoder):
+        rows = model.output.rows
+        changes["output_rows"] = None if rows is None else len(rows)
+    return model.config.model_copy(update=changes)
 
 
 def parameters_of(model: nn.Module) -> dict[str, Tensor]:
@@ -38,6 +44,8 @@ def save_model(model: Encoder | EncoderDecoder, folder: Path | str) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous().cpu() for name, tensor in parameters_of(model).items()}
+    if isinstance(model, EncoderDecoder) and model.output.rows is not None:
+        tensors[OUTPUT_ROWS] = model.output.rows.ids.cpu()
     temporary = folder / (WEIGHTS + ".tmp")
     save_file(tensors, temporary, metadata={"format": FORMAT})
     publish(temporary, folder / WEIGHTS)
@@ -104,10 +112,42 @@ def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
     folder = Path(folder)
     config = load_config(folder)
     tensors = load_tensors(folder / WEIGHTS)
+    rows = tensors.pop(OUTPUT_ROWS, None)
     with torch.device("meta"):
         model = build(config)
     assign(model, tensors, str(folder / WEIGHTS))
+    wanted = config.output_rows if isinstance(config, EncoderDecoderConfig) else None
+    if (None if rows is None else len(rows)) != wanted:
+        raise UserError(
+            f"{folder / WEIGHTS} does not fit its config: it holds {'no' if rows is None else len(rows)} output rows, "
+            f"the config asks for {wanted}."
+        )
+    if rows is not None and isinstance(model, EncoderDecoder):
+        restrict_output(model, rows, str(folder / WEIGHTS))
     return model.eval()
+
+
+def restrict_output(model: EncoderDecoder, ids: Tensor, origin: str) -> None:
+    """Let the model write these tokens only, as if the logits of all others were minus infinity.
+
+    Args:
+        ids: Kept rows of the output table, ascending.
+        origin: Where the choice comes from, for the error.
+
+    Shape:
+        ids: (C,) int64
+
+    Raises:
+        UserError: the ids are not rows of this model, or the end of a translation is not among them.
+    """
+    size = model.output.weight.shape[0]
+    try:
+        rows = KeptRows(ids.to(model.output.weight.device), size)
+    except (ValueError, RuntimeError, IndexError):
+        raise UserError(f"{origin}: the output rows it names are not ascending ids within 0..{size - 1}.") from None
+    if int(rows.places[model.config.end_id]) < 0:
+        raise UserError(f"{origin}: the output rows it names lack the end token {model.config.end_id}.")
+    model.output.restrict(rows)
 
 
 def assign(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:

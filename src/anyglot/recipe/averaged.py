@@ -5,12 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
-
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
-from anyglot.models.build import build
-from anyglot.models.store import assign, is_model_folder, load_config, save_model
+from anyglot.models.store import assign, is_model_folder, load_model, save_model
 from anyglot.recipe.record import LANGUAGES
 from anyglot.training.averaging import average, choose_best, choose_last, metric_of
 from anyglot.training.checkpoint import write_document
@@ -37,8 +34,7 @@ def average_run(run: Path, out: Path, *, last: int | None = None, best: int | No
         folders = choose_last(root, last)
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
-    with torch.device("meta"):
-        model = build(load_config(run))
+    model = load_model(run)  # for all that is no average: edits, and the rows of a restricted output
     parameters = {name for name, _ in model.named_parameters()}  # a checkpoint may hold buffers besides
     assign(model, {name: tensor for name, tensor in average(folders) if name in parameters}, str(root))
     out.mkdir(parents=True, exist_ok=True)

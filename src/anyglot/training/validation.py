@@ -112,7 +112,7 @@ def translate(
     assert isinstance(model, EncoderDecoder)
     stepper = EncoderDecoderStepModel(model)
     start, end = model.config.start_id, model.config.end_id
-    prompt = Prompt((start,), end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end}))
+    prompt = stepper.prompt(Prompt((start,), end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
     sources = tokenizer.encode_source(list(texts))
     outputs: list[list[int]] = [[] for _ in sources]
     for rows in plan_batches([len(source) for source in sources], batch_tokens):
@@ -121,7 +121,7 @@ def translate(
         for row, found in zip(
             rows, beam_search(stepper, source, mask, prompt, beams=beams, length=length), strict=True
         ):
-            outputs[row] = list(found[0].tokens)
+            outputs[row] = list(stepper.hypotheses(found[:1])[0].tokens)
     translations: list[str] = tokenizer.decode(outputs)
     return translations
 
