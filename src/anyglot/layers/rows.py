@@ -15,15 +15,16 @@ class KeptRows(nn.Module):
     Args:
         ids: Kept ids, ascending, each once.
         full_size: Rows of the full table, V.
+        unknown: A kept id that `compact` gives every other id the place of; None: the others have no place.
 
     Shape:
         ids: (C,) int64
 
     Raises:
-        ValueError: The ids do not ascend or lie outside the table.
+        ValueError: The ids do not ascend or lie outside the table, or `unknown` is not among them.
     """
 
-    def __init__(self, ids: Tensor, full_size: int) -> None:
+    def __init__(self, ids: Tensor, full_size: int, *, unknown: int | None = None) -> None:
         super().__init__()
         ids = ids.to(torch.int64)
         if (
@@ -36,6 +37,10 @@ class KeptRows(nn.Module):
             raise ValueError(f"kept rows must be ascending ids within 0..{full_size - 1}.")
         places = torch.full((full_size,), -1, dtype=torch.int64, device=ids.device)
         places[ids] = torch.arange(len(ids), device=ids.device)
+        if unknown is not None:
+            if not 0 <= unknown < full_size or int(places[unknown]) < 0:
+                raise ValueError(f"token {unknown} stands for what is not kept, but is not kept itself.")
+            places[places < 0] = places[unknown].clone()
         self.register_buffer("ids", ids, persistent=False)
         self.register_buffer("places", places, persistent=False)
         self.ids: Tensor
@@ -43,6 +48,9 @@ class KeptRows(nn.Module):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __contains__(self, id: int) -> bool:
+        return bool((self.ids == id).any())
 
     @property
     def full_size(self) -> int:
