@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.layers.rows import KeptRows
 from anyglot.models.build import build, dropped_skips
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig, ModelConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.restrict import restrict_output
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -125,29 +125,6 @@ def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
     if rows is not None and isinstance(model, EncoderDecoder):
         restrict_output(model, rows, str(folder / WEIGHTS))
     return model.eval()
-
-
-def restrict_output(model: EncoderDecoder, ids: Tensor, origin: str) -> None:
-    """Let the model write these tokens only, as if the logits of all others were minus infinity.
-
-    Args:
-        ids: Kept rows of the output table, ascending.
-        origin: Where the choice comes from, for the error.
-
-    Shape:
-        ids: (C,) int64
-
-    Raises:
-        UserError: the ids are not rows of this model, or the end of a translation is not among them.
-    """
-    size = model.output.weight.shape[0]
-    try:
-        rows = KeptRows(ids.to(model.output.weight.device), size)
-    except (ValueError, RuntimeError, IndexError):
-        raise UserError(f"{origin}: the output rows it names are not ascending ids within 0..{size - 1}.") from None
-    if int(rows.places[model.config.end_id]) < 0:
-        raise UserError(f"{origin}: the output rows it names lack the end token {model.config.end_id}.")
-    model.output.restrict(rows)
 
 
 def assign(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
