@@ -45,6 +45,10 @@ class OutputProjection(nn.Module):
         bias = None if self.bias is None else self._kept("bias", self.bias)
         return self._kept("weight", self.weight), bias
 
+    def targets(self, ids: Tensor) -> Tensor:
+        """Gold ids as rows of `matrix()`; any shape, int64. Raises ValueError for one that is not kept."""
+        return ids if self.rows is None else self.rows.compact(ids)
+
     def forward(self, hidden: Tensor) -> Tensor:
         return functional.linear(hidden, *self.matrix())
 

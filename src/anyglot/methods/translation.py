@@ -168,9 +168,8 @@ class TranslationMethod:
         real = batch.target_mask
         likelihood = chunked_likelihood(
             hidden[real],
-            model.output.weight,
-            model.output.bias,
-            batch.target_output[real],
+            *model.output.matrix(),
+            model.output.targets(batch.target_output[real]),
             smoothing=self.options.label_smoothing,
             form=self.options.smoothing_form,
         )
