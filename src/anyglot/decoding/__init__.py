@@ -4,6 +4,8 @@
 |---|---|
 | the most probable token at each step | `greedy_search` (greedy.py) |
 | the best of several sequences, by length-normalised score | `beam_search` (beam.py) |
+| outputs drawn at random, the same for a sentence in every batch | `sample` (sampling.py, randomness.py) |
+| outputs that must begin with something | `Prompt.prefixes` (protocols.py, forcing.py) |
 | which sentences go together in a batch | `plan_batches`, `pad_batch` (batching.py) |
 | how an `EncoderDecoder` becomes something to search over | `EncoderDecoderStepModel` (stepping.py) |
 """
@@ -12,6 +14,7 @@ from anyglot.decoding.batching import pad_batch, plan_batches
 from anyglot.decoding.beam import beam_search
 from anyglot.decoding.greedy import greedy_search
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
+from anyglot.decoding.sampling import SamplingRule, sample
 from anyglot.decoding.stepping import EncoderDecoderStepModel
 
 __all__ = [
@@ -19,9 +22,11 @@ __all__ = [
     "Hypothesis",
     "LengthRule",
     "Prompt",
+    "SamplingRule",
     "StepModel",
     "beam_search",
     "greedy_search",
     "pad_batch",
     "plan_batches",
+    "sample",
 ]

@@ -20,6 +20,7 @@ from anyglot.decoding import (
     greedy_search,
     pad_batch,
     plan_batches,
+    sample,
 )
 from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
@@ -310,12 +311,17 @@ class Translator:
         device = next(self.model.parameters()).device
         source, mask = pad_batch(encoded, self.tokenizer.pad_id, device)
         stepping = EncoderDecoderStepModel(self.model)
-        prompt = self._prompt([piece.target for piece in pieces], prefixes)
+        prompt = stepping.prompt(self._prompt([piece.target for piece in pieces], prefixes))
         length = LengthRule(maximum=self._output_limit(pieces[0].target, settings))
         options: dict[str, Any] = {"length": length, "length_penalty": settings.length_penalty}
         if settings.decoder == "greedy":
-            return [[hypothesis] for hypothesis in greedy_search(stepping, source, mask, prompt, **options)]
-        return beam_search(stepping, source, mask, prompt, beams=settings.beam, **options)
+            found = [[hypothesis] for hypothesis in greedy_search(stepping, source, mask, prompt, **options)]
+        elif settings.decoder == "sample":
+            rule, samples = settings.sampling_rule(), settings.n_best
+            found = sample(stepping, source, mask, prompt, rule=rule, samples=samples, **options)
+        else:
+            found = beam_search(stepping, source, mask, prompt, beams=settings.beam, **options)
+        return [stepping.hypotheses(hypotheses) for hypotheses in found]
 
     def _prompt(self, targets: Sequence[str], prefixes: Sequence[tuple[int, ...]]) -> Prompt:
         """Start, end and prefix tokens, and what is no text: special tokens, and rows of the table without a token."""
