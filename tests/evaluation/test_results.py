@@ -3,8 +3,9 @@
 import pytest
 
 from anyglot.evaluation.markdown import markdown_table
-from anyglot.evaluation.metrics import Difference, Score
-from anyglot.evaluation.results import Result, kind_of, mean_of, score_bars, score_table
+from anyglot.evaluation.metrics import Score
+from anyglot.evaluation.results import Result, difference_table, kind_of, mean_of, score_bars, score_table
+from anyglot.evaluation.significance import Difference
 
 
 def result(test, model, kind, bleu, differences=None):
@@ -13,9 +14,9 @@ def result(test, model, kind, bleu, differences=None):
 
 
 RESULTS = (
-    result("hi-en", "ours", "zero-shot", 20.0, {"BLEU": Difference(15.0, 12.0, 18.0, 0.0)}),
+    result("hi-en", "ours", "zero-shot", 20.0, {"BLEU": Difference(15.0, 12.0, 18.0, 0.001, 0.0001)}),
     result("hi-en", "scratch", None, 5.0),
-    result("de-en", "ours", "supervised", 90.0, {"BLEU": Difference(-1.0, -2.0, 0.5, 0.9)}),
+    result("de-en", "ours", "supervised", 90.0, {"BLEU": Difference(-1.0, -2.0, 0.5, 0.3, 0.091)}),
     result("de-en", "scratch", None, 91.0),
     result("tr-en", "ours", "zero-shot", 30.0),
     result("tr-en", "scratch", None, 6.0),
@@ -63,3 +64,13 @@ def test_a_pair_is_supervised_if_both_languages_are():
     assert kind_of("de", "en", ["de"], ["en"]) == "supervised"
     assert kind_of("hi", "en", ["de"], ["en"]) == "zero-shot"
     assert kind_of("de", "fr", {"de"}, {"en"}) == "zero-shot"
+
+
+def test_differences_are_told_with_both_p_values():
+    table = difference_table(RESULTS)
+    assert table.rows == (
+        ("de-en", "de-en", "ours", "BLEU", 10, "-1.0 [-2.0, +0.5]", "0.30", "0.091"),
+        ("hi-en", "hi-en", "ours", "BLEU", 10, "+15.0 [+12.0, +18.0]", "0.001", "0.0001"),
+    )
+    assert "Of 2 comparisons" in table.note
+    assert difference_table([found for found in RESULTS if found.model == "scratch"]) is None

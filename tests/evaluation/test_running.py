@@ -8,7 +8,8 @@ import pytest
 from anyglot.errors import UserError
 from anyglot.evaluation.hypotheses import translated, weights_hash
 from anyglot.evaluation.metrics import score
-from anyglot.evaluation.running import Scoring, System, evaluate, unique_labels
+from anyglot.evaluation.running import System, evaluate, unique_labels
+from anyglot.evaluation.scoring import Scoring
 from anyglot.evaluation.table import parse_tests
 from anyglot.evaluation.writing import Request, run
 

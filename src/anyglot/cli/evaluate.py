@@ -71,7 +71,8 @@ def evaluate(
     used again when the same model would translate the same lines.
     """
     from anyglot.evaluation.metrics import metric_names
-    from anyglot.evaluation.running import Scoring, unique_labels
+    from anyglot.evaluation.running import unique_labels
+    from anyglot.evaluation.scoring import Scoring
     from anyglot.evaluation.writing import Request, run
     from anyglot.translator import SearchSettings
     from anyglot.translator.settings import chosen_decoder

@@ -21,7 +21,8 @@ from anyglot.evaluation.curves import curves_from_metrics
 from anyglot.evaluation.provenance import provenance
 from anyglot.evaluation.report import write_report
 from anyglot.evaluation.results import KINDS, Result, kind_of, mean_of, score_bars, score_table
-from anyglot.evaluation.running import Evaluation, Scoring, System, evaluate
+from anyglot.evaluation.running import Evaluation, System, evaluate
+from anyglot.evaluation.scoring import Scoring
 from anyglot.evaluation.table import TestSet
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe

@@ -47,13 +47,13 @@ def translated(
     # Text first: a record must never vouch for lines that are not there yet.
     write_text(path, content)
     digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()
-    write_text(_record_path(path), json.dumps({**record, "sha256": digest}, ensure_ascii=False, indent=1) + "\n")
+    write_text(record_path(path), json.dumps({**record, "sha256": digest}, ensure_ascii=False, indent=1) + "\n")
     return hypotheses, False
 
 
 def _kept(path: Path, record: Mapping[str, Any]) -> list[str] | None:
     try:
-        found = json.loads(_record_path(path).read_text("utf-8"))
+        found = json.loads(record_path(path).read_text("utf-8"))
         raw = path.read_bytes()
         content = raw.decode("utf-8")
     except (OSError, ValueError):
@@ -63,7 +63,8 @@ def _kept(path: Path, record: Mapping[str, Any]) -> list[str] | None:
     return content.split("\n")[:-1]
 
 
-def _record_path(path: Path) -> Path:
+def record_path(path: Path) -> Path:
+    """Return where the record of a text file of translations lies: beside it."""
     return path.with_name(path.name.removesuffix(".txt") + ".json")
 
 

@@ -7,11 +7,12 @@ Sources: BLEU (Papineni et al., 2002), chrF (Popovic, 2015), chrF++ (Popovic, 20
 bootstrap intervals (Koehn, 2004).
 """
 
+import dataclasses
 import functools
 import importlib.util
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -41,11 +42,11 @@ class Score:
     """One metric over one test set.
 
     Attributes:
-        name: "BLEU", "chrF" or "chrF++".
-        value: The point score, 0 to 100, exactly sacrebleu's.
+        name: "BLEU", "chrF", "chrF++", "COMET", "off-target".
+        value: The point score, 0 to 100; exactly sacrebleu's where the metric is.
         low: Lower end of the 95 % bootstrap interval; equal to `value` when no resamples were asked for.
         high: Upper end of the interval.
-        signature: sacrebleu's signature, which says how the number was made.
+        signature: How the number was made; sacrebleu's own where the metric is.
         sentences: How many sentences it was made from.
     """
 
@@ -62,23 +63,42 @@ class Score:
 
 @dataclass(frozen=True)
 class Statistics:
-    """The sufficient statistics of a test set under one metric.
+    """The sufficient statistics of a test set under one metric: rows that can be summed, and what their sum scores.
 
     Attributes:
         name: The metric.
         sums_per_sentence: BLEU: hypothesis length, reference length, 4 matches, 4 totals. chrF: hypothesis count,
-            reference count and matches for each n-gram order.
-        point: sacrebleu's score of the whole set.
-        metric: sacrebleu's metric object, which writes the signature.
+            reference count and matches for each n-gram order. A mean of sentence scores: the score and a one.
+        point: The score of the whole set; for BLEU and chrF sacrebleu's own.
+        formula: From summed rows, (sets, fields), to scores, (sets,).
+        sign: From the number of resamples and their seed (0 and None without any) to the signature.
 
     Shape:
-        sums_per_sentence: (sentences, 10) for BLEU, (sentences, 18) for chrF, (sentences, 24) for chrF++
+        sums_per_sentence: (sentences, fields): 10 fields for BLEU, 18 for chrF, 24 for chrF++, 2 for a mean
     """
 
-    name: MetricName
+    name: str
     sums_per_sentence: NDArray[np.float64]
     point: float
-    metric: Any
+    formula: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    sign: Callable[[int, int | None], str]
+
+    def part(self, rows: NDArray[np.bool_]) -> "Statistics":
+        """Return the statistics of some of the sentences: of those where `rows`, (sentences,), is True."""
+        kept = self.sums_per_sentence[rows]
+        return dataclasses.replace(
+            self, sums_per_sentence=kept, point=float(self.formula(kept.sum(axis=0, keepdims=True))[0])
+        )
+
+
+def mean_statistics(name: str, values: Sequence[float], sign: Callable[[int, int | None], str]) -> Statistics:
+    """Return the statistics of a metric that is the mean of its sentence scores."""
+    rows = np.stack([np.asarray(values, dtype=np.float64), np.ones(len(values))], axis=1)
+    return Statistics(name, rows, float(np.mean(rows[:, 0])), _mean_from_statistics, sign)
+
+
+def _mean_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(sums[:, 0] / np.maximum(sums[:, 1], 1.0))
 
 
 def tokenizer_for(language: str) -> str:
@@ -143,7 +163,18 @@ def statistics(
     metric = _metric(name, target, tokenizer)
     counts = metric._extract_corpus_statistics(list(hypotheses), [list(references)])
     point = float(metric._aggregate_and_compute(counts).score)
-    return Statistics(name, np.asarray(counts, dtype=np.float64), point, metric)
+    formula = bleu_from_statistics if name == "BLEU" else chrf_from_statistics
+    return Statistics(name, np.asarray(counts, dtype=np.float64), point, formula, _signer(metric))
+
+
+def _signer(metric: Any) -> Callable[[int, int | None], str]:
+    """sacrebleu writes the signature from fields of its metric object."""
+
+    def sign(resamples: int, seed: int | None) -> str:
+        metric.n_bootstrap, metric.seed = (resamples, seed) if resamples else (None, None)
+        return str(metric.get_signature())
+
+    return sign
 
 
 def _metric(name: MetricName, target: str, tokenizer: str | None) -> Any:
@@ -184,10 +215,7 @@ def score_statistics(counted: Statistics, *, resamples: int = RESAMPLES, seed: i
         resamples: Bootstrap resamples; 0 leaves the interval out.
         seed: Seed of the resampling. The same seed draws the same sentences as sacrebleu does.
     """
-    metric = counted.metric
-    metric.n_bootstrap = resamples if resamples else None
-    metric.seed = seed if resamples else None
-    signature = str(metric.get_signature())
+    signature = counted.sign(resamples, seed if resamples else None)
     low = high = counted.point
     if resamples:
         low, high = interval(bootstrap_values(counted, resamples=resamples, seed=seed), counted.point)
@@ -201,7 +229,7 @@ def bootstrap_values(counted: Statistics, *, resamples: int = RESAMPLES, seed: i
         returns: (resamples,)
     """
     sums = resampled_sums(counted.sums_per_sentence, resamples=resamples, seed=seed)
-    return bleu_from_statistics(sums) if counted.name == "BLEU" else chrf_from_statistics(sums)
+    return counted.formula(sums)
 
 
 def score(
@@ -241,42 +269,6 @@ def sentence_chrf(hypothesis: str, reference: str) -> float:
 @functools.cache
 def _sentence_metric() -> Any:
     return _metric("chrF++", "", None)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A system's score minus a baseline's on the same sentences (paired bootstrap, Koehn 2004).
-
-    Attributes:
-        value: Difference of the point scores.
-        low: Lower end of the 95 % interval of the difference.
-        high: Upper end.
-        not_better: Share of resamples in which the system does not score above the baseline.
-    """
-
-    value: float
-    low: float
-    high: float
-    not_better: float
-
-
-def compare(system: Statistics, baseline: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> Difference:
-    """Compare two systems over the same resamples of the same test set.
-
-    Raises:
-        UserError: They were counted over different numbers of sentences or with different metrics.
-    """
-    sizes = len(system.sums_per_sentence), len(baseline.sums_per_sentence)
-    if sizes[0] != sizes[1] or system.name != baseline.name:
-        raise UserError(
-            f"{system.name} over {sizes[0]} sentences cannot be compared with {baseline.name} over {sizes[1]}; "
-            "compare two systems over the same test set with the same metric"
-        )
-    own = bootstrap_values(system, resamples=resamples, seed=seed)
-    other = bootstrap_values(baseline, resamples=resamples, seed=seed)
-    value = system.point - baseline.point
-    low, high = interval(own - other, value)
-    return Difference(value, low, high, float(np.mean(own <= other)))
 
 
 def metric_names(names: Sequence[str]) -> tuple[MetricName, ...]:

@@ -9,19 +9,12 @@ from typing import Any
 
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Sample, Table, scored_sample
+from anyglot.evaluation.earlier import Earlier, EarlierLines, read_earlier
 from anyglot.evaluation.hypotheses import translated
-from anyglot.evaluation.metrics import (
-    RESAMPLES,
-    SEED,
-    MetricName,
-    Statistics,
-    check_metrics,
-    compare,
-    score_statistics,
-    statistics,
-)
+from anyglot.evaluation.metrics import check_metrics
 from anyglot.evaluation.report import write_text
 from anyglot.evaluation.results import Kind, Result
+from anyglot.evaluation.scoring import Counts, Learned, Scoring, count, score_counts
 from anyglot.evaluation.table import TestSentences, TestSet, read_sentences
 
 
@@ -45,24 +38,32 @@ class System:
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """How to score: metrics, a BLEU tokenizer in place of each language's own, resamples and their seed."""
-
-    metrics: tuple[MetricName, ...] = ("BLEU", "chrF++")
-    tokenizer: str | None = None
-    resamples: int = RESAMPLES
-    seed: int = SEED
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """What came out: results by test set and system, samples, the test sets' table and the hash of all their data."""
+    """What came out.
+
+    Attributes:
+        results: By test set and system.
+        samples: Sample translations.
+        test_table: The test sets.
+        data_hash: Of all their data.
+        reused: How many files of hypotheses were kept from before.
+        tests: The test sets.
+        sentences: Their sentences, by name.
+        outputs: The hypotheses, by system and test set's name.
+        counts: The statistics all scores were made from.
+        unproved: Test sets whose earlier translations have no record of the source lines they were made from.
+    """
 
     results: tuple[Result, ...]
     samples: tuple[Sample, ...]
     test_table: Table
     data_hash: str
     reused: int
+    tests: tuple[TestSet, ...]
+    sentences: Mapping[str, TestSentences]
+    outputs: Mapping[str, Mapping[str, list[str]]]
+    counts: Counts
+    unproved: tuple[str, ...]
 
 
 def evaluate(
@@ -72,6 +73,8 @@ def evaluate(
     *,
     scoring: Scoring | None = None,
     baseline: str | None = None,
+    earlier: Earlier | None = None,
+    learned: Learned | None = None,
     samples: int = 10,
     say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
@@ -85,40 +88,70 @@ def evaluate(
         tests: The test sets.
         folder: For `hypotheses/` and `tests/`.
         scoring: How to score.
-        baseline: Label of the system the others are compared with.
+        baseline: Label of the system the others are compared with, be it one of `systems` or `earlier`.
+        earlier: Translations on disk that are scored beside the systems'.
+        learned: Counts a further metric, once everything is translated.
         samples: How many sample translations to draw.
         say: Told what is going on.
 
     Raises:
-        UserError: A fault of a test set, a language the model does not write, a folder that cannot be written.
+        UserError: A fault of a test set, a language the model does not write, a folder that cannot be written;
+            earlier translations of other sentences.
     """
     scoring = scoring or Scoring()
     sentences = {test.name: read_sentences(test) for test in tests}
+    kept_lines = EarlierLines({}, ()) if earlier is None else read_earlier(earlier, tests, sentences)
     for target in dict.fromkeys(test.pairs.target for test in tests):
         check_metrics(scoring.metrics, target=target, tokenizer=scoring.tokenizer)
     for test in tests:
         _write_lines(folder / "tests" / f"{test.file_name}.source.txt", sentences[test.name].sources)
         _write_lines(folder / "tests" / f"{test.file_name}.reference.txt", sentences[test.name].references)
-    outputs: dict[str, dict[str, list[str]]] = {}
+    outputs, kinds, reused = _translate(systems, tests, sentences, folder, say)
+    if earlier is not None:
+        outputs[earlier.label] = kept_lines.lines
+        kinds.update({(earlier.label, test.name): None for test in tests})
+    counts = count(outputs, tests, sentences, scoring, learned)
+    results = score_counts(counts, tests, kinds, scoring, baseline)
+    return Evaluation(
+        results=results,
+        samples=_samples(outputs, tests, sentences, results, baseline, samples, scoring.seed),
+        test_table=_test_table(tests, sentences),
+        data_hash=hashlib.sha256("\n".join(sentences[test.name].data_hash for test in tests).encode()).hexdigest(),
+        reused=reused,
+        tests=tuple(tests),
+        sentences=sentences,
+        outputs=outputs,
+        counts=counts,
+        unproved=kept_lines.unproved,
+    )
+
+
+def _translate(
+    systems: Mapping[str, Callable[[], System]],
+    tests: Sequence[TestSet],
+    sentences: Mapping[str, TestSentences],
+    folder: Path,
+    say: Callable[[str], None],
+) -> tuple[dict[str, Mapping[str, list[str]]], dict[tuple[str, str], Kind | None], int]:
+    """Open one system after the other: hypotheses by label and test set, kinds, and how many files were reused."""
+    outputs: dict[str, Mapping[str, list[str]]] = {}
     kinds: dict[tuple[str, str], Kind | None] = {}
     reused = 0
     for label, open_system in systems.items():
         system = open_system()
         for test in tests:
             system.check(test.pairs.source, test.pairs.target)
-        outputs[label] = {}
+        made = {}
         for test in tests:
             say(f"{label}: {test.name}, {len(sentences[test.name].sources)} sentences")
-            outputs[label][test.name], kept = _hypotheses(system, test, sentences[test.name], folder)
+            made[test.name], kept = _hypotheses(system, test, sentences[test.name], folder)
             kinds[label, test.name] = system.kind(test.pairs.source, test.pairs.target)
             reused += kept
             if kept:
                 say(f"{label}: {test.name} was translated before, kept")
+        outputs[label] = made
         del system
-    results = _score(outputs, tests, sentences, kinds, scoring, baseline)
-    drawn = _samples(outputs, tests, sentences, results, baseline, samples, scoring.seed)
-    digest = hashlib.sha256("\n".join(sentences[test.name].data_hash for test in tests).encode()).hexdigest()
-    return Evaluation(results, drawn, _test_table(tests, sentences), digest, reused)
+    return outputs, kinds, reused
 
 
 def _hypotheses(system: System, test: TestSet, texts: TestSentences, folder: Path) -> tuple[list[str], bool]:
@@ -130,50 +163,6 @@ def _hypotheses(system: System, test: TestSet, texts: TestSentences, folder: Pat
         len(texts.sources),
         lambda: system.translate(texts.sources, source, target),
     )
-
-
-def _score(
-    outputs: Mapping[str, Mapping[str, list[str]]],
-    tests: Sequence[TestSet],
-    sentences: Mapping[str, TestSentences],
-    kinds: Mapping[tuple[str, str], Kind | None],
-    scoring: Scoring,
-    baseline: str | None,
-) -> tuple[Result, ...]:
-    results = []
-    for test in tests:
-        references = sentences[test.name].references
-
-        def counted(
-            label: str, test: TestSet = test, references: list[str] = references
-        ) -> dict[MetricName, Statistics]:
-            lines, target = outputs[label][test.name], test.pairs.target
-            return {
-                metric: statistics(metric, lines, references, target=target, tokenizer=scoring.tokenizer)
-                for metric in scoring.metrics
-            }
-
-        against = None if baseline is None else counted(baseline)
-        for label in outputs:
-            own = counted(label)
-            draws = {"resamples": scoring.resamples, "seed": scoring.seed}
-            scores = {metric: score_statistics(found, **draws) for metric, found in own.items()}
-            differences = {}
-            if against is not None and label != baseline and scoring.resamples:
-                differences = {metric: compare(found, against[metric], **draws) for metric, found in own.items()}
-            results.append(
-                Result(
-                    test=test.name,
-                    model=label,
-                    source=test.pairs.source,
-                    target=test.pairs.target,
-                    kind=kinds[label, test.name],
-                    sentences=len(references),
-                    scores=scores,
-                    differences=differences,
-                )
-            )
-    return tuple(results)
 
 
 def _samples(

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import Curves, Report
+from anyglot.evaluation.breakdown import breakdown
+from anyglot.evaluation.contents import Bars, Curves, Report, Table
 from anyglot.evaluation.curves import curves_from_metrics
+from anyglot.evaluation.earlier import Earlier
+from anyglot.evaluation.identification import Identifier, off_target_table
 from anyglot.evaluation.markdown import markdown_table
 from anyglot.evaluation.provenance import provenance
 from anyglot.evaluation.report import write_report
-from anyglot.evaluation.results import KINDS, mean_of, score_bars, score_table
-from anyglot.evaluation.running import Evaluation, Scoring, System, evaluate
+from anyglot.evaluation.results import KINDS, difference_table, mean_of, score_bars, score_table
+from anyglot.evaluation.running import Evaluation, System, evaluate
+from anyglot.evaluation.scoring import Learned, Scoring
 from anyglot.evaluation.table import TestSet
 
 
@@ -28,6 +32,9 @@ class Request:
         out: Where everything is written.
         scoring: How to score.
         baseline: Label of the system to compare with, or None.
+        earlier: Translations on disk to score beside the systems', or None.
+        learned: Counts a further metric, or None.
+        identifier: Tells the languages of the translations, or None.
         settings: Search settings, as facts.
         samples: Sample translations in the report.
     """
@@ -40,6 +47,9 @@ class Request:
     baseline: str | None
     settings: Mapping[str, Any]
     samples: int
+    earlier: Earlier | None = None
+    learned: Learned | None = None
+    identifier: Identifier | None = None
 
 
 def run(request: Request, say: Callable[[str], None]) -> str:
@@ -59,6 +69,8 @@ def run(request: Request, say: Callable[[str], None]) -> str:
         request.out,
         scoring=request.scoring,
         baseline=request.baseline,
+        earlier=request.earlier,
+        learned=request.learned,
         samples=request.samples,
         say=say,
     )
@@ -69,35 +81,55 @@ def run(request: Request, say: Callable[[str], None]) -> str:
 
 
 def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
-    metrics = request.scoring.metrics
+    metrics = _metrics(evaluation)
     made = provenance(seed=request.scoring.seed, data_hash=evaluation.data_hash, seconds=seconds)
     facts = {**{name.capitalize(): str(value) for name, value in request.settings.items()}, **made.facts()}
     if evaluation.reused:
         facts["Hypotheses kept from before"] = f"{evaluation.reused} files; their seconds are not counted"
+    if evaluation.unproved:
+        facts["Only counted, not proved to be of the same sentences"] = ", ".join(evaluation.unproved)
+    tables, bars = _further(request, evaluation)
     return Report(
         title=f"Evaluation of {', '.join(label for label in request.systems if label != request.baseline)}"
         if len(request.systems) > (request.baseline is not None)
         else f"Evaluation of {request.baseline}",
         summary=tuple(_summary(request, evaluation)),
-        tables=(score_table(evaluation.results, metrics), evaluation.test_table),
-        bars=tuple(score_bars(evaluation.results, metric, request.baseline) for metric in metrics),
+        tables=(score_table(evaluation.results, metrics), *tables, evaluation.test_table),
+        bars=(*(score_bars(evaluation.results, metric, request.baseline) for metric in metrics), *bars),
         curves=_curves(request.folders),
         samples=evaluation.samples,
         facts=facts,
     )
 
 
+def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(metric for found in evaluation.counts.values() for metric in found))
+
+
+def _further(request: Request, evaluation: Evaluation) -> tuple[tuple[Table, ...], tuple[Bars, ...]]:
+    """The tables below the scores, and the charts that belong to them."""
+    lengths = {name: [len(line) for line in texts.sources] for name, texts in evaluation.sentences.items()}
+    tables, bars = breakdown(evaluation.results, evaluation.counts, lengths, request.scoring)
+    differences = difference_table(evaluation.results)
+    off_target = None
+    if request.identifier is not None:
+        off_target = off_target_table(request.identifier, evaluation.tests, evaluation.sentences, evaluation.outputs)
+    told = tuple(table for table in (differences, off_target) if table is not None)
+    return (*told, *tables), bars
+
+
 def _summary(request: Request, evaluation: Evaluation) -> list[str]:
     lines = []
-    for label in request.systems:
+    metrics = _metrics(evaluation)
+    for label in evaluation.outputs:
         told = []
-        for metric in request.scoring.metrics:
+        for metric in metrics:
             for kind in KINDS:
                 value = mean_of(evaluation.results, label, metric, kind)
                 if value is not None:
                     told.append(f"{value:.1f} {metric} {kind}")
         if not told:
-            overall = ((metric, mean_of(evaluation.results, label, metric)) for metric in request.scoring.metrics)
+            overall = ((metric, mean_of(evaluation.results, label, metric)) for metric in metrics)
             told = [f"{value:.1f} {metric}" for metric, value in overall if value is not None]
         lines.append(f"{label}{' (baseline)' if label == request.baseline else ''}: mean {', '.join(told)}.")
     return lines
