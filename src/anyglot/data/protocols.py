@@ -60,6 +60,10 @@ class TextTokenizer(Protocol):
         """The token that stands for a language; None if this tokenizer has none for it."""
         ...
 
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The token strings of ids, special tokens included."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write the files that `load_tokenizer(folder)` reads."""
         ...

@@ -44,6 +44,10 @@ class WrappedTokenizer:
             raise UserError(f"No tokenizer that transformers can read in {folder}: {reason}") from error
         return cls(tokenizer)
 
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The token strings of ids, special tokens included."""
+        return [str(piece) for piece in self._tokenizer.convert_ids_to_tokens([int(id) for id in ids])]
+
     def save(self, folder: Path) -> None:
         """Write transformers' own tokenizer files."""
         self._tokenizer.save_pretrained(str(folder))
