@@ -41,7 +41,7 @@ class KeptRows(nn.Module):
             if not 0 <= unknown < full_size or int(places[unknown]) < 0:
                 raise ValueError(f"token {unknown} stands for what is not kept, but is not kept itself.")
             places[places < 0] = places[unknown].clone()
-        self.register_buffer("ids", ids, persistent=False)
+        self.register_buffer("ids", ids)
         self.register_buffer("places", places, persistent=False)
         self.ids: Tensor
         self.places: Tensor

@@ -22,7 +22,11 @@ from anyglot.models.restrict import restrict_output
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "anyglot-1"
-OUTPUT_ROWS = "output.rows"
+# transformers' name for each kind of model: its Auto classes look it up in config.json (see hub/).
+MODEL_TYPES = {"encoder": "anyglot-encoder", "encoder-decoder": "anyglot"}
+# What transformers writes beside our keys when it saves a model of ours.
+_THEIR_KEYS = ("model_type", "architectures", "dtype", "transformers_version")
+OUTPUT_ROWS = "output.rows.ids"
 
 
 def current_config(model: Encoder | EncoderDecoder) -> EncoderConfig | EncoderDecoderConfig:
@@ -49,7 +53,8 @@ def save_model(model: Encoder | EncoderDecoder, folder: Path | str) -> None:
     temporary = folder / (WEIGHTS + ".tmp")
     save_file(tensors, temporary, metadata={"format": FORMAT})
     publish(temporary, folder / WEIGHTS)
-    config = {"format": FORMAT, **current_config(model).model_dump(mode="json")}
+    described = current_config(model)
+    config = {"format": FORMAT, "model_type": MODEL_TYPES[described.kind], **described.model_dump(mode="json")}
     temporary = folder / (CONFIG + ".tmp")
     temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     publish(temporary, folder / CONFIG)
@@ -87,6 +92,7 @@ def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
         raise UserError(f"{path} cannot be read: {error}.") from None
     if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
         raise UserError(f"{path} is not a config of this package (format {FORMAT}).")
+    raw = {key: value for key, value in raw.items() if key not in _THEIR_KEYS}
     try:
         config: EncoderConfig | EncoderDecoderConfig = TypeAdapter(ModelConfig).validate_python(raw)
     except ValidationError as error:
@@ -108,11 +114,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
-    """Build the model of a folder with its weights, in eval mode."""
+    """Build the model of a folder with its weights, in eval mode and float32."""
     folder = Path(folder)
     config = load_config(folder)
     tensors = load_tensors(folder / WEIGHTS)
     rows = tensors.pop(OUTPUT_ROWS, None)
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
     with torch.device("meta"):
         model = build(config)
     assign(model, tensors, str(folder / WEIGHTS))
