@@ -111,7 +111,8 @@ def make_plan(
     """Read, check and lay out the data, and put everything together for the loop."""
     kind = METHODS[recipe.method.name].kind  # type: ignore[attr-defined]
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed)
+    languages = recipe.target_languages
+    build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed, target_languages=languages)
     first = build(progress=lambda name, lines: logger.info("%s: %d lines tokenised", name, lines))
     for fact in first.facts:
         say(
@@ -128,11 +129,12 @@ def make_plan(
         if options.batch_tokens is not None:
             data = data.model_copy(update={"batch_tokens": options.batch_tokens})
         number = list(recipe.stages).index(stage)  # each stage meets the data in an order of its own
-        return build_loader(data, kind, tokenizer, recipe.seed + number, rank, world, options.accumulation)
+        place = (rank, world, options.accumulation)
+        return build_loader(data, kind, tokenizer, recipe.seed + number, *place, target_languages=languages)
 
     validator = None
     if recipe.data.validation:
-        loaders = build_validation(recipe.data, kind, tokenizer)
+        loaders = build_validation(recipe.data, kind, tokenizer, target_languages=languages)
         sentences = _test_sentences(recipe, tokenizer) if kind == "translation" else {}
         batches = {name: loader.epoch for name, loader in loaders.items()}
         validator = Validation(batches, recipe.validation, tokenizer=tokenizer, sentences=sentences)

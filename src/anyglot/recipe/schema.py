@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 import pydantic
 from pydantic import Field, model_validator
 
+from anyglot.data.corpus import ParallelSource
 from anyglot.data.options import DataOptions
 from anyglot.methods import METHODS
 from anyglot.training.options import (
@@ -69,6 +70,17 @@ class Recipe(Options):
                 raise ValueError(
                     f"stages.{name}.batch_tokens {stage.batch_tokens} is below data.max_length {self.data.max_length}"
                 )
+        unknown = sorted(self._written() - set(self.target_languages)) if self.target_languages else []
+        if unknown:
+            raise ValueError(
+                f"data has pairs into {', '.join(unknown)}, but method.target_languages lists "
+                f"{', '.join(self.target_languages)}; add what is missing or leave the pairs out"
+            )
+        if len(self._written()) > 1 and not self.target_languages and hasattr(self.method, "target_languages"):
+            raise ValueError(
+                f"data has pairs into {', '.join(sorted(self._written()))}, but without method.target_languages a model "
+                "cannot tell which language is wanted; list them there"
+            )
         if self.validation.metric != "loss" and not self.data.validation:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
         if self.runtime.shard and self.validation.sentences > 0:
@@ -83,6 +95,15 @@ class Recipe(Options):
     def start(self) -> str | None:
         """The model the method starts from, if it is such a method."""
         return getattr(self.method, "start", None)
+
+    @property
+    def target_languages(self) -> tuple[str, ...]:
+        """The languages of a many-to-many method's target projection, in the order of its rows."""
+        return getattr(self.method, "target_languages", ())
+
+    def _written(self) -> set[str]:
+        sources = (*self.data.train, *self.data.validation)
+        return {source.target for source in sources if isinstance(source, ParallelSource)}
 
     def document(self) -> dict[str, Any]:
         """As plain JSON and YAML values, every default spelt out; `Recipe.model_validate` gives an equal recipe."""

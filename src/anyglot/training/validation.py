@@ -93,7 +93,9 @@ class Validation:
         for row, (_, test) in enumerate(self.sentences.items()):
             if row % accelerator.num_processes == accelerator.process_index:
                 with accelerator.autocast():
-                    outputs = translate(model, self.tokenizer, test.sources, self.options.beams, accelerator.device)
+                    outputs = translate(
+                        model, self.tokenizer, test.sources, self.options.beams, accelerator.device, target=test.target
+                    )
                 scores[row] = torch.tensor(_scores(outputs, test), dtype=torch.float64)
         scores = summed(accelerator, scores).cpu()
         bleu, chrf = scores.mean(dim=0).tolist()
@@ -106,11 +108,20 @@ class Validation:
 
 @torch.no_grad()
 def translate(
-    model: nn.Module, tokenizer: Any, texts: Sequence[str], beams: int, device: torch.device, batch_tokens: int = 4096
+    model: nn.Module,
+    tokenizer: Any,
+    texts: Sequence[str],
+    beams: int,
+    device: torch.device,
+    batch_tokens: int = 4096,
+    *,
+    target: str = "",
 ) -> list[str]:
     """Translate a few sentences with a plain search; for judging, not for use (see `anyglot.translator`)."""
     assert isinstance(model, EncoderDecoder)
-    stepper = EncoderDecoderStepModel(model)
+    row = model.config.target_row(target)
+    language = torch.tensor([row], device=device) if model.target_projection is not None else None
+    stepper = EncoderDecoderStepModel(model, language)
     start, end = model.config.start_id, model.config.end_id
     prompt = stepper.prompt(Prompt((start,), end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
     sources = tokenizer.encode_source(list(texts))

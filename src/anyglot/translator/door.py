@@ -25,7 +25,7 @@ from anyglot.decoding import (
 from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.translator.languages import ModelLanguages
+from anyglot.translator.languages import ModelLanguages, check_projection
 from anyglot.translator.lines import clean, too_long
 from anyglot.translator.loading import choose_device, choose_precision, fetch_model, fingerprint
 from anyglot.translator.pieces import Candidate, Piece, joined
@@ -198,6 +198,7 @@ class Translator:
     def check_languages(self, source: str, target: str) -> None:
         """Refuse a target the model cannot write; warn once of a source it saw no parallel data of."""
         source, target = language(source).code, language(target).code
+        check_projection(self.model.config.target_languages, target)
         if self.languages is None:
             for code in (source, target):
                 if self.tokenizer.language_id(code) is None and self._has_language_tokens():
@@ -273,6 +274,12 @@ class Translator:
                 progress(done / len(pieces), tokens)
         return results
 
+    def _projection_rows(self, pieces: Sequence[Piece], device: torch.device) -> torch.Tensor | None:
+        """The row of the target projection for each piece, (B,); None for a model without one."""
+        if self.model.target_projection is None:
+            return None
+        return torch.tensor([self.model.config.target_row(piece.target) for piece in pieces], device=device)
+
     def _start(self, target: str) -> tuple[int, ...]:
         """The decoder's first tokens."""
         token = self._language_token(target)
@@ -310,7 +317,7 @@ class Translator:
     ) -> list[list[Hypothesis]]:
         device = next(self.model.parameters()).device
         source, mask = pad_batch(encoded, self.tokenizer.pad_id, device)
-        stepping = EncoderDecoderStepModel(self.model)
+        stepping = EncoderDecoderStepModel(self.model, self._projection_rows(pieces, device))
         prompt = stepping.prompt(self._prompt([piece.target for piece in pieces], prefixes))
         length = LengthRule(maximum=self._output_limit(pieces[0].target, settings))
         options: dict[str, Any] = {"length": length, "length_penalty": settings.length_penalty}

@@ -1,6 +1,7 @@
 """Which languages a model was trained for: the `languages.json` of its folder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,15 @@ class ModelLanguages:
             seen = _listed(self.supervised)
             return f"{named(code)} is zero-shot: the model saw no parallel data of it (it did of {seen})."
         return f"the model was never trained on {named(code)} (only on {_listed(self.source | self.supervised)})."
+
+
+def check_projection(languages: Sequence[str], target: str) -> None:
+    """Refuse a target language without a projection, where the model has projections (see `layers.projection`)."""
+    if languages and target not in languages:
+        raise UserError(
+            f"this model has projections for the target languages {_listed(frozenset(languages))}, not for "
+            f"{named(target)}: choose one of these or another model."
+        )
 
 
 def named(code: str) -> str:
