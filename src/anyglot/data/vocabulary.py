@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,16 +122,20 @@ class Vocabulary:
         if vocabulary.fingerprint != document.get("fingerprint"):
             raise UserError(f"The vocabulary {path} is damaged, its content and its hash differ; make it again.")
         if vocabulary.tokenizer != tokenizer.fingerprint:
-            raise UserError(
-                f"The vocabulary {path} was made for another tokenizer; make it again with this model."
-            )
+            raise UserError(f"The vocabulary {path} was made for another tokenizer; make it again with this model.")
         return vocabulary
 
 
-def count_tokens(texts: Iterable[str], tokenizer: TextTokenizer) -> NDArray[np.int64]:
-    """How often each token occurs in the texts, read as a decoder writes them and as an encoder reads them; (V,)."""
+def count_tokens(
+    texts: Iterable[str], encode: Callable[[Sequence[str]], list[list[int]]], tokenizer: TextTokenizer
+) -> NDArray[np.int64]:
+    """How often each token occurs in the texts; (V,).
+
+    Args:
+        encode: `tokenizer.encode` for what a model reads, `tokenizer.encode_target` for what it writes.
+    """
     counts = np.zeros(tokenizer.vocabulary_size, dtype=np.int64)
-    for ids in _encoded(texts, tokenizer):
+    for ids in _encoded(texts, encode):
         counts += np.bincount(np.fromiter((id for row in ids for id in row), dtype=np.int64), minlength=len(counts))
     return counts
 
@@ -237,7 +241,7 @@ def coverage(vocabulary: Vocabulary, texts: Iterable[str], tokenizer: TextTokeni
     kept = np.zeros(vocabulary.full_size, dtype=np.bool_)
     kept[vocabulary.ids] = True
     sentences = tokens = lost = damaged = unknown = 0
-    for batch in _encoded(texts, tokenizer):
+    for batch in _encoded(texts, tokenizer.encode):
         for row in batch:
             if not row:
                 continue
@@ -249,12 +253,12 @@ def coverage(vocabulary: Vocabulary, texts: Iterable[str], tokenizer: TextTokeni
     return Coverage(sentences, tokens, lost, damaged, unknown)
 
 
-def _encoded(texts: Iterable[str], tokenizer: TextTokenizer) -> Iterable[list[list[int]]]:
+def _encoded(texts: Iterable[str], encode: Callable[[Sequence[str]], list[list[int]]]) -> Iterable[list[list[int]]]:
     chunk: list[str] = []
     for text in texts:
         chunk.append(text)
         if len(chunk) == _CHUNK:
-            yield tokenizer.encode(chunk)
+            yield encode(chunk)
             chunk = []
     if chunk:
-        yield tokenizer.encode(chunk)
+        yield encode(chunk)
