@@ -19,6 +19,8 @@ def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(result.get("method"), dict):
         result["method"] = _with(result["method"], "start", lambda value: _maybe(value, folder))
     result = _with(result, "tokenizer", lambda value: _tokenizer(value, folder))
+    if isinstance(result.get("vocabulary"), dict):
+        result["vocabulary"] = _with(result["vocabulary"], "target", lambda value: _vocabulary(value, folder))
     if isinstance(result.get("data"), dict):
         data = _with(result["data"], "cache", lambda value: _sure(value, folder))
         for side in ("train", "validation"):
@@ -48,6 +50,10 @@ def _tokenizer(value: Any, folder: Path) -> Any:
     if not isinstance(value.get("train"), dict):
         return value
     return {**value, "train": _with(value["train"], "files", lambda files: _all(files, folder))}
+
+
+def _vocabulary(value: Any, folder: Path) -> Any:
+    return _source(value, folder) if isinstance(value, dict) else value
 
 
 def _all(value: Any, folder: Path) -> Any:

@@ -23,6 +23,7 @@ from anyglot.models.store import save_model
 from anyglot.recipe.load import save_recipe
 from anyglot.recipe.record import LANGUAGES, RUN, languages_of, run_record
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
+from anyglot.recipe.vocabulary import output_rows
 from anyglot.training.checkpoint import write_document
 from anyglot.training.distributed import first_process_first
 from anyglot.training.loop import CHECKPOINTS, Trained, train
@@ -122,6 +123,9 @@ def make_plan(
     identity = recipe_identity(recipe)
     identity |= {f"data.{number}.{fact.name}": fact.content_hash for number, fact in enumerate(first.facts)}
     identity |= {"tokenizer fingerprint": tokenizer.fingerprint, "data fingerprint": first.fingerprint}
+    rows = output_rows(recipe, tokenizer, say)
+    if rows is not None:
+        identity["vocabulary fingerprint"] = rows.fingerprint
 
     def streams(stage: str, *, rank: int, world: int) -> Any:
         options = recipe.stages[stage]
@@ -152,6 +156,7 @@ def make_plan(
         runtime=recipe.runtime,
         tracking=recipe.tracking,
         longest=recipe.data.max_length,
+        output_rows=rows,
         quiet=quiet,
     )
 

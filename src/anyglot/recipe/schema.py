@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.options import DataOptions
 from anyglot.methods import METHODS
+from anyglot.recipe.vocabulary import VocabularyOptions
 from anyglot.training.options import (
     CheckpointOptions,
     Options,
@@ -52,6 +53,7 @@ class Recipe(Options):
         default=None, description="Folder, SentencePiece file or hub name; none: the tokenizer of method.start."
     )
     data: DataOptions
+    vocabulary: VocabularyOptions = VocabularyOptions()
     stages: dict[str, StageOptions]
     validation: ValidationOptions = ValidationOptions()
     checkpoints: CheckpointOptions = CheckpointOptions()
@@ -81,6 +83,8 @@ class Recipe(Options):
                 f"data has pairs into {', '.join(sorted(self._written()))}, but without method.target_languages a model "
                 "cannot tell which language is wanted; list them there"
             )
+        if self.vocabulary.target is not None and METHODS[self.method.name].kind != "translation":  # type: ignore[attr-defined]
+            raise ValueError("vocabulary.target restricts what a translation is written with; leave it out here")
         if self.validation.metric != "loss" and not self.data.validation:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
         if self.runtime.shard and self.validation.sentences > 0:

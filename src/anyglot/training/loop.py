@@ -70,7 +70,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         progress = state.Progress.of(checkpoint.read_document(found[0] / "progress.json"))
     plan.folder.mkdir(parents=True, exist_ok=True)
     _seed(plan.seed)
-    model = plan.method.build(plan.tokenizer, plan.seed)
+    model = plan.build()
     plan.check_stages()
     plan.check_lengths(model)
     stages = plan.method.stages()
@@ -157,7 +157,7 @@ class Run:
             tensors = checkpoint.read_tensors(self.resumed / "model.safetensors")
         elif self._sharded:  # cannot be wrapped again with other weights frozen; begin from a whole one
             tensors = state.model_tensors(self.model)
-            self.model = self.plan.method.build(self.plan.tokenizer, self.plan.seed)
+            self.model = self.plan.build()
         else:
             return
         for stage in past:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from anyglot.errors import UserError
 from anyglot.layers.embeddings import LearnedPositions
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.restrict import restrict_output
 from anyglot.training.options import (
     CheckpointOptions,
     RuntimeOptions,
@@ -20,7 +22,7 @@ from anyglot.training.stream import Streams
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from torch import nn
+    from torch import Tensor, nn
 
     from anyglot.methods.base import Method
 
@@ -37,6 +39,24 @@ class Validator(Protocol):
 
 
 @dataclass(frozen=True)
+class OutputRows:
+    """The tokens a model may write.
+
+    Args:
+        ids: Rows of the output table, ascending.
+        unknown: The one that stands for all others as a target; None: no target lies outside.
+        fingerprint: Hash of the choice.
+
+    Shape:
+        ids: (C,) int64
+    """
+
+    ids: Tensor
+    unknown: int | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run is made of.
 
@@ -46,6 +66,7 @@ class Plan:
         identity: What may not change when the run is resumed, by name.
         validator: None: no validation.
         longest: Tokens of the longest sentence the streams may hold; None: not known.
+        output_rows: What the output is restricted to; None: the full table.
         quiet: Nothing on stderr.
     """
 
@@ -62,7 +83,17 @@ class Plan:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
     longest: int | None = None
+    output_rows: OutputRows | None = None
     quiet: bool = False
+
+    def build(self) -> nn.Module:
+        """The method's model before the first stage, its output restricted if that is planned."""
+        model = self.method.build(self.tokenizer, self.seed)
+        if self.output_rows is not None:
+            assert isinstance(model, EncoderDecoder)
+            wanted = self.output_rows
+            restrict_output(model, wanted.ids, "the recipe's vocabulary", unknown=wanted.unknown)
+        return model
 
     def check_lengths(self, model: nn.Module) -> None:
         """The model has a position for every token of the longest sentence.
