@@ -26,7 +26,7 @@ from tables import write_tables
 HERE = Path(__file__).parent
 # Pairs of the two lines with equal data (the paper's table 3): one language's, or a quarter of each of four.
 PAIRS = 14_400
-SHORT = ("stages.decoder.updates=600", "stages.joint.updates=250")
+SHORT = ("stages.decoder.updates=450", "stages.joint.updates=200")
 
 
 def sources(names: tuple[str, ...], limit: int) -> str:
