@@ -138,7 +138,7 @@ def test_bert_behind_the_same_protocol(tmp_path: Path) -> None:
     assert tokenizer.encode_source(["das hausboot"]) == [[2, 5, 6, 7, 3]]
     assert tokenizer.encode(["[SEP]", "", "\ud800"])[:2] == [[8, 10, 9], []]
     assert tokenizer.decode([[2, 5, 6, 7, 3]]) == ["das hausboot"]
-    assert tokenizer.language_id("de") is None and tokenizer.encode([]) == []
+    assert tokenizer.language_tokens is None and tokenizer.encode([]) == []
     tokenizer.save(tmp_path / "copy")
     assert load_tokenizer(tmp_path / "copy").fingerprint == tokenizer.fingerprint
 
@@ -180,10 +180,11 @@ def test_language_tokens_of_m2m(tokenizer: Tokenizer, tokenizer_folder: Path, tm
 
 def check_language_token(tokenizer: TextTokenizer, german: int) -> None:
     """The token is found, is special, vanishes in decoding, and no text spells it or any other special."""
-    assert tokenizer.language_id("deu") == german
+    tokens = tokenizer.language_tokens
+    assert tokens is not None and tokens.ids[tokens.spelling("deu") or ""] == german
     assert german in tokenizer.special_ids and german < tokenizer.vocabulary_size
     [ids] = tokenizer.encode(["a"])
     assert tokenizer.decode([[german, *ids, tokenizer.end_id]]) == tokenizer.decode([ids])
-    assert tokenizer.language_id("la") is None
+    assert tokens.spelling("la") is None
     for row in tokenizer.encode(["de_DE __de__ deu_Latn </s> <mask> <s>", "\ud800 a\nb", ""]):
         assert not set(row) & set(tokenizer.special_ids)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from anyglot.data.language_tokens import LanguageTokens
+
 
 class TextTokenizer(Protocol):
     """Texts to token ids and back. Text never produces a special id, whatever it spells."""
@@ -40,6 +42,11 @@ class TextTokenizer(Protocol):
         ...
 
     @property
+    def language_tokens(self) -> LanguageTokens | None:
+        """Those of another project's translation model; None for every other tokenizer."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 that changes when any text could be tokenised differently."""
         ...
@@ -52,12 +59,12 @@ class TextTokenizer(Protocol):
         """Token ids of each text between begin and end: `<s> x </s>`."""
         ...
 
-    def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
-        """The text of each sequence; special tokens vanish."""
+    def encode_target(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text as a decoder writes it, without special tokens; others than `encode`'s in Marian."""
         ...
 
-    def language_id(self, code: str) -> int | None:
-        """The token that stands for a language; None if this tokenizer has none for it."""
+    def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence; special tokens vanish."""
         ...
 
     def pieces(self, ids: Sequence[int]) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
+from anyglot.data.language_tokens import LanguageTokens
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
 
@@ -51,6 +52,7 @@ class Tokenizer:
             )
         self.vocabulary_size = self._pieces + 2
         self.mask_id = self.vocabulary_size - 1
+        self.language_tokens: LanguageTokens | None = None  # XLM-R has none
         self.special_ids = (self.begin_id, self.pad_id, self.end_id, self.mask_id)
         self.fingerprint = hashlib.sha256(b"xlmr\n" + model).hexdigest()
 
@@ -88,6 +90,10 @@ class Tokenizer:
         """Token ids of each text between <s> and </s>, as encoders expect them (method card 1.2)."""
         return [[self.begin_id, *ids, self.end_id] for ids in self.encode(texts)]
 
+    def encode_target(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same as `encode`: one vocabulary serves both sides."""
+        return self.encode(texts)
+
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence. <s>, <pad>, </s> and <mask> vanish, <unk> shows as U+2047.
 
@@ -105,10 +111,6 @@ class Tokenizer:
         """The token strings of ids, special tokens included."""
         named = {self.begin_id: "<s>", self.pad_id: "<pad>", self.end_id: "</s>", 3: "<unk>", self.mask_id: "<mask>"}
         return [named.get(id) or str(self._processor.IdToPiece(int(id) - 1)) for id in ids]
-
-    def language_id(self, code: str) -> int | None:
-        """XLM-R has no language tokens: always None."""
-        return None
 
 
 def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:

@@ -1,31 +1,45 @@
-"""Tokenizers of other families (BERT, mBART-50, M2M-100, NLLB) through transformers, behind the same protocol."""
+"""Tokenizers of other families (BERT, mBART-50, M2M-100, NLLB, Marian) by transformers, behind the same protocol."""
 
 import hashlib
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from anyglot.data.languages import language
+from anyglot.data.language_tokens import SCHEMES, LanguageTokens, Scheme, single_language
 from anyglot.errors import UserError
 
-_FILES = ["*.json", "*.model", "*.txt", "*.bpe.model"]
+_CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
+_FILES = ["*.json", "*.model", "*.txt", "*.bpe.model", "*.spm"]
 
 
 class WrappedTokenizer:
-    """A transformers tokenizer with a fast backend, under this package's names."""
+    """A transformers tokenizer, under this package's names.
+
+    Attributes:
+        language_tokens: Those of a translation model; None for an encoder's tokenizer.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self.language_tokens = _language_tokens(tokenizer)
+        languages = [] if self.language_tokens is None else list(self.language_tokens.ids.values())
         # M2M-100 keeps its language tokens in a table of its own, above the vocabulary it admits to.
-        self._tokens: dict[str, int] = {**tokenizer.get_added_vocab(), **getattr(tokenizer, "lang_token_to_id", {})}
-        self.vocabulary_size = max(len(tokenizer), *(id + 1 for id in self._tokens.values()), 0)
-        self.begin_id = _first(tokenizer.cls_token_id, tokenizer.bos_token_id, "begin")
+        tokens = [*tokenizer.get_added_vocab().values(), *languages]
+        # Marian's may have a second vocabulary, for the target.
+        target = getattr(tokenizer, "target_encoder", {})
+        self.vocabulary_size = max(len(tokenizer), len(target), *(id + 1 for id in tokens), 0)
         self.end_id = _first(tokenizer.sep_token_id, tokenizer.eos_token_id, "end")
+        # Marian's framing has no begin token: what stands for it where one is asked for is the end token.
+        begins = tokenizer.cls_token_id, tokenizer.bos_token_id
+        self.begin_id = self.end_id if _is_marian(tokenizer) else _first(*begins, "begin")
         self.pad_id = _first(tokenizer.pad_token_id, None, "padding")
         self.unknown_id = _first(tokenizer.unk_token_id, None, "unknown")
         self.mask_id: int | None = tokenizer.mask_token_id
-        languages = set(getattr(tokenizer, "lang_token_to_id", {}).values())
-        self.special_ids = tuple(sorted({*tokenizer.all_special_ids, *languages} - {self.unknown_id}))
+        self._hidden = {*tokenizer.all_special_ids, *languages} - {self.unknown_id}
+        # Of two vocabularies the source's language tokens are other words in the target's.
+        self.special_ids = tuple(sorted(self._hidden - (set(languages) if target else set())))
         self.fingerprint = _fingerprint(tokenizer)
 
     @classmethod
@@ -38,7 +52,9 @@ class WrappedTokenizer:
         from transformers import AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*sacremoses")  # Marian's, for a step it never takes
+                tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         except Exception as error:  # OSError, ValueError, KeyError and more, by family
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"No tokenizer that transformers can read in {folder}: {reason}") from error
@@ -54,12 +70,19 @@ class WrappedTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens, not even where the text spells one."""
+        return self._encode(texts, "text", self._hidden)
+
+    def encode_target(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same with the target language's pieces and vocabulary, which in Marian's models are others."""
+        return self._encode(texts, "text_target", set(self.special_ids))
+
+    def _encode(self, texts: Sequence[str], side: str, hidden: set[int]) -> list[list[int]]:
         if not texts:
             return []
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encoded = self._tokenizer(clean, add_special_tokens=False, split_special_tokens=True, verbose=False)
+        options = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+        encoded = self._tokenizer(**{side: clean}, **options)
         # Unigram vocabularies list the specials among their words, so a text that spells one can still hit it.
-        hidden = set(self.special_ids)
         return [[self.unknown_id if id in hidden else int(id) for id in ids] for ids in encoded["input_ids"]]
 
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
@@ -71,14 +94,6 @@ class WrappedTokenizer:
         hidden = set(self.special_ids)
         kept = [[int(id) for id in ids if int(id) not in hidden] for ids in sequences]
         return [str(self._tokenizer.decode(ids, skip_special_tokens=False)) for ids in kept]
-
-    def language_id(self, code: str) -> int | None:
-        """The language token in mBART's (de_DE), M2M-100's (__de__) or NLLB's (deu_Latn) spelling; None without one."""
-        wanted = language(code)
-        for spelling in (wanted.mbart, f"__{wanted.code}__", wanted.flores):
-            if spelling is not None and spelling in self._tokens:
-                return int(self._tokens[spelling])
-        return None
 
 
 def fetch_tokenizer_files(name: str) -> Path:
@@ -97,6 +112,32 @@ def fetch_tokenizer_files(name: str) -> Path:
         ) from error
 
 
+def _language_tokens(tokenizer: Any) -> LanguageTokens | None:
+    """What a tokenizer's class says of its language tokens; None for a class without any."""
+    names = [parent.__name__.removesuffix("Fast") for parent in type(tokenizer).__mro__]
+    name = next((name for name in names if name in SCHEMES), None)
+    if name is None:
+        return None
+    scheme = Scheme("behind", "second") if getattr(tokenizer, "legacy_behaviour", False) else SCHEMES[name]
+    if name == "MarianTokenizer":
+        found = {
+            token: id for token, id in tokenizer.encoder.items() if token.startswith(">>") and token.endswith("<<")
+        }
+        spelled = {token[2:-2]: int(id) for token, id in found.items()}
+        target = "" if spelled else single_language(tokenizer.target_lang)
+        return LanguageTokens(spelled, scheme, (single_language(tokenizer.source_lang), target))
+    if name == "M2M100Tokenizer":
+        return LanguageTokens(dict(tokenizer.lang_code_to_id), scheme)
+    # The class knows its languages; a vocabulary that lacks one gives it the unknown token's id.
+    specials = {tokenizer.convert_ids_to_tokens(id): int(id) for id in tokenizer.all_special_ids}
+    spelled = {token: id for token, id in specials.items() if _CODE.fullmatch(token)}
+    return LanguageTokens(spelled, scheme) if spelled else None
+
+
+def _is_marian(tokenizer: Any) -> bool:
+    return any(parent.__name__ == "MarianTokenizer" for parent in type(tokenizer).__mro__)
+
+
 def _first(preferred: int | None, otherwise: int | None, what: str) -> int:
     id = preferred if preferred is not None else otherwise
     if id is None:
@@ -109,5 +150,10 @@ def _fingerprint(tokenizer: Any) -> str:
     if backend is not None:
         state = str(backend.to_str())
     else:
-        state = repr(sorted(tokenizer.get_vocab().items())) + type(tokenizer).__name__
-    return hashlib.sha256(b"wrapped\n" + state.encode("utf-8")).hexdigest()
+        target = sorted(getattr(tokenizer, "target_encoder", {}).items())
+        state = repr(sorted(tokenizer.get_vocab().items())) + repr(target) + type(tokenizer).__name__
+    digest = hashlib.sha256(b"wrapped\n" + state.encode("utf-8"))
+    for name in ("sp_model", "spm_source", "spm_target"):
+        if (processor := getattr(tokenizer, name, None)) is not None:
+            digest.update(processor.serialized_model_proto())
+    return digest.hexdigest()

@@ -4,8 +4,10 @@ door.py       Translator: texts -> pieces -> batches -> search -> texts
 pieces.py     what is searched for at a time, and what is found
 settings.py   how to search, checked
 languages.py  which languages a model knows
+framing.py    where their tokens stand
 lines.py      any bytes -> one clean line
 sentences.py  a line too long for the model -> pieces
+prefixes.py   what translations must begin with
 streams.py    lines that keep arriving
 jobs.py       a file, translated so that it can be interrupted and resumed
 loading.py    where a model is, its device and precision

@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from anyglot.data.languages import language
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.decoding import (
@@ -25,6 +25,7 @@ from anyglot.decoding import (
 from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.translator.framing import Framing, framing_of
 from anyglot.translator.languages import ModelLanguages, check_projection
 from anyglot.translator.lines import clean, too_long
 from anyglot.translator.loading import choose_device, choose_precision, fetch_model, fingerprint
@@ -61,7 +62,8 @@ class Translator:
         model: In eval mode, on its device, in its precision.
         tokenizer: Of the model's folder.
         languages: What the model was trained for; None if nobody wrote it down (other projects' checkpoints). Such a
-            model gets the language tokens of its tokenizer, source in front of the source, target as a prompt.
+            model gets the language tokens of its tokenizer where it wants them (`translator/framing.py`).
+        name: What the user called the model.
         identity: Changes whenever the same text could be translated otherwise.
         counts: Statistics.
 
@@ -74,6 +76,7 @@ class Translator:
     model: EncoderDecoder
     tokenizer: TextTokenizer
     languages: ModelLanguages | None
+    name: str = ""
     identity: str = ""
     counts: Counts = field(default_factory=Counts)
     _remarked: set[str] = field(default_factory=set, repr=False)
@@ -102,6 +105,7 @@ class Translator:
             model=model.to(device=place, dtype=kind).eval(),
             tokenizer=load_tokenizer(folder),
             languages=ModelLanguages.load(folder),
+            name=str(path_or_name),
             identity=f"{fingerprint(folder)}-{str(kind).removeprefix('torch.')}",
         )
 
@@ -176,11 +180,11 @@ class Translator:
         settings = settings or SearchSettings()
         if isinstance(texts, str):
             raise TypeError("texts must be a sequence of texts, not one text: write [text].")
-        source_code = language(source).code
+        source_code = self.framing.source(source)
         targets = _one_each([target] * len(texts) if isinstance(target, str) else target, texts, "target languages")
-        targets = [language(code).code for code in targets]
         for code in dict.fromkeys([target] if isinstance(target, str) else targets):
-            self.check_languages(source_code, code)
+            self.check_languages(source, code)
+        targets = [self.framing.target(code) for code in targets]
         openings = _one_each([""] * len(texts) if prefixes is None else prefixes, texts, "prefixes")
         for number, text in enumerate(texts, start=1):
             if len(text) > settings.max_characters:
@@ -195,41 +199,29 @@ class Translator:
             for text, row in zip(wanted, pieces, strict=True)
         ]
 
+    @cached_property
+    def framing(self) -> Framing:
+        """What stands around a sentence, languages included."""
+        config = self.model.config
+        rows = config.encoder.embeddings.vocabulary_size
+        return framing_of(self.tokenizer, self.languages, config.start_id, rows, self.name)
+
     def check_languages(self, source: str, target: str) -> None:
-        """Refuse a target the model cannot write; warn once of a source it saw no parallel data of."""
-        source, target = language(source).code, language(target).code
+        """Refuse languages the model cannot be told; warn once of a source it saw no parallel data of."""
+        source, target = self.framing.source(source), self.framing.target(target)
         check_projection(self.model.config.target_languages, target)
-        if self.languages is None:
-            for code in (source, target):
-                if self.tokenizer.language_id(code) is None and self._has_language_tokens():
-                    raise UserError(f"this model has no language token for '{code}': choose another.")
-            return
-        self.languages.check_target(target)
-        remark = self.languages.doubt_about_source(source)
+        remark = self.framing.doubt(source, target)
         if remark is not None and remark not in self._remarked:
             self._remarked.add(remark)
             warnings.warn(remark, UserWarning, stacklevel=3)
-
-    def _has_language_tokens(self) -> bool:
-        return self.tokenizer.language_id("en") is not None
-
-    def _language_token(self, code: str) -> int | None:
-        """The token of a language, for models that want one: those trained elsewhere."""
-        return None if self.languages is not None else self.tokenizer.language_id(code)
-
-    def _encode(self, texts: Sequence[str], source: str) -> list[list[int]]:
-        """Source tokens with the special ones around them."""
-        token = self._language_token(source)
-        if token is None:
-            return self.tokenizer.encode_source(texts)
-        return [[token, *ids, self.tokenizer.end_id] for ids in self.tokenizer.encode(texts)]
 
     def _pieces(self, texts: Sequence[Piece], source: str, settings: SearchSettings) -> list[list[Piece]]:
         """Each text as the pieces it is translated in; an empty text has none."""
         limit = min(_position_limit(self.model.config.encoder.embeddings), settings.max_length + 2)
 
         def fits(pieces: Sequence[str]) -> list[bool]:
-            return [len(ids) <= limit for ids in self._encode(pieces, source)]
+            targets = [text.target for text in texts[:1]] * len(pieces)  # each takes the same room
+            return [len(ids) <= limit for ids in self.framing.encode(pieces, source, targets)]
 
         full = list(dict.fromkeys(text.source for text in texts if text.source))
         whole = {text for text, fitting in zip(full, fits(full), strict=True) if fitting}
@@ -247,7 +239,7 @@ class Translator:
     ) -> list[list[Candidate]]:
         """Translate pieces in batches of similar length and return them in order."""
         limit = _position_limit(self.model.config.encoder.embeddings)
-        encoded = self._encode([piece.source for piece in pieces], source)
+        encoded = self.framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces])
         encoded = [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encoded]
         prefixes = self._prefixes(pieces, settings)
         results: list[list[Candidate]] = [[] for _ in pieces]
@@ -282,20 +274,23 @@ class Translator:
 
     def _start(self, target: str) -> tuple[int, ...]:
         """The decoder's first tokens."""
-        token = self._language_token(target)
-        return (self.model.config.start_id,) if token is None else (self.model.config.start_id, token)
+        return self.framing.start(target)
 
     def _output_limit(self, target: str, settings: SearchSettings) -> int:
         """Most tokens of a translation: the setting, or what the decoder has positions for behind the start tokens."""
         room = _position_limit(self.model.config.decoder_embeddings) - len(self._start(target))
         return max(1, min(settings.max_length, room))
 
-    def _prefixes(self, pieces: Sequence[Piece], settings: SearchSettings) -> list[tuple[int, ...]]:
-        """The tokens each piece's translation must begin with.
+    def check_prefixes(self, prefixes: Sequence[str], target: str, settings: SearchSettings) -> None:
+        """Refuse prefixes that no translation can begin with.
 
         Raises:
-            UserError: A prefix has characters without a token, or leaves no room for a translation.
+            UserError: One has characters without a token, or leaves no room for a translation.
         """
+        self._prefixes([Piece("", self.framing.target(target), clean(prefix)) for prefix in prefixes], settings)
+
+    def _prefixes(self, pieces: Sequence[Piece], settings: SearchSettings) -> list[tuple[int, ...]]:
+        """The tokens each piece's translation must begin with, checked."""
         prefixes = [tuple(ids) for ids in self.tokenizer.encode([piece.prefix for piece in pieces])]
         for piece, ids in zip(pieces, prefixes, strict=True):
             if self.tokenizer.unknown_id in ids:
@@ -334,7 +329,11 @@ class Translator:
         """Start, end and prefix tokens, and what is no text: special tokens, and rows of the table without a token."""
         config = self.model.config
         vocabulary_size = self.model.output.weight.shape[0]
-        never = {*self.tokenizer.special_ids, *range(self.tokenizer.vocabulary_size, vocabulary_size)}
+        never = {
+            config.padding_id,
+            *self.tokenizer.special_ids,
+            *range(self.tokenizer.vocabulary_size, vocabulary_size),
+        }
         return Prompt(
             start=tuple(map(self._start, targets)),
             end=config.end_id,

@@ -1,0 +1,133 @@
+"""The language tokens of other people's checkpoints: which there are, and where they stand.
+
+    tokenizer          encoder reads        decoder starts with    its codes
+    MBart50Tokenizer   [source] x </s>      start [target]         de_DE
+    M2M100Tokenizer    [source] x </s>      start [target]         de
+    NllbTokenizer      [source] x </s>      start [target]         deu_Latn
+    MBartTokenizer     x </s> [source]      [target]               de_DE
+    MarianTokenizer    >>target<< x </s>    start                  de, deu, deu_Latn
+
+`start` is the checkpoint's decoder_start_token_id. An NLLB tokenizer in its legacy mode frames the source as mBART's
+does. A Marian model of one pair has no language tokens; its tokenizer's config names the pair.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Literal
+
+from anyglot.data.languages import known_languages, language
+from anyglot.errors import UserError
+
+# Spellings of language tokens that no standard knows: M2M-100's Northern Sotho.
+_OWN_SPELLINGS = {"ns": "nso"}
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Where a checkpoint wants its language tokens.
+
+    Args:
+        source: The source language's stands in front of the text, behind its end token, or nowhere.
+        target: The target language's is the decoder's second input, its first (no start token), or stands in front of
+            the source text.
+    """
+
+    source: Literal["front", "behind", "nowhere"]
+    target: Literal["second", "first", "source"]
+
+
+SCHEMES: dict[str, Scheme] = {
+    "MBart50Tokenizer": Scheme("front", "second"),
+    "M2M100Tokenizer": Scheme("front", "second"),
+    "NllbTokenizer": Scheme("front", "second"),
+    "MBartTokenizer": Scheme("behind", "first"),
+    "MarianTokenizer": Scheme("nowhere", "source"),
+}
+
+
+@dataclass(frozen=True)
+class LanguageTokens:
+    """The language tokens of a tokenizer.
+
+    Attributes:
+        ids: Token ids by spelling, ornaments stripped: `de_DE`, `de`, `deu_Latn`, `fra`.
+        scheme: Where they stand.
+        pair: Spellings of the one source and the one target language of a model that is told neither (Marian's); ""
+            where it is a group of languages, or not said.
+    """
+
+    ids: Mapping[str, int]
+    scheme: Scheme
+    pair: tuple[str, str] = field(default=("", ""))
+
+    def spelling(self, code: str) -> str | None:
+        """How the tokenizer spells a language given in any scheme; None if it has no token for it.
+
+        The tokenizer's own spelling comes first, so that `pt_BR` and `prs_Arab` stay what they are where it tells them
+        from `pt` and `pes_Arab`. Among several tokens of one language the shortest is it.
+
+        Raises:
+            UserError: No language is known under this code.
+        """
+        exact = self._by_spelling.get(_folded(code))
+        return exact if exact is not None else self._by_language.get(language(code).code)
+
+    def near(self, code: str, count: int = 5) -> list[str]:
+        """Spellings that resemble a code, its language's other codes or its name; some of all if none does."""
+        names = {_folded(spelling): spelling for spelling in self.ids}
+        for spelling in self.ids:
+            if (known := _language_of(spelling)) is not None:
+                names.setdefault(language(known).name.lower(), spelling)
+                names.setdefault(known.lower(), spelling)
+        wanted = [_folded(code)]
+        if (known := _language_of(code)) is not None:
+            wanted += [language(known).name.lower(), known.lower(), known.partition("-")[0], language(known).iso3]
+        found = [names[name] for word in wanted for name in get_close_matches(word, names, n=count, cutoff=0.6)]
+        return list(dict.fromkeys(found))[:count] or sorted(self.ids)[:count]
+
+    def source_frame(self, source: str, target: str, end_id: int) -> tuple[list[int], list[int]]:
+        """The tokens in front of and behind a source text, languages as the tokenizer spells them."""
+        front = [self.ids[source]] if self.scheme.source == "front" else []
+        if self.scheme.target == "source" and target in self.ids:
+            front = [self.ids[target]]
+        behind = [end_id, self.ids[source]] if self.scheme.source == "behind" else [end_id]
+        return front, behind
+
+    def start(self, target: str, start_id: int) -> tuple[int, ...]:
+        """The decoder's first inputs."""
+        if self.scheme.target == "source":
+            return (start_id,)
+        return (start_id, self.ids[target]) if self.scheme.target == "second" else (self.ids[target],)
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, str]:
+        return {_folded(spelling): spelling for spelling in reversed(self.ids)}
+
+    @cached_property
+    def _by_language(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for spelling in sorted(self.ids, key=len):
+            if (code := _language_of(spelling)) is not None:
+                found.setdefault(code, spelling)
+        return found
+
+
+def single_language(spelling: str | None) -> str:
+    """A language's spelling as it is; "" for a group of languages (`mul`, `ROMANCE`, `zle`), or for nothing."""
+    if not spelling or _language_of(spelling) not in {known.code for known in known_languages()}:
+        return ""
+    return spelling
+
+
+def _language_of(spelling: str) -> str | None:
+    """Canonical code of a token's spelling; None if it names no language we know."""
+    try:
+        return language(_OWN_SPELLINGS.get(spelling, spelling)).code
+    except UserError:
+        return None
+
+
+def _folded(spelling: str) -> str:
+    return spelling.strip().replace("-", "_").lower()
