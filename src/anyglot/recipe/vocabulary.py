@@ -4,61 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.readers import read_lines
-from anyglot.data.scripts import scripts_of
 from anyglot.data.store import TokenisedSide, tokenise
 from anyglot.data.vocabulary import Vocabulary, choose_by_counts, choose_by_scripts, count_tokens
 from anyglot.errors import UserError
-from anyglot.training.options import Options
+from anyglot.recipe.schema import Recipe, TargetVocabulary
 from anyglot.training.plan import OutputRows
-
-if TYPE_CHECKING:
-    from anyglot.recipe.schema import Recipe
-
-
-class TargetVocabulary(Options):
-    """Which tokens the output has; all else is left out of the softmax, in training and in translation."""
-
-    coverage: float = Field(default=1.0, gt=0, le=1, description="Share of the text that the kept tokens make up.")
-    minimum_count: int = Field(default=1, ge=1, description="Tokens that occur less often are left out.")
-    files: tuple[Path, ...] | None = Field(
-        default=None, description="Texts to choose from; none: the target side of the training data."
-    )
-    scripts: tuple[str, ...] | None = Field(default=None, description="All tokens of these scripts, whatever occurs.")
-    file: Path | None = Field(default=None, description="A choice made before with `anyglot vocabulary`.")
-    outside: Literal["refuse", "unknown"] = Field(
-        default="refuse", description="Targets that are not kept: refuse the data, or learn <unk> in their place."
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> TargetVocabulary:
-        ways = [name for name in ("files", "scripts", "file") if getattr(self, name) is not None]
-        if len(ways) > 1:
-            raise ValueError(f"{' and '.join(ways)} each choose a vocabulary; keep one of them")
-        if ways in (["scripts"], ["file"]) and (self.coverage < 1 or self.minimum_count > 1):
-            raise ValueError(f"coverage and minimum_count count a text, but {ways[0]} chooses without one")
-        if self.scripts is not None:
-            try:
-                scripts_of(self.scripts)
-            except UserError as error:
-                raise ValueError(str(error)) from None
-        return self
-
-
-class VocabularyOptions(Options):
-    """`vocabulary: {target: {...}}`; without it the output has the full table."""
-
-    target: TargetVocabulary | None = None
 
 
 def output_rows(recipe: Recipe, tokenizer: TextTokenizer, say: Callable[[str], None]) -> OutputRows | None:
@@ -115,6 +72,6 @@ def _outside(source: ParallelSource, side: TokenisedSide, place: int, tokenizer:
     [piece] = tokenizer.pieces([int(side.tokens[place])])
     [sentence] = tokenizer.decode([side[row].tolist()])
     return UserError(
-        f"{source.locations[-1]}: the sentence '{sentence[:80]}' holds '{piece}', which vocabulary.target does not keep; "
-        "raise its coverage, or set vocabulary.target.outside=unknown to learn <unk> in such places."
+        f"{source.locations[-1]}: the sentence '{sentence[:80]}' holds '{piece}', which vocabulary.target does not "
+        "keep; raise its coverage, or set vocabulary.target.outside=unknown to learn <unk> in such places."
     )
