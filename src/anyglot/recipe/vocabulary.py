@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
