@@ -35,7 +35,7 @@ def test_a_batch_of_mixed_targets_equals_one_batch_a_target(many: tuple[SixT, En
     total = method.losses(model, whole).total
     parts = []
     for language in (1, 2, 3):
-        rows = (MIXED == language).nonzero()[:, 0].tolist()
+        rows = (language == MIXED).nonzero()[:, 0].tolist()
         parts += [method.losses(model, whole.rows(row, row + 1)).total for row in rows]
     torch.testing.assert_close(total, torch.stack(parts).sum())
     other = method.losses(model, batch(target_language=MIXED.roll(1))).total

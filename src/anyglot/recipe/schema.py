@@ -116,8 +116,8 @@ class Recipe(Options):
             )
         if len(self._written()) > 1 and not self.target_languages and hasattr(self.method, "target_languages"):
             raise ValueError(
-                f"data has pairs into {', '.join(sorted(self._written()))}, but without method.target_languages a model "
-                "cannot tell which language is wanted; list them there"
+                f"data has pairs into {', '.join(sorted(self._written()))}, but without method.target_languages a "
+                "model cannot tell which language is wanted; list them there"
             )
         if self.vocabulary.target is not None and METHODS[self.method.name].kind != "translation":  # type: ignore[attr-defined]
             raise ValueError("vocabulary.target restricts what a translation is written with; leave it out here")
