@@ -10,9 +10,9 @@ import pytest
 
 from anyglot.errors import UserError
 from anyglot.translator import jobs
-from anyglot.translator.jobs import FileJob, check_output, inspect_input
+from anyglot.translator.jobs import Facts, FileJob, check_output, inspect_input
 
-WORK: dict[str, str | int | float] = {"model": "m", "source": "de", "target": "en", "beam": 5}
+WORK: Facts = {"model": "m", "source": "de", "target": "en", "beam": 5}
 LINES = [b"eins", b"", b"drei \xff", b"vier\r", b"f\x00nf", b"sechs", b"sieben"]
 
 
@@ -36,10 +36,11 @@ def shout(window: list[bytes], first: int) -> list[bytes]:
     return [b"%d:%s\n" % (first + index, line.upper().hex().encode()) for index, line in enumerate(window)]
 
 
-def go(source: Path, output: Path, resume: bool, work: dict[str, str | int | float] = WORK, **options: object) -> int:
+def go(source: Path, output: Path, resume: bool, work: Facts = WORK, **options: object) -> int:
     job = FileJob(source, output, inspect_input(source, 1000))
     done = job.prepare(resume, work)
-    job.run(options.get("translate", shout))  # type: ignore[arg-type]
+    if not job.finished:
+        job.run(options.get("translate", shout))  # type: ignore[arg-type]
     return done
 
 
@@ -50,7 +51,7 @@ def test_an_unbroken_run(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.txt"
     assert go(source, output, resume=False) == 0
     assert output.read_bytes() == EXPECTED
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt", "out.txt.journal.json"]
 
 
 @pytest.mark.parametrize("moment", range(1, 40))
@@ -99,7 +100,7 @@ def test_what_is_ahead_of_the_journal_is_made_again(source: Path, tmp_path: Path
         go(source, output, resume=False, translate=dies_in_third_window)
     partial = tmp_path / "out.txt.partial"
     assert not output.exists()
-    assert json.loads((tmp_path / "out.txt.partial.json").read_text())["lines"] == 4
+    assert json.loads((tmp_path / "out.txt.journal.json").read_text())["lines"] == 4
     with partial.open("ab") as stream:
         stream.write(b"5:half a li")
     assert go(source, output, resume=True) == 4
@@ -127,9 +128,9 @@ def test_other_work_cannot_continue(source: Path, tmp_path: Path) -> None:
         go(source, output, resume=True)
     source.write_bytes(original)
     assert (tmp_path / "out.txt.partial").read_bytes() == before
-    journal = tmp_path / "out.txt.partial.json"
+    journal = tmp_path / "out.txt.journal.json"
     content = journal.read_bytes()
-    for damage in (b"", b"[]", b"{}", content[:-9], content.replace(b"anyglot-translation-1", b"another")):
+    for damage in (b"", b"[]", b"{}", content[:-9], content.replace(b"anyglot-translation-2", b"another")):
         journal.write_bytes(damage)
         with pytest.raises(UserError, match=r"journal .* cannot be read"):
             go(source, output, resume=True)
@@ -138,6 +139,64 @@ def test_other_work_cannot_continue(source: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="shorter than its journal says"):
         go(source, output, resume=True)
     assert not output.exists()
+
+
+def never(window: list[bytes], first: int) -> list[bytes]:
+    raise AssertionError("translated again")
+
+
+def test_resuming_what_is_finished_does_nothing(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.txt"
+    go(source, output, resume=False)
+    before = output.stat()
+    for _ in range(2):
+        assert go(source, output, resume=True, translate=never) == len(LINES)
+    assert output.stat().st_mtime_ns == before.st_mtime_ns and output.stat().st_ino == before.st_ino
+    assert go(source, output, resume=False, translate=lambda w, n: [b"new\n"] * len(w)) == 0
+    assert output.read_bytes() == b"new\n" * len(LINES)
+
+
+def test_other_work_does_not_count_as_finished(source: Path, tmp_path: Path) -> None:
+    """Another input, another setting, an output that was edited or is of unknown origin: nothing is translated."""
+    output, journal = tmp_path / "out.txt", tmp_path / "out.txt.journal.json"
+    go(source, output, resume=False)
+    with pytest.raises(UserError, match=r"was begun with another seed: .* leave out --resume to start again"):
+        go(source, output, resume=True, work={**WORK, "seed": 2}, translate=never)
+    original = source.read_bytes()
+    source.write_bytes(original + b"\n")
+    with pytest.raises(UserError, match="was begun with another input"):
+        go(source, output, resume=True, translate=never)
+    source.write_bytes(original)
+    output.write_bytes(EXPECTED + b"a note\n")
+    with pytest.raises(UserError, match="is not what its journal says"):
+        go(source, output, resume=True, translate=never)
+    journal.unlink()
+    with pytest.raises(UserError, match="no journal says how"):
+        go(source, output, resume=True, translate=never)
+    assert output.read_bytes() == EXPECTED + b"a note\n"
+    output.unlink()
+    assert go(source, output, resume=True) == 0
+    output.unlink()
+    assert go(source, output, resume=True) == 0, "an output that was taken away is made again"
+    assert output.read_bytes() == EXPECTED
+
+
+def test_an_earlier_output_does_not_pass_for_an_interrupted_one(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.txt"
+    go(source, output, resume=False)
+
+    def dies(window: list[bytes], first: int) -> list[bytes]:
+        raise Crash
+
+    with pytest.raises(Crash):
+        go(source, output, resume=False, work={**WORK, "seed": 2}, translate=dies)
+    assert output.read_bytes() == EXPECTED
+    assert go(source, output, resume=True, work={**WORK, "seed": 2}) == 0
+    with pytest.raises(Crash):
+        go(source, output, resume=False, translate=dies)
+    (tmp_path / "out.txt.partial").unlink()
+    with pytest.raises(UserError, match="is not what its journal says"):
+        go(source, output, resume=True, translate=never)
 
 
 def test_resuming_nothing_starts(source: Path, tmp_path: Path) -> None:

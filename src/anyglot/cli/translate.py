@@ -14,9 +14,25 @@ INPUT = Annotated[str, typer.Option("--input", "-i", help="File to translate; - 
 OUTPUT = Annotated[
     str, typer.Option("--output", "-o", help="File for the translations; - is standard output.", metavar="FILE")
 ]
-DECODER = Annotated[str, typer.Option("--decoder", help="beam, or greedy (faster, somewhat worse).", metavar="NAME")]
+DECODER = Annotated[
+    str, typer.Option("--decoder", help="beam, greedy (faster) or sample (drawn at random).", metavar="NAME")
+]
 BEAM = Annotated[int, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")]
 PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
+TEMPERATURE = Annotated[
+    float, typer.Option("--temperature", help="Sampling: below 1 sharper, above flatter.", metavar="X")
+]
+TOP_K = Annotated[int | None, typer.Option("--top-k", help="Sampling: from the N most probable tokens.", metavar="N")]
+TOP_P = Annotated[
+    float | None, typer.Option("--top-p", help="Sampling: from the tokens that hold this share.", metavar="X")
+]
+SEED = Annotated[int, typer.Option("--seed", help="Sampling: another seed, other translations.", metavar="N")]
+PREFIX = Annotated[
+    str | None,
+    typer.Option(
+        "--prefix", help="What each translation begins with: a text, or a file of one a line.", metavar="FILE|TEXT"
+    ),
+]
 N_BEST = Annotated[
     int, typer.Option("--n-best", help="Above 1: so many lines a line, `line ||| translation ||| score`.", metavar="N")
 ]
@@ -39,6 +55,11 @@ def translate(
     decoder: DECODER = "beam",
     beam: BEAM = 5,
     length_penalty: PENALTY = 1.0,
+    temperature: TEMPERATURE = 1.0,
+    top_k: TOP_K = None,
+    top_p: TOP_P = None,
+    seed: SEED = 1,
+    prefix: PREFIX = None,
     n_best: N_BEST = 1,
     max_length: MAX_LENGTH = 200,
     batch_tokens: BATCH = 4096,
@@ -55,6 +76,8 @@ def translate(
 
         anyglot translate runs/demo/sixt -s de -t en --input news.de --output news.en --resume
 
+        anyglot translate runs/demo/sixt -s de -t en -i news.de --decoder sample --top-p 0.9 --n-best 5
+
     An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
     """
     from anyglot.translator.settings import SearchSettings, chosen_decoder
@@ -68,6 +91,10 @@ def translate(
         max_length=max_length,
         batch_tokens=batch_tokens,
         max_characters=max_characters,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
     )
     code = run(
         Work(
@@ -80,6 +107,7 @@ def translate(
             device=device,
             precision=precision,
             resume=resume,
+            prefix=prefix,
         )
     )
     if code:

@@ -1,12 +1,12 @@
 """A file, translated so that the work can be interrupted anywhere and continued exactly.
 
     OUTPUT.partial        the translations so far
-    OUTPUT.partial.json   the journal: which input, model and settings; how many lines are done, where both files stand
-    OUTPUT                appears at the end, by a rename
+    OUTPUT.journal.json   which input, model and settings; how many lines are done, where both files stand
+    OUTPUT                appears at the end, by a rename; the journal stays and says what it was made from
 
 A window of lines is translated, its output written and fsynced, then the journal is replaced. After a kill the partial
 file may be ahead of the journal; what is ahead is thrown away and made again. Windows start at the same lines in every
-run, so a resumed run gives the same bytes as an unbroken one.
+run, so a resumed run gives the same bytes as an unbroken one. Resuming a finished translation does nothing.
 """
 
 import errno
@@ -22,7 +22,9 @@ from anyglot.errors import UserError
 from anyglot.translator.lines import check_length
 
 WINDOW_LINES = 512
-_FORMAT = "anyglot-translation-1"
+_FORMAT = "anyglot-translation-2"
+Facts = dict[str, str | int | float | None]
+"""What decides how the translations come out: model, languages, settings."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,13 @@ class Journal:
     """How far a job is.
 
     Attributes:
-        work: What is being done: input hash, model, languages, settings. Another work cannot continue this one.
+        work: What is being done, the input's hash included. Another work cannot continue this one.
         lines: Input lines done.
         input_offset: Bytes of the input read.
         output_offset: Bytes of the partial output that count.
     """
 
-    work: dict[str, str | int | float]
+    work: Facts
     lines: int = 0
     input_offset: int = 0
     output_offset: int = 0
@@ -131,16 +133,17 @@ class FileJob:
         self.output = output
         self.facts = facts
         self.partial = output.with_name(output.name + ".partial")
-        self.journal_path = output.with_name(output.name + ".partial.json")
+        self.journal_path = output.with_name(output.name + ".journal.json")
         self.journal = Journal({"input": facts.sha256})
+        self.finished = False
 
     def check(self, resume: bool) -> None:
         """Refuse what can be refused before a model is loaded: unfinished work in the way of a new start."""
         if not resume and self.partial.exists():
             raise UserError(f"{self.partial} holds an unfinished translation: continue it with --resume, or delete it.")
 
-    def prepare(self, resume: bool, work: dict[str, str | int | float]) -> int:
-        """Start afresh, or take up what an interrupted run left.
+    def prepare(self, resume: bool, work: Facts) -> int:
+        """Start afresh, or take up what an earlier run left; `finished` says if nothing is left to do.
 
         Args:
             resume: Which of the two.
@@ -150,24 +153,39 @@ class FileJob:
             The number of lines that are done already.
 
         Raises:
-            UserError: Unfinished work is in the way, or belongs to another input, model or settings.
+            UserError: Work of another input, model or settings is in the way, or of nobody knows which.
         """
         self.check(resume)
         self.journal = Journal({"input": self.facts.sha256, **work})
         old = Journal.load(self.journal_path) if resume else None
-        if old is None or not self.partial.exists():
+        begun, made = self.partial.exists(), self.output.exists()
+        if resume and made and not begun and old is None:
+            raise UserError(
+                f"no journal says how {self.output} was made: leave out --resume to replace it, or name another."
+            )
+        if old is None or not (begun or made):
             self._start()
             return 0
-        changed = [key for key in {**old.work, **self.journal.work} if old.work.get(key) != self.journal.work.get(key)]
-        if changed:
-            raise UserError(
-                f"{self.partial} was begun with another {', '.join(sorted(changed))}: "
-                "resume it as it was begun, or delete it to start again."
-            )
-        if self.partial.stat().st_size < old.output_offset:
-            raise UserError(f"{self.partial} is shorter than its journal says: delete it to start again.")
+        self._compare(old, self.partial if begun else self.output)
+        self.finished = not begun
         self.journal = old
         return old.lines
+
+    def _compare(self, old: Journal, path: Path) -> None:
+        """Refuse a journal of other work, or one that does not fit the file it speaks of."""
+        work = self.journal.work
+        changed = [key for key in {**old.work, **work} if old.work.get(key) != work.get(key)]
+        if changed:
+            advice = "delete it" if path == self.partial else "leave out --resume"
+            raise UserError(
+                f"{path} was begun with another {', '.join(sorted(changed))}: "
+                f"resume it as it was begun, or {advice} to start again."
+            )
+        size = path.stat().st_size
+        if path == self.partial and size < old.output_offset:
+            raise UserError(f"{path} is shorter than its journal says: delete it to start again.")
+        if path == self.output and (size, self.facts.lines) != (old.output_offset, old.lines):
+            raise UserError(f"{path} is not what its journal says: leave out --resume to replace it.")
 
     def _start(self) -> None:
         with disk_errors(str(self.partial)), self.partial.open("wb"):
@@ -183,6 +201,7 @@ class FileJob:
         Raises:
             UserError: The disk is full, or the input changed meanwhile.
         """
+        assert not self.finished
         with open_input(self.source) as reading, disk_errors(str(self.partial)), self.partial.open("r+b") as writing:
             reading.seek(self.journal.input_offset)
             writing.truncate(self.journal.output_offset)
@@ -201,7 +220,6 @@ class FileJob:
             )
         with disk_errors(str(self.output)):
             self.partial.replace(self.output)
-            self.journal_path.unlink(missing_ok=True)
             _sync_folder(self.output.parent)
 
 

@@ -18,6 +18,7 @@ from anyglot.errors import UserError
 from anyglot.translator.door import Translator
 from anyglot.translator.jobs import (
     WINDOW_LINES,
+    Facts,
     FileJob,
     check_output,
     disk_errors,
@@ -26,6 +27,7 @@ from anyglot.translator.jobs import (
 )
 from anyglot.translator.lines import check_length, read_line
 from anyglot.translator.pieces import Candidate
+from anyglot.translator.prefixes import Prefixes
 from anyglot.translator.reporting import Report, say
 from anyglot.translator.settings import SearchSettings
 from anyglot.translator.streams import arriving_lines
@@ -33,7 +35,13 @@ from anyglot.translator.streams import arriving_lines
 
 @dataclass(frozen=True)
 class Work:
-    """What the user asked for. `input` and `output` are None for the standard streams."""
+    """What the user asked for.
+
+    Attributes:
+        input: None for the standard input.
+        output: None for the standard output.
+        prefix: What translations must begin with: a text, or a file of one a line.
+    """
 
     model: str
     source: str
@@ -44,6 +52,7 @@ class Work:
     device: str | None
     precision: str
     resume: bool
+    prefix: str | None = None
 
 
 class Stopped(BaseException):
@@ -76,7 +85,9 @@ def run(work: Work) -> int:
 
 
 def _run(work: Work) -> None:
-    source, target = language(work.source).code, language(work.target).code
+    source, target = work.source, work.target
+    for code in (source, target):
+        language(code)  # a code that nobody knows is refused before anything is loaded
     if work.output is not None:
         check_output(work.output, work.input)
     facts = None
@@ -84,6 +95,9 @@ def _run(work: Work) -> None:
         facts = inspect_input(work.input, work.settings.max_characters)
     if work.resume and not _is_file_job(work):
         raise UserError("only the translation of a file into a file can be resumed: give --input and --output.")
+    prefixes = None if work.prefix is None else Prefixes.read(work.prefix)
+    if prefixes is not None and facts is not None:
+        prefixes.check_number(facts.lines)
     job = None
     if work.input is not None and work.output is not None and facts is not None:
         job = FileJob(work.input, work.output, facts)
@@ -94,20 +108,36 @@ def _run(work: Work) -> None:
         translator.check_languages(source, target)
     for warning in caught:
         say(f"warning: {warning.message}")
+    source, target = translator.framing.source(source), translator.framing.target(target)
+    if prefixes is not None:
+        translator.check_prefixes(prefixes.all, target, work.settings)
+    done = 0
+    if job is not None:
+        done = job.prepare(work.resume, _identity(translator, work.settings, source, target, prefixes))
+        if job.finished:
+            say(f"{work.output} is finished: nothing is left to translate.")
+            return
     with Report(translator.counts, None if facts is None else facts.lines) as report:
-        windows = _Windows(translator, source, target, work.settings, report)
+        windows = _Windows(translator, source, target, prefixes, work.settings, report)
+        report.begin(done)
         if job is not None:
-            identity: dict[str, str | int | float] = {
-                "model": translator.identity,
-                "device": next(translator.model.parameters()).device.type,
-                "source": source,
-                "target": target,
-                **asdict(work.settings),
-            }
-            report.begin(job.prepare(work.resume, identity))
             job.run(windows.translate)
         else:
             _run_stream(work, windows)
+
+
+def _identity(
+    translator: Translator, settings: SearchSettings, source: str, target: str, prefixes: Prefixes | None
+) -> Facts:
+    """All that decides what the translations are, besides the input."""
+    return {
+        "model": translator.identity,
+        "device": next(translator.model.parameters()).device.type,
+        "source": source,
+        "target": target,
+        "prefix": None if prefixes is None else prefixes.fingerprint,
+        **asdict(settings),
+    }
 
 
 def _is_file_job(work: Work) -> bool:
@@ -126,11 +156,18 @@ class _Windows:
     """Translates windows of raw lines into the raw lines of the output."""
 
     def __init__(
-        self, translator: Translator, source: str, target: str, settings: SearchSettings, report: Report
+        self,
+        translator: Translator,
+        source: str,
+        target: str,
+        prefixes: Prefixes | None,
+        settings: SearchSettings,
+        report: Report,
     ) -> None:
         self.translator = translator
         self.source = source
         self.target = target
+        self.prefixes = prefixes
         self.settings = settings
         self.report = report
 
@@ -142,6 +179,7 @@ class _Windows:
             [line.text for line in lines],
             source=self.source,
             target=self.target,
+            prefixes=None if self.prefixes is None else self.prefixes.of_lines(first, len(lines)),
             settings=self.settings,
             progress=lambda share, tokens: self.report.advance(share * len(lines)),
         )
