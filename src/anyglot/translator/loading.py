@@ -32,7 +32,21 @@ def fetch_model(path_or_name: str | Path) -> tuple[Path, EncoderDecoder]:
             f"{path_or_name} is an encoder and cannot translate: train a translator from it first "
             "(`anyglot list recipes` shows how)."
         )
+    if model.config.family == "marian":
+        silence_padding(model)
     return folder, model
+
+
+def silence_padding(model: EncoderDecoder) -> None:
+    """Take the padding token's probability away, as Marian itself never had that token.
+
+    transformers' copies of Marian's models have it added with a row of zeros, whose logit of 0 would take a share of
+    every step. transformers spreads that share over the others by `bad_words_ids` and `renormalize_logits`.
+    """
+    weight, bias = model.output.weight, model.output.bias
+    silent = torch.zeros(len(weight), dtype=weight.dtype) if bias is None else bias.detach().clone()
+    silent[model.config.padding_id] = -1e9
+    model.output.bias = torch.nn.Parameter(silent, requires_grad=False)
 
 
 def _download(name: str | Path) -> Path:
@@ -44,7 +58,7 @@ def _download(name: str | Path) -> Path:
         raise UserError(f"there is no folder {text}: name the folder of a finished run, or a model of the hub.")
     from huggingface_hub import snapshot_download
 
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
+    patterns = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt"]
     try:
         return Path(snapshot_download(text, allow_patterns=patterns))
     except Exception as error:  # errors of the network, of names and of permissions, from several libraries
@@ -61,7 +75,7 @@ def fingerprint(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in {".json", ".model", ".txt"} and path.is_file() and path.stat().st_size < 64 * _END_BYTES:
+        if path.suffix in {".json", ".model", ".spm", ".txt"} and path.is_file() and path.stat().st_size < 64 * _END_BYTES:
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size

@@ -13,33 +13,13 @@ _CLAUSE_END = re.compile(r"[,;:،؛](?=\s)|[，、；：]|(?<=\s)[–—](?=\s)"
 _WHITESPACE = re.compile(r"\s+")
 
 # Languages written without spaces between sentences.
-_UNSPACED = frozenset(
-    [
-        "zh",
-        "zho",
-        "cmn",
-        "ja",
-        "jpn",
-        "th",
-        "tha",
-        "lo",
-        "lao",
-        "km",
-        "khm",
-        "my",
-        "mya",
-        "yue",
-        "bo",
-        "bod",
-        "dz",
-        "dzo",
-    ]
-)
+_UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "yue", "bo", "dz"})
+_UNSPACED_ISO3 = frozenset({"zho", "cmn", "jpn", "tha", "lao", "khm", "mya", "yue", "bod", "dzo"})
 
 
 def joiner(language: str) -> str:
     """What stands between the translated pieces of a line: nothing in Chinese, Japanese, Thai and their like."""
-    return "" if re.split("[-_]", language)[0] in _UNSPACED else " "
+    return "" if re.split("[-_]", language)[0] in _UNSPACED | _UNSPACED_ISO3 else " "
 
 
 def split_sentences(text: str) -> list[str]:

@@ -12,12 +12,15 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "sentencepiece.model",
     "spiece.model",
+    "source.spm",
+    "target.spm",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.txt",
     "vocab.json",
+    "target_vocab.json",
     "merges.txt",
 )
 # One of these is a tokenizer by itself; the others only accompany it.
