@@ -89,7 +89,7 @@ def test_validation_translates_each_set_into_its_language(root: Path) -> None:
 
 
 def test_pairs_into_a_language_that_is_not_listed_are_refused_before_training(root: Path) -> None:
-    with pytest.raises(UserError, match="data has pairs into es, but method.target_languages lists en, de"):
+    with pytest.raises(UserError, match=r"data has pairs into es, but method\.target_languages lists en, de"):
         load_recipe(root / "many.yaml", ["method.target_languages=[en, de]"])
 
 
