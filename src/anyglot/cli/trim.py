@@ -1,0 +1,69 @@
+"""anyglot trim: a smaller model for some languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from anyglot.trimming import Trimmed
+
+
+def trim(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub name: an encoder or a translator.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the smaller model; must not exist.")],
+    corpus: Annotated[
+        list[Path] | None, typer.Option("--corpus", help="Text of what the model will read and write; repeatable.")
+    ] = None,
+    scripts: Annotated[str, typer.Option("--scripts", help="Scripts to keep, e.g. Latin,Cyrillic.")] = "",
+    languages: Annotated[str, typer.Option("--languages", help="Keep the scripts of these, e.g. de,uk.")] = "",
+    coverage: Annotated[float, typer.Option("--coverage", help="Share of the corpus's tokens to keep.")] = 1.0,
+    minimum_count: Annotated[int, typer.Option("--minimum-count", help="Drop tokens that occur less often.")] = 1,
+    target_corpus: Annotated[
+        list[Path] | None,
+        typer.Option("--target-corpus", help="Let the output have only this text's tokens; repeatable."),
+    ] = None,
+) -> None:
+    """Drop the rows of tokens nobody needs from a model, and rewrite its tokenizer to match.
+
+    With --corpus the tokens that occur are kept, and all single characters of its scripts; without, all tokens of the
+    scripts. Text of kept tokens is segmented and translated as before.
+
+    Examples:
+
+        anyglot trim runs/sixt --out runs/small --corpus news.de --corpus news.en --coverage 0.9999
+
+        anyglot trim FacebookAI/xlm-roberta-base --out xlmr-de-uk --languages de,uk
+    """
+    from anyglot.trimming import Wish
+    from anyglot.trimming import trim as trim_model
+
+    wish = Wish(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
+    target = Wish(tuple(target_corpus)) if target_corpus else None
+    _tell(out, trim_model(model, out, wish, target=target, say=print))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """ "a, b" -> ("a", "b")."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _tell(out: Path, done: Trimmed) -> None:
+    print(f"{out}: {done.rows:,} of {done.full_rows:,} rows; scripts {', '.join(done.scripts)}")
+    before, after = 4 * done.full_parameters, 4 * done.parameters
+    print(f"  memory in fp32  {before / 1e6:,.1f} MB -> {after / 1e6:,.1f} MB ({after / before:.0%})")
+    print(f"  on disk         {done.full_disk / 1e6:,.1f} MB -> {done.disk / 1e6:,.1f} MB")
+    if done.coverage is not None:
+        found = done.coverage
+        print(
+            f"  corpus          {found.sentences:,} sentences, {found.sentence_share:.2%} of them of kept tokens only"
+        )
+        print(f"                  {found.tokens:,} tokens before, {found.token_share:.3%} kept; {done.tokens:,} after")
+        print(f"  unknown         {found.unknown:,} tokens before, {done.unknown:,} after")
+    if done.output_rows is not None:
+        print(f"  output          {done.output_rows:,} rows")
+    print(
+        f"  checked         {done.checked:,} texts of kept tokens, {done.different:,} segmented otherwise than before"
+    )

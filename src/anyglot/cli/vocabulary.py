@@ -1,0 +1,49 @@
+"""anyglot vocabulary: the tokens a model's output needs, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anyglot.cli.trim import listed
+
+
+def vocabulary(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub name; its tokenizer is used.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write, e.g. english.json.")],
+    corpus: Annotated[
+        list[Path] | None, typer.Option("--corpus", help="Text such as the model will write; repeatable.")
+    ] = None,
+    scripts: Annotated[str, typer.Option("--scripts", help="Scripts to keep, e.g. Latin,Cyrillic.")] = "",
+    languages: Annotated[str, typer.Option("--languages", help="Keep the scripts of these, e.g. de,uk.")] = "",
+    coverage: Annotated[float, typer.Option("--coverage", help="Share of the corpus's tokens to keep.")] = 1.0,
+    minimum_count: Annotated[int, typer.Option("--minimum-count", help="Drop tokens that occur less often.")] = 1,
+) -> None:
+    """Choose the tokens an output needs. The file restricts a translation, or a training; the model stays as it is.
+
+    Examples:
+
+        anyglot vocabulary runs/sixt --out english.json --corpus news.en --coverage 0.9999
+
+        anyglot translate runs/sixt -s de -t en --vocabulary english.json < news.de
+
+        anyglot train sixt/xlmr_base vocabulary.target.file=english.json --out runs/english
+    """
+    from anyglot.data.tokenizer import load_tokenizer
+    from anyglot.data.vocabulary import coverage as cover
+    from anyglot.trimming.choice import Wish, choose
+
+    wish = Wish(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
+    tokenizer = load_tokenizer(model)
+    choice = choose(wish, tokenizer, written=True)
+    choice.vocabulary.save(out)
+    rows = f"{len(choice.vocabulary):,} of {choice.vocabulary.full_size:,} rows"
+    print(f"{out}: {rows}; all characters of {', '.join(choice.scripts)}")
+    if wish.texts:
+        found = cover(choice.vocabulary, wish.lines(), tokenizer)
+        print(f"  {found.sentences:,} sentences, {found.sentence_share:.2%} of them of kept tokens only")
+        print(
+            f"  {found.tokens:,} tokens, {found.token_share:.3%} kept, {found.unknown:,} unknown to the full table too"
+        )
