@@ -15,6 +15,8 @@ from anyglot.cli.phrasebook import phrasebook
 from anyglot.cli.show import show
 from anyglot.cli.train import train
 from anyglot.cli.translate import translate
+from anyglot.cli.trim import trim
+from anyglot.cli.vocabulary import vocabulary
 from anyglot.errors import UserError
 
 USER_MISTAKE = 2
@@ -37,6 +39,8 @@ app.command()(evaluate)
 app.command()(show)
 app.command("list")(list_things)
 app.command()(average)
+app.command()(trim)
+app.command()(vocabulary)
 app.command()(phrasebook)
 
 
