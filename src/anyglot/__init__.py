@@ -1,1 +1,8 @@
-"""anyglot: any multilingual encoder, made to understand, translate and generate."""
+"""anyglot: any multilingual encoder, made to understand, translate and generate.
+
+After `import anyglot` transformers' Auto classes open this package's model folders; transformers itself is not imported.
+"""
+
+from anyglot.hub.arrival import await_transformers
+
+await_transformers()

@@ -1,0 +1,151 @@
+"""What our PreTrainedModels share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as first_values
+
+from anyglot.errors import UserError
+from anyglot.layers.embeddings import SinusoidalPositions
+from anyglot.layers.heads import OutputProjection
+from anyglot.layers.projection import TargetProjection
+from anyglot.layers.rows import KeptRows
+from anyglot.losses.likelihood import chunked_likelihood
+from anyglot.models.build import build
+from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.store import current_config
+
+IGNORED = -100  # label of positions without one
+
+
+class Shell(PreTrainedModel):
+    """A model of ours inside a PreTrainedModel.
+
+    The shell holds the parts of the model under the names they have in a model folder, so weights need no renaming
+    either way. It computes nothing: `network` puts the same parts together as this package's model, which does.
+
+    Args:
+        config: With the model's description in `config.network`.
+        network: A model to put the shell around, which then shares its parts; a fresh one is built when absent.
+    """
+
+    _supports_sdpa = True
+    supports_gradient_checkpointing = False
+    accepts_loss_kwargs = True  # the Trainer hands in `num_items_in_batch`
+    _no_split_modules: ClassVar[list[str]] = ["Block"]
+
+    def __init__(self, config: Any, network: Encoder | EncoderDecoder | None = None) -> None:
+        super().__init__(config)
+        if network is None:
+            network = blank(config.network)
+        else:
+            for module in network.modules():
+                module._is_hf_initialized = True  # type: ignore[assignment]
+        for name, part in network.named_children():
+            self.add_module(name, part)
+        self._tied_weights_keys = tied_names(network)
+        config.tie_word_embeddings = bool(self._tied_weights_keys)
+        self.post_init()
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The parts by name. An adapter may have taken the place of what was in them."""
+        return dict(self.named_children())
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        """Write a folder that transformers and this package open alike; options as in every PreTrainedModel."""
+        self.config.network = current_config(self.network)
+        super().save_pretrained(save_directory, **options)
+
+    def resize_token_embeddings(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refused: the vocabulary is part of a model's description."""
+        raise UserError("the vocabulary of an anyglot model cannot be resized in transformers.")
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, SinusoidalPositions):
+            # No checkpoint holds the table, and transformers empties it while loading.
+            table = module.waves(module.table.shape[0], module.width)
+            module.table = table.to(device=module.table.device, dtype=self.dtype)
+        elif isinstance(module, OutputProjection):
+            first_values.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                first_values.zeros_(module.bias)
+        elif isinstance(module, KeptRows):
+            module.places = KeptRows(module.ids, module.full_size).places
+        elif isinstance(module, TargetProjection):
+            for weight in module.weight.unbind():
+                first_values.xavier_uniform_(weight)
+            first_values.zeros_(module.bias)
+
+
+def blank(config: EncoderConfig | EncoderDecoderConfig) -> Encoder | EncoderDecoder:
+    """A model with room for the values of a folder; of a restricted output the rows too are values."""
+    network = build(config)
+    if isinstance(config, EncoderDecoderConfig) and config.output_rows is not None:
+        assert isinstance(network, EncoderDecoder)
+        anything = torch.arange(config.output_rows, device="cpu")  # real even where the model is built on meta
+        network.output.restrict(KeptRows(anything, network.output.weight.shape[0]))
+    return network
+
+
+def tied_names(network: nn.Module) -> dict[str, str]:
+    """Second and later names of a parameter -> its first name, under which it is stored."""
+    first: dict[int, str] = {}
+    tied: dict[str, str] = {}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        known = first.setdefault(id(parameter), name)
+        if known != name:
+            tied[name] = known
+    return tied
+
+
+def refuse(others: Mapping[str, Any]) -> None:
+    """Arguments that transformers' models know and ours do not: unset ones pass.
+
+    Raises:
+        UserError: One of them is set.
+    """
+    for name, value in others.items():
+        if value is not None and value is not False:
+            raise UserError(f"an anyglot model does not take '{name}' in transformers; leave it out.")
+
+
+def bool_mask(tokens: Tensor, mask: Tensor | None, padding_id: int) -> Tensor:
+    """transformers' mask as ours; without one, what is not padding may be attended to.
+
+    Shape:
+        tokens: (B, S)    mask: (B, S), 1 = may be attended to    returns: (B, S) bool
+
+    Raises:
+        UserError: Padding stands in front of a token: positions would be wrong.
+    """
+    known = tokens != padding_id if mask is None else mask.bool()
+    if known.ndim != 2:
+        raise UserError(f"an anyglot model takes a mask of rows and positions, not of {known.ndim} dimensions.")
+    if bool((known[:, 1:] & ~known[:, :-1]).any()):
+        raise UserError("an anyglot model wants its padding on the right: set padding_side='right' in the tokenizer.")
+    return known
+
+
+def mean_loss(hidden: Tensor, output: OutputProjection, labels: Tensor, items: Tensor | int | None) -> Tensor:
+    """Cross-entropy of the labels, without ever holding all logits.
+
+    Args:
+        hidden: States in front of the output matrix.
+        items: What the sum is divided by, the Trainer's count over all micro-batches; the labels counted here if None.
+
+    Shape:
+        hidden: (B, T, D)    labels: (B, T)    returns: a scalar, float32
+    """
+    counted = labels != IGNORED
+    total = chunked_likelihood(hidden[counted], *output.matrix(), output.targets(labels[counted])).smoothed
+    return total / (counted.sum() if items is None else torch.as_tensor(items, device=total.device))
