@@ -43,6 +43,9 @@ BATCH = Annotated[int, typer.Option("--batch-tokens", help="Source tokens transl
 CHARACTERS = Annotated[int, typer.Option("--max-characters", help="A longer line is refused.", metavar="N")]
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+VOCABULARY = Annotated[
+    str | None, typer.Option("--vocabulary", help="Write with these tokens only (see anyglot vocabulary).", metavar="FILE")
+]
 RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
 
 
@@ -66,6 +69,7 @@ def translate(
     max_characters: CHARACTERS = 200_000,
     device: DEVICE = None,
     precision: PRECISION = "auto",
+    vocabulary: VOCABULARY = None,
     resume: RESUME = False,
 ) -> None:
     """Translate lines of text: one line out for each line in, whatever comes in.
@@ -108,6 +112,7 @@ def translate(
             precision=precision,
             resume=resume,
             prefix=prefix,
+            vocabulary=vocabulary,
         )
     )
     if code:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import torch
 
+from anyglot.data.protocols import TextTokenizer
+from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.restrict import restrict_output
 from anyglot.weights.load import load_pretrained
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -66,6 +69,23 @@ def _download(name: str | Path) -> Path:
             f"{text} is neither a folder here nor a model that could be fetched from the hub "
             f"({type(error).__name__}): name the folder of a finished run."
         ) from error
+
+
+def restrict(model: EncoderDecoder, tokenizer: TextTokenizer, path: str | Path) -> str:
+    """Let the model write the tokens of a vocabulary file only; of a model that is restricted already, those of both.
+
+    Returns:
+        Hash of the choice.
+
+    Raises:
+        UserError: No such file, damaged, or of another tokenizer; or nothing could be written with it.
+    """
+    vocabulary = Vocabulary.load(Path(path).expanduser(), tokenizer)
+    ids = torch.from_numpy(vocabulary.ids.copy())
+    if model.output.rows is not None:
+        ids = ids[torch.isin(ids, model.output.rows.ids)]
+    restrict_output(model, ids, str(path))
+    return vocabulary.fingerprint[:12]
 
 
 def fingerprint(folder: Path) -> str:

@@ -91,6 +91,7 @@ class Report:
         for count, fact in (
             (self.damaged, "with bytes that are not UTF-8, read as U+FFFD"),
             (self._counts.split, "longer than the model takes, translated in pieces"),
+            (self._counts.unreadable, "with characters this trimmed model does not know"),
             (self._counts.cut, "pieces whose translation ran into the length limit"),
         ):
             if count:

@@ -31,6 +31,7 @@ from anyglot.translator.prefixes import Prefixes
 from anyglot.translator.reporting import Report, say
 from anyglot.translator.settings import SearchSettings
 from anyglot.translator.streams import arriving_lines
+from anyglot.trimming.record import UnreadableWarning
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Work:
         input: None for the standard input.
         output: None for the standard output.
         prefix: What translations must begin with: a text, or a file of one a line.
+        vocabulary: A file with the tokens that may be written; None: all.
     """
 
     model: str
@@ -53,6 +55,7 @@ class Work:
     precision: str
     resume: bool
     prefix: str | None = None
+    vocabulary: str | None = None
 
 
 class Stopped(BaseException):
@@ -102,7 +105,8 @@ def _run(work: Work) -> None:
     if work.input is not None and work.output is not None and facts is not None:
         job = FileJob(work.input, work.output, facts)
         job.check(work.resume)
-    translator = Translator.from_pretrained(work.model, device=work.device, precision=work.precision)
+    translator = Translator.from_pretrained(work.model, work.device, work.precision, work.vocabulary)
+    warnings.simplefilter("ignore", UnreadableWarning)  # the report counts such lines
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         translator.check_languages(source, target)
