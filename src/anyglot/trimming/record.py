@@ -15,6 +15,10 @@ FILE = "trimmed.json"
 REFUSED_SHARE = 0.5
 
 
+class UnreadableWarning(UserWarning):
+    """Some texts hold characters a trimmed model does not know."""
+
+
 @dataclass(frozen=True)
 class Record:
     """`trimmed.json` of a model folder.
@@ -51,45 +55,42 @@ class Record:
         except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
             raise UserError(f"{folder / FILE} cannot be read ({error}): copy the model folder again.") from None
 
-    def check(self, texts: Sequence[str], tokenizer: TextTokenizer) -> str | None:
+    def check(self, texts: Sequence[str], tokenizer: TextTokenizer) -> int:
         """Look for text the model cannot read.
 
         Returns:
-            A warning if some of the texts' characters are unknown; None if all are known.
+            How many of the texts hold an unknown character.
 
         Raises:
-            UserError: More than half of them are.
+            UserError: More than half of all characters are unknown.
         """
-        share = unreadable_share(texts, tokenizer)
-        if share == 0:
-            return None
-        keeps = f"this model was trimmed to {', '.join(self.scripts)}"
+        unreadable = unreadable_texts(texts, tokenizer)
+        total = sum(_characters(text) for text in texts)
+        share = sum(unreadable) / total if total else 0.0
         if share > REFUSED_SHARE:
             raise UserError(
-                f"{share:.0%} of the text's characters are unknown: {keeps}. Translate with the full model, or trim it "
-                "again with the script that is wanted."
+                f"{share:.0%} of the text's characters are unknown to this model, which was trimmed to "
+                f"{', '.join(self.scripts)}: translate with the full model, or trim it again with the script you need."
             )
-        return f"{share:.1%} of the text's characters are unknown and lost in translation: {keeps}."
+        return sum(count > 0 for count in unreadable)
 
 
-def unreadable_share(texts: Sequence[str], tokenizer: TextTokenizer) -> float:
-    """The share of characters, spaces apart, that become unknown tokens.
+def unreadable_texts(texts: Sequence[str], tokenizer: TextTokenizer) -> list[int]:
+    """How many characters of each text, spaces apart, become unknown tokens.
 
     A run of unknown characters is one token, so tokens are no measure: the texts are read back without the unknown
     ones, and what is missing is counted.
     """
     encoded = tokenizer.encode(texts)
-    if not any(tokenizer.unknown_id in ids for ids in encoded):
-        return 0.0
-    known = [[id for id in ids if id != tokenizer.unknown_id] for ids in encoded]
-    total = missing = 0
-    for text, ids, kept, back in zip(texts, encoded, known, tokenizer.decode(known), strict=True):
-        length = _characters(text)
-        total += length
-        if len(kept) < len(ids):
-            # At least one for each unknown token: normalising may have made the text longer.
-            missing += min(length, max(length - _characters(back), len(ids) - len(kept)))
-    return missing / total if total else 0.0
+    missing = [0] * len(texts)
+    damaged = [number for number, ids in enumerate(encoded) if tokenizer.unknown_id in ids]
+    known = [[id for id in encoded[number] if id != tokenizer.unknown_id] for number in damaged]
+    for number, kept, back in zip(damaged, known, tokenizer.decode(known), strict=True):
+        length = _characters(texts[number])
+        # At least one for each unknown token: normalising may have made the text longer.
+        lost = max(length - _characters(back), len(encoded[number]) - len(kept))
+        missing[number] = min(length, lost)
+    return missing
 
 
 def _characters(text: str) -> int:
