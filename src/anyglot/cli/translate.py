@@ -44,7 +44,8 @@ CHARACTERS = Annotated[int, typer.Option("--max-characters", help="A longer line
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
 VOCABULARY = Annotated[
-    str | None, typer.Option("--vocabulary", help="Write with these tokens only (see anyglot vocabulary).", metavar="FILE")
+    str | None,
+    typer.Option("--vocabulary", help="Write with these tokens only (see anyglot vocabulary).", metavar="FILE"),
 ]
 RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
 
