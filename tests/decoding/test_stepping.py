@@ -53,7 +53,7 @@ def test_steps_equal_forwards_through_reorders_and_drops(model: EncoderDecoder) 
         found = stepping.step(tokens, state)
         rows = sentences.repeat_interleave(beams)
         whole = model.output(model(source[rows], mask[rows], history))[:, -1]
-        torch.testing.assert_close(found, whole, atol=2e-5, rtol=1e-5, msg=lambda text, step=step: f"{step}: {text}")
+        torch.testing.assert_close(found, whole, atol=1e-4, rtol=1e-5, msg=lambda text, step=step: f"{step}: {text}")
         kept = [place for place, sentence in enumerate(sentences.tolist()) if sentence != leaving]
         parents = torch.cat([torch.randint(0, beams, (beams,), generator=generator) + place * beams for place in kept])
         stepping.reorder(state, parents)

@@ -57,10 +57,14 @@ def test_a_cache_changes_nothing(steps: list[int]) -> None:
     torch.testing.assert_close(torch.cat(found, dim=1), whole.decode(memory, target), **CLOSE)
 
 
-def test_reordered_beams_and_finished_sentences() -> None:
-    """Beams copy other beams' pasts, then one sentence leaves the batch: equal to decoding each row from its start."""
-    whole, (source, mask) = model(), batch([5, 2, 4])
-    memory, cache, beams = whole.encode(source, mask), whole.new_cache(), 2
+@pytest.mark.parametrize("grouped", [False, True])
+def test_reordered_beams_and_finished_sentences(grouped: bool) -> None:
+    """Beams copy other beams' pasts, then one sentence leaves the batch: equal to decoding each row from its start.
+
+    Whether the beams of a sentence share a pool of keys or have one each is all the same.
+    """
+    whole, (source, mask), beams = model(), batch([5, 2, 4]), 2
+    memory, cache = whole.encode(source, mask), whole.new_cache(beams if grouped else 1)
     prefixes, _ = batch([3] * 6, seed=2)
     whole.decode(memory, prefixes, cache=cache)
     rows = torch.tensor([1, 1, 2, 3, 5, 4])

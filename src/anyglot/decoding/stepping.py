@@ -56,7 +56,7 @@ class EncoderDecoderStepModel:
     def start(self, source: Tensor, source_mask: Tensor, beams: int) -> DecodingState:
         """Encode the sources: (B, S) tokens and mask -> a state of B * beams rows."""
         language = None if self.target_language is None else self.target_language.expand(len(source))
-        return DecodingState(self.model.encode(source, source_mask, language), self.model.new_cache(), beams)
+        return DecodingState(self.model.encode(source, source_mask, language), self.model.new_cache(beams), beams)
 
     def step(self, tokens: Tensor, state: DecodingState) -> Tensor:
         """Feed one token per row: (rows,) -> logits (rows, V)."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from anyglot.layers.cache import LayerCache, concatenate, merge_heads, split_heads
 from anyglot.layers.masks import padding_mask
 from anyglot.layers.prefix import Prefix
+from anyglot.layers.steady import Attend, fused_attention
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Attention(nn.Module):
         heads: H; must divide `width`.
         dropout: Probability of dropping an attention weight in training.
         memory_width: Width of the memory's states if it is not D.
+
+    Attributes:
+        joined: Query, key and value of one `x` in one product, (..., D) -> (..., 3 D); None: three products. A model
+            that only translates has it (`models/precision.py`).
+        attend: The arithmetic between the projections.
+        number_format: What queries, keys and values are rounded to in between; None: they stay as they come.
     """
 
     def __init__(self, width: int, heads: int, *, dropout: float = 0.0, memory_width: int | None = None) -> None:
@@ -45,6 +52,9 @@ class Attention(nn.Module):
         self.key = nn.Linear(memory_width or width, width)
         self.value = nn.Linear(memory_width or width, width)
         self.output = nn.Linear(width, width)
+        self.joined: nn.Module | None = None
+        self.attend: Attend = fused_attention
+        self.number_format: torch.dtype | None = None
 
     def forward(
         self, x: Tensor, *, mask: Tensor | None, prefix: Prefix | None = None, cache: LayerCache | None = None
@@ -53,25 +63,30 @@ class Attention(nn.Module):
 
         Args:
             x: States to transform.
-            mask: True where a position may be attended to, cached positions included; None when all may.
-                Prefix positions come in front of it and follow `prefix.mask`.
+            mask: True where a position may be attended to; None when all may. Prefix positions come in front of it
+                and follow `prefix.mask`. With a cache it is what `Cache.advance` returned.
             prefix: Keys and values put in front (SGA eq. 3).
-            cache: Keys and values of earlier steps; extended in place.
+            cache: Keys and values of earlier steps; extended in place. The K rows of a sentence share them: they
+                become query positions of one attention.
 
         Shape:
-            x: (B, T, D)    mask: broadcastable to (B, H, T, past + T)    returns: (B, T, D)
+            x: (B, T, D)    mask: broadcastable to (B, H, T, T)    returns: (B, T, D)
+            with a cache: x: (B * K, T, D)    mask: (B, 1, K * T, P)
         """
-        query = split_heads(self.query(x), self.heads)
-        key = split_heads(self.key(x), self.heads)
-        value = split_heads(self.value(x), self.heads)
+        projected = self._project(x)
+        if cache is not None:
+            rows, length, width = x.shape
+            beams = cache.own.beams
+            projected = [part.view(rows // beams, beams * length, width) for part in projected]
+        query, key, value = (self._heads(part) for part in projected)
         if cache is not None:
             key, value = cache.own.append(key, value)
         if prefix is not None:
-            rows = x.shape[0]
-            mask = _mask_with_prefix(mask, prefix, rows, x.shape[1], key.shape[2])
+            rows = query.shape[0]
+            mask = _mask_with_prefix(mask, prefix, rows, query.shape[2], key.shape[2])
             key = concatenate([prefix.keys.expand(rows, -1, -1, -1), key])
             value = concatenate([prefix.values.expand(rows, -1, -1, -1), value])
-        return self._attend(query, key, value, mask)
+        return self._attend(query, key, value, mask).view(x.shape)
 
     def attend_memory(self, x: Tensor, memory: Memory, cache: LayerCache | None = None) -> Tensor:
         """Attend to another sequence.
@@ -83,8 +98,7 @@ class Attention(nn.Module):
             x: (B * K, T, D)    memory.states: (B, S, D)    returns: (B * K, T, D)
         """
         if cache is None or cache.memory is None:
-            keys = split_heads(self.key(memory.states), self.heads)
-            values = split_heads(self.value(memory.states), self.heads)
+            keys, values = self._heads(self.key(memory.states)), self._heads(self.value(memory.states))
             if cache is not None:
                 cache.memory = keys, values
         else:
@@ -92,13 +106,23 @@ class Attention(nn.Module):
         sentences = keys.shape[0]
         rows, length, width = x.shape
         folded = self.query(x).view(sentences, rows // sentences * length, width)
-        attended = self._attend(split_heads(folded, self.heads), keys, values, padding_mask(memory.mask))
-        return attended.view(rows, length, width)
+        return self._attend(self._heads(folded), keys, values, padding_mask(memory.mask)).view(rows, length, width)
+
+    def _project(self, x: Tensor) -> Sequence[Tensor]:
+        """Query, key and value: three times (B, T, D)."""
+        if self.joined is None:
+            return self.query(x), self.key(x), self.value(x)
+        return self.joined(x).chunk(3, dim=-1)  # type: ignore[no-any-return]
+
+    def _heads(self, states: Tensor) -> Tensor:
+        """(B, T, D) -> (B, H, T, D / H), in the number format of the attention."""
+        parts = split_heads(states, self.heads)
+        return parts if self.number_format is None else parts.to(self.number_format)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        output: Tensor = self.output(merge_heads(attended))
+        attended = merge_heads(self.attend(query, key, value, mask, dropout))
+        output: Tensor = self.output(attended if self.number_format is None else attended.to(torch.float32))
         return output
 
 

@@ -1,82 +1,125 @@
 """Keys and values kept between decoding steps.
 
-Self-attention keys grow by one position a step and belong to one row (a beam of a sentence). Cross-attention keys are
-computed once per sentence and are shared by all its beams, so reordering beams moves the first and leaves the second.
+Self-attention keys belong to a sentence, not to a beam: its beams share a pool of slots, and a mask says which slots lie
+on a beam's road. So choosing other beams changes a small mask and moves no keys, what several beams have in common is
+held once, and a slot that no beam sees any more is written again. Cross-attention keys are computed once per sentence.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from anyglot.layers.steady import steady_length
 
 
 class KeyValueCache:
-    """Growing keys and values of one self-attention.
-
-    The buffers grow in blocks, so a step writes one column instead of copying the whole past.
+    """The pools of one self-attention; `P` slots a sentence.
 
     Shape:
-        keys, values: (rows, H, length, D / H)
+        keys, values: (B, H, P, D / H)
     """
 
-    BLOCK = 32
-
-    def __init__(self) -> None:
+    def __init__(self, beams: int = 1) -> None:
+        self.beams = beams
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
-        self.length = 0
+        self.size = 0
+        self.place: tuple[Tensor, Tensor] | None = None  # sentence and slot of what is appended next
 
     def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the keys and values of new positions, (rows, H, new, D / H), and return those of all positions."""
-        end = self.length + keys.shape[2]
-        if self.keys is None or self.values is None or end > self.keys.shape[2]:
-            self._grow(keys, end)
-        assert self.keys is not None and self.values is not None
-        self.keys[:, :, self.length : end] = keys
-        self.values[:, :, self.length : end] = values
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
+        """Write new keys and values, (B, H, new, D / H), into their slots and return the pools."""
+        if self.keys is None or self.values is None:
+            rows, heads, _, width = keys.shape
+            self.keys = keys.new_zeros(rows, heads, self.size, width)
+            self.values = values.new_zeros(rows, heads, self.size, width)
+        missing = self.size - self.keys.shape[2]
+        if missing:
+            self.keys = functional.pad(self.keys, (0, 0, 0, missing))
+            self.values = functional.pad(self.values, (0, 0, 0, missing))
+        assert self.place is not None, "Cache.advance says where the new positions go"
+        sentence, slot = self.place
+        self.keys[sentence, :, slot] = keys.transpose(1, 2)
+        self.values[sentence, :, slot] = values.transpose(1, 2)
+        return self.keys, self.values
 
-    def _grow(self, like: Tensor, end: int) -> None:
-        rows, heads, _, width = like.shape
-        room = -(-end // self.BLOCK) * self.BLOCK
-        old_keys, old_values = self.keys, self.values
-        self.keys = like.new_zeros(rows, heads, room, width)
-        self.values = like.new_zeros(rows, heads, room, width)
-        if old_keys is not None and old_values is not None:
-            self.keys[:, :, : self.length] = old_keys[:, :, : self.length]
-            self.values[:, :, : self.length] = old_values[:, :, : self.length]
-
-    def reorder(self, rows: Tensor) -> None:
-        """Take row `rows[i]` of the past as the new row i. Rows may repeat or be left out."""
+    def keep(self, sentences: Tensor) -> None:
+        """Take the pool of sentence `sentences[i]` as the new pool i."""
         if self.keys is not None and self.values is not None:
-            self.keys = self.keys.index_select(0, rows)
-            self.values = self.values.index_select(0, rows)
+            self.keys = self.keys.index_select(0, sentences)
+            self.values = self.values.index_select(0, sentences)
 
 
 class LayerCache:
     """What one block keeps: its own past and, once computed, the keys and values of the memory."""
 
-    def __init__(self) -> None:
-        self.own = KeyValueCache()
+    def __init__(self, beams: int = 1) -> None:
+        self.own = KeyValueCache(beams)
         self.memory: tuple[Tensor, Tensor] | None = None  # each (B, H, S, D / H)
 
 
 class Cache:
-    """What a stack keeps between decoding steps, one `LayerCache` per block."""
+    """What a stack keeps between decoding steps, one `LayerCache` per block.
 
-    def __init__(self, layers: int) -> None:
-        self.layers = [LayerCache() for _ in range(layers)]
+    Args:
+        layers: Blocks of the stack.
+        beams: Rows a sentence has (K), standing together. With 1 every row is a sentence of its own.
 
-    @property
-    def length(self) -> int:
-        """Positions already decoded."""
-        return self.layers[0].own.length if self.layers else 0
+    Attributes:
+        length: Positions already decoded.
+        visible: (B, K, P) bool, the slots on each beam's road; None before the first position.
+    """
+
+    def __init__(self, layers: int, beams: int = 1) -> None:
+        self.layers = [LayerCache(beams) for _ in range(layers)]
+        self.beams = beams
+        self.length = 0
+        self.visible: Tensor | None = None
+
+    def advance(self, rows: int, positions: int, device: torch.device) -> Tensor:
+        """Make room for new positions of every row and return the mask of the next pass.
+
+        Shape:
+            returns: (B, 1, K * positions, P) bool, for queries in the order of the rows
+        """
+        sentences, new = rows // self.beams, self.beams * positions
+        if self.visible is None:
+            self.visible = torch.zeros(sentences, self.beams, 0, dtype=torch.bool, device=device)
+        taken = self.visible.any(dim=1)
+        most = int(taken.sum(dim=1).max()) if taken.numel() else 0
+        if most + new > self.visible.shape[2]:
+            size = steady_length(most + new)
+            self.visible = functional.pad(self.visible, (0, size - self.visible.shape[2]))
+            taken = self.visible.any(dim=1)
+        # The lowest free slots: where a position goes depends on its own sentence alone.
+        slots = taken.to(torch.uint8).sort(dim=1, stable=True).indices[:, :new].view(sentences, self.beams, positions)
+        masks = []
+        for position in range(positions):
+            self.visible = self.visible.scatter(2, slots[:, :, position : position + 1], True)
+            masks.append(self.visible)
+        place = torch.arange(sentences, device=device)[:, None], slots.view(sentences, new)
+        for layer in self.layers:
+            layer.own.size, layer.own.place = self.visible.shape[2], place
+        self.length += positions
+        return torch.stack(masks, dim=2).view(sentences, 1, new, -1)
 
     def reorder(self, rows: Tensor) -> None:
-        """Reorder the rows (sentence x beam) of every self-attention; the memory's keys stay."""
-        for layer in self.layers:
-            layer.own.reorder(rows)
+        """Take row `rows[i]` of the past as the new row i; the memory's keys stay.
+
+        Rows may repeat or be left out, and new row i comes from the sentence that new rows i // K * K ... come from.
+        """
+        if self.visible is None:
+            return
+        grouped = rows.view(-1, self.beams)
+        sentences = torch.div(grouped[:, 0], self.beams, rounding_mode="floor")
+        if not torch.equal(sentences, torch.arange(len(self.visible), device=rows.device)):
+            self.visible = self.visible.index_select(0, sentences)
+            for layer in self.layers:
+                layer.own.keep(sentences)
+        if self.beams > 1:
+            parents = (grouped % self.beams)[:, :, None].expand(-1, -1, self.visible.shape[2])
+            self.visible = self.visible.gather(1, parents)
 
     def keep_sentences(self, sentences: Tensor) -> None:
         """Keep the memory's keys of these sentences only. The rows are dropped by `reorder`."""

@@ -31,10 +31,14 @@ class Decoder(nn.Module):
         Shape:
             tokens: (B * K, T) int64    memory.states: (B, S, D)    returns: StackOutput of (B * K, T, D)
         """
-        start = 0 if cache is None else cache.length
-        length = tokens.shape[1]
-        # One new position may see everything before it: no mask to build.
-        mask = None if length == 1 else causal_mask(length, start + length, device=tokens.device)
+        rows, length = tokens.shape
+        start = 0
+        if cache is not None:
+            start = cache.length
+            mask: Tensor | None = cache.advance(rows, length, tokens.device)
+        else:
+            # A single position sees itself: no mask to build.
+            mask = None if length == 1 else causal_mask(length, device=tokens.device)
         return self.stack(  # type: ignore[no-any-return]
             self.embeddings(tokens, start), mask=mask, memory=memory, cache=cache, keep_states=keep_states
         )
@@ -117,6 +121,6 @@ class EncoderDecoder(nn.Module):
         """
         return self.decode(self.encode(source, source_mask, target_language, states=states), target_input)
 
-    def new_cache(self) -> Cache:
-        """An empty cache for step-by-step decoding."""
-        return Cache(len(self.decoder.stack.blocks))
+    def new_cache(self, beams: int = 1) -> Cache:
+        """An empty cache for step-by-step decoding of `beams` rows a sentence."""
+        return Cache(len(self.decoder.stack.blocks), beams)

@@ -1,0 +1,93 @@
+"""Arithmetic whose result for one sentence does not depend on what else is in the batch, bit for bit.
+
+A matrix product sums in an order that its shapes decide, and a batch decides the shapes. Measured with torch 2.13 on
+x86 with 1 and 2 threads (`tests/layers/test_steady.py` measures again):
+
+- fp32 products give a row the same bits once every thread has at least 4 rows; bf16 and int8 products always do.
+- attention gives a query the same bits when there are 8, 16, 24 ... queries, a mask is always there, and the number of
+  keys is a multiple of 32. Above 192 keys fp32 sums in blocks that depend on their number: there a multiple of 512.
+
+So shapes are rounded up and the rest is masked or cut off: weights of exactly 0 add nothing. Rounding costs little,
+as the number of sentences and so the rows of the large products stay what they are. Of GPUs nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
+"""query (B, H, T, d), key and value (B, H, S, d), mask broadcastable to (B, H, T, S) or None, dropout -> (B, H, T, d)"""
+
+FEW_QUERIES = 16
+_ROWS_A_THREAD = 4
+
+
+def steady_length(length: int) -> int:
+    """The number of keys to attend to for `length` that exist: see the module."""
+    step = 32 if length <= 192 else 512
+    return -(-length // step) * step
+
+
+def fused_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """torch's own attention kernel; what training uses."""
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+
+
+def decoding_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """Attention for inference: two plain products where there are few queries, which the fused kernel is slow at."""
+    if query.shape[2] > FEW_QUERIES or query.device.type != "cpu":
+        return fused_attention(query, key, value, mask, 0.0)
+    scores = (query * (1.0 / math.sqrt(query.shape[3]))) @ key.transpose(2, 3)
+    if mask is not None:
+        scores.masked_fill_(~mask, -torch.inf)
+    return scores.softmax(dim=3) @ value
+
+
+def steady_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """`decoding_attention` over rounded shapes, with a mask always there."""
+    queries, keys = query.shape[2], key.shape[2]
+    room = steady_length(keys) - keys
+    if mask is None:
+        mask = torch.ones(1, 1, 1, keys, dtype=torch.bool, device=query.device)
+    if room:
+        key, value = functional.pad(key, (0, 0, 0, room)), functional.pad(value, (0, 0, 0, room))
+        mask = functional.pad(mask, (0, room))
+    spare = -queries % 8
+    if spare:
+        query = functional.pad(query, (0, 0, 0, spare))
+        if mask.shape[2] > 1:
+            mask = functional.pad(mask, (0, 0, 0, spare), value=True)
+    return decoding_attention(query, key, value, mask, dropout)[:, :, :queries]
+
+
+def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`functional.linear` with every thread given its rows.
+
+    Shape:
+        x: (..., D)    weight: (N, D)    bias: (N,) or None    returns: (..., N)
+    """
+    if x.dtype != torch.float32 or x.device.type != "cpu":
+        return functional.linear(x, weight, bias)
+    flat = x.reshape(-1, x.shape[-1])
+    spare = -len(flat) % (_ROWS_A_THREAD * torch.get_num_threads())
+    if not spare:
+        return functional.linear(x, weight, bias)
+    padded = functional.linear(functional.pad(flat, (0, 0, 0, spare)), weight, bias)
+    return padded[: len(flat)].view(*x.shape[:-1], -1)
+
+
+class SteadyLinear(nn.Module):
+    """A Linear with its weights, computed by `steady_linear`."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight = linear.weight
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return steady_linear(x, self.weight, self.bias)
