@@ -82,11 +82,49 @@ def test_a_table_and_a_baseline(model, files):
         (["--metrics", "BLUE", "--tests", "t.yaml"], "no metric 'BLUE'"),
         (["--beam", "0"], "beam must lie between"),
         (["--decoder", "dream"], "no decoder 'dream'"),
+        (["--baseline", "other", "--against", "old"], "--baseline and --against were both given"),
+        (["--against", "nowhere"], "nowhere is not there"),
     ],
 )
 def test_mistakes_are_told_before_any_model_is_loaded(words, told):
     with pytest.raises(UserError, match=told):
         command("no-such-model", *words)
+
+
+def test_a_run_against_an_earlier_ones_translations(model, files):
+    assert single(files, model, "--beam", "2", out="old").exit_code == 0
+    found = single(files, model, "--decoder", "greedy", "--against", files / "old", "--resamples", "20")
+    assert "BLEU tiny | BLEU tiny-2" in found.stdout and "BLEU tiny − baseline" in found.stdout
+    data = json.loads((files / "out/report.json").read_text("utf-8"))
+    table = next(table for table in data["tables"] if table["title"] == "Differences to the baseline")
+    assert table["columns"][-2:] == ["p bootstrap", "p randomisation"] and len(table["rows"]) == 2
+    for name in ("report.md", "report.html"):
+        assert "p randomisation" in (files / "out" / name).read_text("utf-8")
+    (files / "a.de").write_text("\n".join(["Die Katze ist alt.", *SOURCES[1:]]) + "\n", "utf-8")
+    with pytest.raises(UserError, match="made from other sentences than test set 'de-en'"):
+        single(files, model, "--against", files / "old")
+
+
+def test_off_target_translations_are_counted(model, files):
+    pytest.importorskip("py3langid")
+    single(files, model, "--decoder", "greedy", "--off-target", "--candidates", "de,en")
+    data = json.loads((files / "out/report.json").read_text("utf-8"))
+    table = next(table for table in data["tables"] if table["title"] == "Off-target")
+    row = dict(zip(table["columns"], table["rows"][0], strict=True))
+    assert row["Sentences"] + row["Short"] == 3 and row["Target"] == "en"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--candidates", "de"], "--candidates was given without --off-target"),
+        (["--comet-model", "x"], "--comet-model was given without --comet"),
+        (["--comet", "nowhere/python"], "--comet nowhere/python cannot be run"),
+    ],
+)
+def test_mistakes_about_further_measures_are_told_before_any_model_is_loaded(files, words, told):
+    with pytest.raises(UserError, match=told):
+        single(files, "no-such-model", *words)
 
 
 def test_languages_models_and_files_that_do_not_fit_are_told(model, files):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from anyglot.evaluation.identification import Identifier
     from anyglot.evaluation.running import System
+    from anyglot.evaluation.scoring import Learned
     from anyglot.evaluation.table import TestSet
     from anyglot.translator import SearchSettings
 
@@ -23,6 +25,10 @@ INPUT = Annotated[Path | None, typer.Option("--input", "-i", help="Sentences to 
 REFERENCE = Annotated[Path | None, typer.Option("--reference", "-r", help="Their translations, one a line.")]
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder for hypotheses, scores and the report.")]
 BASELINE = Annotated[str | None, typer.Option("--baseline", help="A model to compare with, paired.", metavar="MODEL")]
+AGAINST = Annotated[
+    Path | None,
+    typer.Option("--against", help="Translations to compare with: an evaluation's folder, or a file.", metavar="PATH"),
+]
 BEAM = Annotated[int, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")]
 DECODER = Annotated[str, typer.Option("--decoder", help="beam, or greedy (faster, somewhat worse).", metavar="NAME")]
 PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
@@ -34,6 +40,20 @@ TOKENIZER = Annotated[
 RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
 SEED = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap and of the samples drawn.")]
 SAMPLES = Annotated[int, typer.Option("--samples", min=0, help="Sample translations in the report.", metavar="N")]
+OFF_TARGET = Annotated[
+    bool, typer.Option("--off-target", help="Count translations in a wrong language (needs the extra [lid]).")
+]
+CANDIDATES = Annotated[
+    str | None,
+    typer.Option("--candidates", help="With --off-target: the only languages to tell apart, e.g. de,en,fr."),
+]
+COMET = Annotated[
+    Path | None,
+    typer.Option("--comet", help="Python of an environment with unbabel-comet: score with COMET.", metavar="PYTHON"),
+]
+COMET_MODEL = Annotated[
+    str | None, typer.Option("--comet-model", help="With --comet: a model's name or checkpoint.", metavar="MODEL")
+]
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
 
@@ -47,6 +67,7 @@ def evaluate(
     reference: REFERENCE = None,
     out: OUT = Path("evaluation"),
     baseline: BASELINE = None,
+    against: AGAINST = None,
     beam: BEAM = 5,
     decoder: DECODER = "beam",
     length_penalty: PENALTY = 1.0,
@@ -56,6 +77,10 @@ def evaluate(
     resamples: RESAMPLES = 1000,
     seed: SEED = 12345,
     samples: SAMPLES = 10,
+    off_target: OFF_TARGET = False,
+    candidates: CANDIDATES = None,
+    comet: COMET = None,
+    comet_model: COMET_MODEL = None,
     device: DEVICE = None,
     precision: PRECISION = "auto",
 ) -> None:
@@ -67,9 +92,13 @@ def evaluate(
 
         anyglot evaluate runs/demo/sixt --source de --target en --input test.de --reference test.en --out scores
 
+        anyglot evaluate runs/new --tests tests.yaml --against evaluation --out scores --off-target
+
     Prints the table and writes OUT/report.html, report.md and report.json. Hypotheses are kept in OUT/hypotheses and
     used again when the same model would translate the same lines.
     """
+    from anyglot.errors import UserError
+    from anyglot.evaluation.earlier import Earlier, find_earlier
     from anyglot.evaluation.metrics import metric_names
     from anyglot.evaluation.running import unique_labels
     from anyglot.evaluation.scoring import Scoring
@@ -81,7 +110,12 @@ def evaluate(
         decoder=chosen_decoder(decoder), beam=beam, length_penalty=length_penalty, max_length=max_length
     )
     names = [*models, *([baseline] if baseline is not None and baseline not in models else [])]
-    labels = unique_labels(names)
+    if baseline is not None and against is not None:
+        raise UserError("--baseline and --against were both given; compare with a model or with translations, not both")
+    others = [] if against is None else [find_earlier(against)]
+    labels = unique_labels([*names, *map(str, others)])
+    earlier = Earlier(labels[-1], others[0]) if others else None
+    labels = labels[: len(names)]
     chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
     table = run(
         Request(
@@ -93,9 +127,12 @@ def evaluate(
             tests=_tests(tests, source, target, input_path, reference),
             out=out,
             scoring=Scoring(chosen, tokenizer, resamples, seed),
-            baseline=None if baseline is None else labels[names.index(baseline)],
+            baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
             settings={"decoder": decoder, "beam": beam, "length penalty": length_penalty, "max length": max_length},
             samples=samples,
+            earlier=earlier,
+            learned=_learned(comet, comet_model),
+            identifier=_identifier(off_target, candidates),
         ),
         _say,
     )
@@ -120,6 +157,33 @@ def _tests(
         raise UserError(f"{', '.join(missing)} is missing; give --tests FILE, or all of {', '.join(single)}")
     entry = {"source": source, "target": target, "files": [str(input_path), str(reference)]}
     return parse_tests([entry], folder=Path(), where="the test set")
+
+
+def _learned(comet: Path | None, model: str | None) -> Learned | None:
+    """COMET's statistics, if its interpreter was given."""
+    from anyglot.errors import UserError
+    from anyglot.evaluation.comet import MODEL, Comet
+
+    if comet is None:
+        if model is not None:
+            raise UserError("--comet-model was given without --comet; name the interpreter of COMET's environment too")
+        return None
+    scorer = Comet(comet, model or MODEL)
+    _say(f"looking for COMET and its model {scorer.model}")
+    scorer.check()
+    return scorer.statistics
+
+
+def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
+    """The language identifier, if the off-target rate was asked for."""
+    from anyglot.errors import UserError
+    from anyglot.evaluation.identification import Identifier
+
+    if not off_target:
+        if candidates is not None:
+            raise UserError("--candidates was given without --off-target; add it, or leave the candidates out")
+        return None
+    return Identifier([code.strip() for code in (candidates or "").split(",") if code.strip()])
 
 
 def _opener(

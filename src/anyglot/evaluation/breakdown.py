@@ -9,6 +9,7 @@ Lengths are quarters of each test set by characters of the source sentence, so t
 script is short by nature.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -85,8 +86,8 @@ def _shared(kinds: Iterable[Kind | None]) -> Kind | None:
     return found.pop() if len(found) == 1 else None
 
 
-def length_groups(results: Sequence[Result], lengths: Mapping[str, Sequence[int]]) -> list[Group]:
-    """The quarters of all test sets (of the supervised and the zero-shot ones apart), then those of each.
+def length_groups(results: Sequence[Result], lengths: Mapping[str, Sequence[int]]) -> tuple[list[Group], list[Group]]:
+    """Return the quarters of all test sets (of the supervised and the zero-shot ones apart), and those of each.
 
     Test sets of fewer than `LEAST` sentences are left out.
 
@@ -97,21 +98,21 @@ def length_groups(results: Sequence[Result], lengths: Mapping[str, Sequence[int]
     kinds = {test: kind for test, kind in kinds_by_test(results).items() if len(lengths[test]) >= LEAST}
     rows = {test: quarters(lengths[test]) for test in kinds}
     known: list[Kind | None] = [kind for kind in KINDS if kind in kinds.values()]
-    groups = []
+    together, each = [], []
     for kind in known or [None]:
         tests = [test for test in kinds if not known or kinds[test] == kind]
         for place, name in enumerate(QUARTERS):
             parts = {test: rows[test] == place for test in tests if np.any(rows[test] == place)}
             if parts and len(kinds) > 1:
-                groups.append(Group(name, parts, f"{kind or 'all'}: {_sets(len(parts))}", kind))
+                together.append(Group(name, parts, f"{kind or 'all'}: {_sets(len(parts))}", kind))
     for test, kind in kinds.items():
         sizes = np.asarray(lengths[test])
         for place, name in enumerate(QUARTERS):
             part = rows[test] == place
             if part.any():
                 told = f"{test}: {sizes[part].min()} to {sizes[part].max()} characters"
-                groups.append(Group(name, {test: part}, told, kind))
-    return groups
+                each.append(Group(name, {test: part}, told, kind))
+    return together, each
 
 
 def quarters(lengths: Sequence[int]) -> NDArray[np.int64]:
@@ -136,12 +137,16 @@ def breakdown(
         scoring: Resamples and seed.
     """
     tables, bars = [], []
-    by_length = length_groups(results, lengths)
-    # The chart shows the groups over all test sets where there are such, which stand first.
-    charted = [group for group in by_length if len(group.parts) > 1] or by_length
-    for title, groups, chart, note in (
-        ("By language", language_groups(results), None, "A group is the mean of its test sets, each counting alike."),
-        ("By source length", by_length, charted, "Quarters of each test set by characters of the source sentence."),
+    together, each = length_groups(results, lengths)
+    languages = language_groups(results)
+    for title, groups, charted, note in (
+        ("By language", languages, len(languages), "A group is the mean of its test sets, each counting alike."),
+        (
+            "By source length",
+            [*together, *each],
+            len(together or each),
+            f"Quarters of each test set of {LEAST} sentences or more, by characters of the source sentence.",
+        ),
     ):
         if not groups:
             continue
@@ -152,7 +157,7 @@ def breakdown(
         rows = tuple(_row(group, scores) for group, scores in zip(groups, scored, strict=True))
         note = f"{note} In brackets: 95 % bootstrap intervals."
         tables.append(Table(title, ("Group", "Of", "Sentences", *names), rows, note))
-        shown = [(g, s) for g, s in zip(groups, scored, strict=True) if chart is None or g in chart]
+        shown = list(zip(groups, scored, strict=True))[:charted]
         for metric in dict.fromkeys(metric for metric, _ in columns):
             bars.append(Bars(f"{metric}, {title[0].lower()}{title[1:]}", metric, tuple(_bars(shown, metric, several))))
     return tuple(tables), tuple(bars)
@@ -178,12 +183,14 @@ def _row(group: Group, scores: Mapping[tuple[str, str], Score]) -> tuple[Cell, .
 
 
 def _bars(scored: Sequence[tuple[Group, Mapping[tuple[str, str], Score]]], metric: str, several: bool) -> Iterator[Bar]:
-    for label in dict.fromkeys(group.name for group, _ in scored):
-        for group, scores in scored:
-            for (name, model), score in scores.items():
-                if group.name == label and name == metric:
-                    series = model if group.kind is None else f"{model}, {group.kind}" if several else group.kind
-                    yield Bar(label, series, score.value, score.low, score.high)
+    sizes = Counter(group.name for group, _ in scored)
+    for label in sizes:
+        for group, scores in (pair for pair in scored if pair[0].name == label):
+            for model, score in ((model, score) for (name, model), score in scores.items() if name == metric):
+                # Of several models the kind is told only where a label stands for both.
+                kind = group.kind if not several or sizes[label] > 1 else None
+                series = model if kind is None else f"{model}, {kind}" if several else kind
+                yield Bar(label, series, score.value, score.low, score.high)
 
 
 def _sets(count: int) -> str:
