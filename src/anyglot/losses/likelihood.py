@@ -7,10 +7,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-# Bytes of float32 logits alive at a time. 250,002 words x 64 rows is this much.
-LOGIT_BUDGET = 64 * 2**20
+from anyglot.losses.sweep import Sweep
+
+# Bytes of logits alive at a time, their copy in lower precision included. The logits of a block are read some eight
+# times, so it pays that a block stays in a processor's last cache.
+LOGIT_BUDGET = 32 * 2**20
+# Rows taken at a time: enough that reading the matrix costs little beside the products with it.
+ROWS = 1024
 
 SmoothingForm = Literal["all", "others"]
 
@@ -35,8 +39,9 @@ def chunked_likelihood(
 ) -> Likelihood:
     """Negative log-likelihood, label-smoothed, of `targets` given states and an output matrix.
 
-    The logits are made, used and dropped a few rows at a time, in the forward pass, together with their gradient; a
-    frozen matrix costs no gradient. Values and gradients equal those of one big cross-entropy.
+    The logits are made, used and dropped a block at a time, in the forward pass, together with their gradient; a
+    frozen matrix costs no gradient. Values and gradients equal those of one big cross-entropy. Products are in
+    autocast's precision where that is on, all sums in float32.
 
     Smoothing (SixT+ card 1.3) spreads the mass `smoothing` over all V words, the gold one included ("all": torch's
     cross_entropy and the fairseq of SixT+), or over the V - 1 others ("others": later fairseq and THUMT).
@@ -54,57 +59,55 @@ def chunked_likelihood(
     """
     if not 0.0 <= smoothing < 1.0:
         raise ValueError(f"label smoothing {smoothing} is outside [0, 1).")
-    rows = max(1, budget // (4 * weight.shape[0]))
-    smoothed, plain = _ChunkedLikelihood.apply(hidden, weight, bias, targets, smoothing, form, rows)  # type: ignore[no-untyped-call]
+    others = weight.shape[0] - (form == "others")
+    smoothed, plain = _ChunkedLikelihood.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, targets, smoothing / others, budget
+    )
     return Likelihood(smoothed, plain)
 
 
 class _ChunkedLikelihood(torch.autograd.Function):
-    """Forward computes value and gradients chunk by chunk; backward scales the latter."""
+    """Forward computes value and gradients block by block; backward scales the latter.
+
+    With u for `word_share`, what every word is given, and g = 1 - uV for what the gold one gets on top, the loss of a
+    row is g * nll + u * sum_v(-log p_v), and its gradient with regard to the logits is p - u - g * [gold].
+    """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        targets: Tensor,
-        smoothing: float,
-        form: SmoothingForm,
-        rows: int,
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, word_share: float, budget: int
     ) -> tuple[Tensor, Tensor]:
-        vocabulary = weight.shape[0]
-        # loss = gold_share * nll + word_share * (sum of -log p over all words); the shares add up to one.
-        word_share = smoothing / (vocabulary if form == "all" else vocabulary - 1)
+        vocabulary, device = weight.shape[0], hidden.device.type
         gold_share = 1.0 - word_share * vocabulary
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
         hidden_gradient = torch.empty_like(hidden) if wants_hidden else None
         weight_gradient = torch.zeros_like(weight) if wants_weight else None
         bias_gradient = torch.zeros_like(bias) if bias is not None and wants_bias else None
-        smoothed = hidden.new_zeros((), dtype=torch.float32)
+        all_words = weight.sum(dim=0, dtype=torch.float32) if word_share else None
         plain = hidden.new_zeros((), dtype=torch.float32)
-        for start in range(0, hidden.shape[0], rows):
-            states, gold = hidden[start : start + rows], targets[start : start + rows, None]
-            logits = functional.linear(states, weight, bias).float()
-            normaliser = logits.logsumexp(dim=1, keepdim=True)
-            nll = (normaliser - logits.gather(1, gold)).sum()
+        smoothed = torch.zeros_like(plain)
+        chunks = -(-hidden.shape[0] // ROWS)
+        for number in range(chunks):
+            part = slice(hidden.shape[0] * number // chunks, hidden.shape[0] * (number + 1) // chunks)
+            sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part], budget)
+            sums = sweep.forward(pull=wants_hidden)
+            nll = (sums.normaliser - sums.gold).sum()
             plain += nll
             smoothed += gold_share * nll
-            if smoothing:
-                smoothed += word_share * (vocabulary * normaliser.sum() - logits.sum())
-            if not (wants_hidden or wants_weight or wants_bias):
-                continue
-            slope = logits.sub_(normaliser).exp_()  # the softmax, in the logits' memory
-            if smoothing:
-                slope.sub_(word_share)
-            slope.scatter_add_(1, gold, torch.full_like(gold, -gold_share, dtype=slope.dtype))
-            if bias_gradient is not None:
-                bias_gradient += slope.sum(dim=0).to(bias_gradient)
-            slope = slope.to(states.dtype)
+            if all_words is not None:
+                logits = (sweep.states.float() @ all_words).sum()
+                logits += 0.0 if bias is None else len(sums.gold) * bias.sum(dtype=torch.float32)
+                smoothed += word_share * (vocabulary * sums.normaliser.sum() - logits)
             if hidden_gradient is not None:
-                torch.mm(slope, weight.to(slope.dtype), out=hidden_gradient[start : start + rows])
-            if weight_gradient is not None:
-                weight_gradient += (slope.t() @ states).to(weight_gradient)
+                assert sums.pulled is not None
+                gold_rows = weight[targets[part]].float()
+                sums.pulled.addcmul_((sums.gold - sums.normaliser).exp_() - gold_share, gold_rows)
+                if all_words is not None:
+                    sums.pulled.sub_(word_share * all_words)
+                hidden_gradient[part] = sums.pulled
+            if wants_weight or wants_bias:
+                sweep.backward(sums, word_share, gold_share, weight_gradient, bias_gradient)
         ctx.save_for_backward(hidden_gradient, weight_gradient, bias_gradient)
         ctx.mark_non_differentiable(plain)
         return smoothed, plain
@@ -113,4 +116,4 @@ class _ChunkedLikelihood(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> Any:
         scale = upstream[0]
         gradients = [None if kept is None else kept * scale.to(kept.dtype) for kept in ctx.saved_tensors]
-        return (*gradients, None, None, None, None)
+        return (*gradients, None, None, None)
