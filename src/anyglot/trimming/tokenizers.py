@@ -100,7 +100,7 @@ def _trimmed_proto(folder: Path, vocabulary: Vocabulary) -> bytes:
     del model.pieces[:]
     model.pieces.extend(kept)
     model.trainer_spec.vocab_size = len(kept)
-    model.ClearField("self_test_data")  # segmentations by the full model
+    model.DiscardUnknownFields()  # such as samples of how the full model segments, checked when it is loaded
     content: bytes = model.SerializeToString()
     return content
 

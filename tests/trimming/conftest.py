@@ -1,0 +1,51 @@
+"""A tiny translator over phrasebook text in three scripts, whole and trimmed to German and English."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from anyglot.data.tokenizer import load_tokenizer
+from anyglot.data.vocabulary import Vocabulary
+from anyglot.trimming import Trimmed, Wish, trim
+from anyglot.trimming.choice import choose
+from anyglot.trimming.tokenizers import completed
+
+from .build import write_model, write_texts
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> object:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_texts(tmp_path_factory.mktemp("texts"))
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory, texts: dict[str, Path]) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "full", texts)
+
+
+@pytest.fixture(scope="session")
+def wish(texts: dict[str, Path]) -> Wish:
+    return Wish(texts=(texts["de"], texts["en"]))
+
+
+@pytest.fixture(scope="session")
+def trimmed(full: Path, wish: Wish) -> tuple[Path, Trimmed]:
+    out = full.with_name("trimmed")
+    return out, trim(str(full), out, wish)
+
+
+@pytest.fixture(scope="session")
+def kept(full: Path, wish: Wish) -> Vocabulary:
+    tokenizer = load_tokenizer(full)
+    return completed(choose(wish, tokenizer).vocabulary, tokenizer, full)
