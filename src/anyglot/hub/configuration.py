@@ -37,9 +37,8 @@ class _FolderConfig(PreTrainedConfig):
         known = {field.name for field in fields(PreTrainedConfig)} | _HANDED
         unknown = sorted(values.keys() - known)
         if unknown:
-            raise UserError(
-                f"a config of an anyglot model has no key '{unknown[0]}'; its keys are {', '.join(self.schema.model_fields)}."
-            )
+            keys = ", ".join(self.schema.model_fields)
+            raise UserError(f"a config of an anyglot model has no key '{unknown[0]}'; its keys are {keys}.")
         if network is None:
             try:
                 network = self.schema.model_validate(ours)  # type: ignore[assignment]
@@ -92,6 +91,9 @@ class AnyglotEncoderConfig(_FolderConfig):
 
     model_type = MODEL_TYPES["encoder"]
     schema = EncoderConfig
+
+    def __init__(self, network: EncoderConfig | None = None, **values: Any) -> None:
+        super().__init__(network, **values)  # without one of its own the class would be given a dataclass's
 
 
 class AnyglotConfig(_FolderConfig):

@@ -108,8 +108,8 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):
                 many-to-many models, and only for them.
             past_key_values: What an earlier call returned; `decoder_input_ids` then holds the new tokens only.
             num_items_in_batch: What the summed loss is divided by; the number of labels here when absent.
-            skip_logits: Return the loss alone: with 250,000 words the logits are the larger part of a step's memory. When
-                absent: in training, if there are labels.
+            skip_logits: Return the loss alone, as with 250,000 words the logits are the larger part of a step's memory.
+                When absent: in training, if there are labels.
 
         Shape:
             input_ids: (B, S)    decoder_input_ids, labels: (B, T)    target_language: (B,)    logits: (B, T, V)
