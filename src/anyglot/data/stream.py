@@ -102,6 +102,11 @@ class Loader(Generic[BatchT]):
         """Samples of an epoch."""
         return int(self._counts.sum())
 
+    def source_tokens(self, updates: int) -> int:
+        """Most tokens of different source sentences, specials included, that all ranks meet in so many updates."""
+        held = sum(int(lengths[:, 0].sum()) for lengths in self._lengths)
+        return min(held, updates * self.accumulation * self.world * self._batch_tokens)
+
     def plan(self, epoch: int) -> EpochPlan:
         """The batches of an epoch. The last two plans are kept."""
         with self._lock:

@@ -21,6 +21,8 @@ def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     result = _with(result, "tokenizer", lambda value: _tokenizer(value, folder))
     if isinstance(result.get("vocabulary"), dict):
         result["vocabulary"] = _with(result["vocabulary"], "target", lambda value: _vocabulary(value, folder))
+    if isinstance(result.get("stages"), dict):
+        result["stages"] = {name: _stage(stage, folder) for name, stage in result["stages"].items()}
     if isinstance(result.get("data"), dict):
         data = _with(result["data"], "cache", lambda value: _sure(value, folder))
         for side in ("train", "validation"):
@@ -42,6 +44,18 @@ def _sources(value: Any, folder: Path) -> Any:
 def _source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     value = _with(value, "file", lambda file: _sure(file, folder))
     return _with(value, "files", lambda files: _all(files, folder))
+
+
+def _stage(value: Any, folder: Path) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return _with(value, "encoder_cache", lambda cache: _encoder_cache(cache, folder))
+
+
+def _encoder_cache(value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return _with(value, "folder", lambda inner: _sure(inner, folder))
+    return _sure(value, folder)
 
 
 def _tokenizer(value: Any, folder: Path) -> Any:

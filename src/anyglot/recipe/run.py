@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -33,7 +34,14 @@ from anyglot.training.validation import TestSentences, Validation
 logger = logging.getLogger(__name__)
 TOKENIZER = "tokenizer"
 # Keys that change where things lie or how they are shown, but not what comes out.
-_WITHOUT_EFFECT = ("name", "tracking.trackers", "data.workers", "data.cache", "checkpoints.keep_last")
+_WITHOUT_EFFECT = (
+    "name",
+    "tracking.trackers",
+    "data.workers",
+    "data.cache",
+    "checkpoints.keep_last",
+    "stages.*.encoder_cache.folder",
+)
 
 
 def run_recipe(
@@ -169,7 +177,7 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
             source.pop("file", None)
             source.pop("files", None)
     flat = dict(_flattened(values, ()))
-    return {key: value for key, value in flat.items() if key not in _WITHOUT_EFFECT}
+    return {key: value for key, value in flat.items() if not any(fnmatchcase(key, each) for each in _WITHOUT_EFFECT)}
 
 
 def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, trained: Trained, command: str) -> None:

@@ -22,6 +22,7 @@ from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.training import checkpoint, state
 from anyglot.training.distributed import agreed_precision, give_back_shards, is_sharded, start_accelerator, summed, wrap
+from anyglot.training.encoder_states import check_encoder_caches, remembered
 from anyglot.training.freezing import enter_stage, set_modes
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.objective import Objective
@@ -74,6 +75,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     plan.check_stages()
     plan.check_lengths(model)
     stages = plan.method.stages()
+    check_encoder_caches(stages, plan.stages, plan.runtime, model)
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
     progress.precision = precision
@@ -120,13 +122,15 @@ class Run:
         stream = self.plan.streams(
             stage.name, rank=self.accelerator.process_index, world=self.accelerator.num_processes
         )
-        updates = stream.updates((progress.epoch, progress.position))
         self.display = Display(
             f"stage {stage.name}",
             options.updates,
             progress.stage_update,
             shown=self.accelerator.is_main_process and not self.plan.quiet,
         )
+        left = options.updates - progress.stage_update
+        stream = remembered(stream, options, left, self.model, self.accelerator, self.display.say)
+        updates = stream.updates((progress.epoch, progress.position))
         self._clock = self._window_clock = time.monotonic()
         while progress.stage_update < options.updates:
             batches, (epoch, position) = next(updates)

@@ -5,15 +5,29 @@ Every model is frozen and refuses unknown keys, so a misspelt option is an error
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Options(BaseModel):
     """The ground of all options: frozen, closed, no silent conversion of infinities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class EncoderCacheOptions(Options):
+    """Where the states of a frozen encoder are kept, and how."""
+
+    folder: Path | None = Field(default=None, description="None: encoder-states in the user's cache folder.")
+    storage: Literal["bf16", "fp32"] = Field(default="bf16", description="fp32 keeps every digit, in twice the room.")
+
+
+def _cache(value: Any) -> Any:
+    if isinstance(value, bool):
+        return {} if value else None
+    return {"folder": value} if isinstance(value, str) else value
 
 
 class StageOptions(Options):
@@ -33,6 +47,9 @@ class StageOptions(Options):
     weight_decay: float = Field(default=0.0, ge=0, description="L2 for adam, decoupled for adamw.")
     betas: tuple[float, float] = (0.9, 0.98)
     epsilon: float = Field(default=1e-8, gt=0)
+    encoder_cache: Annotated[EncoderCacheOptions | None, BeforeValidator(_cache)] = Field(
+        default=None, description="Keep a frozen encoder's states on disk: true, a folder, or {folder, storage}."
+    )
 
     @model_validator(mode="after")
     def _sensible(self) -> StageOptions:

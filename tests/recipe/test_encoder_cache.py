@@ -1,0 +1,105 @@
+"""A recipe's encoder cache: the model that comes out is the one that comes out without it."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from anyglot.errors import UserError
+from anyglot.models.store import load_model
+from anyglot.recipe.load import load_recipe
+from anyglot.recipe.run import recipe_identity, run_recipe
+
+WORDS = {"hund": "dog", "katze": "cat", "mann": "man", "sieht": "sees", "isst": "eats", "brot": "bread"}
+
+MASKED = """
+name: encoder
+method: {name: masked_language, layers: 2, width: 16, heads: 2, feedforward_width: 16, positions: 32}
+tokenizer: {train: {vocabulary_size: 24}}
+data: {train: [{language: de, file: train.de}], max_length: 32, batch_tokens: 128, cache: cache}
+stages: {pretrain: {updates: 2, learning_rate: 1e-3}}
+runtime: {precision: fp32}
+"""
+
+SIXT = """
+name: translator
+method:
+  name: sixt
+  start: encoder
+  encoder_dropout: false
+  decoder: {layers: 1, heads: 2, feedforward_width: 16, dropout: 0.0}
+data:
+  train: [{source: de, target: en, files: [train.de, train.en]}]
+  max_length: 32
+  batch_tokens: 256
+  cache: cache
+stages:
+  decoder: {updates: 30, learning_rate: 3e-3, accumulation: 2, encoder_cache: {folder: states, storage: fp32}}
+  joint: {updates: 2, learning_rate: 1e-3}
+checkpoints: {every: 10}
+runtime: {precision: fp32}
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cached")
+    draw = random.Random(1)
+    german = [" ".join(draw.choices(list(WORDS), k=draw.randint(2, 6))) for _ in range(150)]
+    (folder / "train.de").write_text("\n".join(german) + "\n")
+    (folder / "train.en").write_text("\n".join(" ".join(WORDS[w] for w in line.split()) for line in german) + "\n")
+    (folder / "encoder.yaml").write_text(MASKED)
+    (folder / "sixt.yaml").write_text(SIXT)
+    run_recipe(load_recipe(folder / "encoder.yaml"), folder / "encoder", quiet=True)
+    return folder
+
+
+def test_training_with_the_cache_ends_where_training_without_it_ends(root: Path, tmp_path: Path) -> None:
+    run_recipe(load_recipe(root / "sixt.yaml"), tmp_path / "with", quiet=True)
+    run_recipe(
+        load_recipe(root / "sixt.yaml", ["stages.decoder.encoder_cache=false"]), tmp_path / "without", quiet=True
+    )
+    one, two = (dict(load_model(tmp_path / name).named_parameters()) for name in ("with", "without"))
+    for name, value in one.items():
+        torch.testing.assert_close(
+            value, two[name], rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    (store,) = (root / "states").iterdir()
+    distinct = len(set((root / "train.de").read_text().splitlines()))
+    assert (store / "index-0.bin").stat().st_size == 32 * distinct  # each sentence once, over several epochs
+
+
+def test_where_it_lies_and_how_much_it_may_take_is_told(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = load_recipe(root / "sixt.yaml", ["stages.decoder.updates=2", f"stages.decoder.encoder_cache={tmp_path}/c"])
+    run_recipe(recipe, tmp_path / "run")
+    told = capsys.readouterr().err
+    assert f"encoder cache {tmp_path}/c/" in told
+    assert "source tokens; 0.0 MB of 0 sentences are there, the disk has" in told
+
+
+def test_moving_the_cache_does_not_make_it_another_run(root: Path) -> None:
+    here = load_recipe(root / "sixt.yaml")
+    there = load_recipe(root / "sixt.yaml", ["stages.decoder.encoder_cache.folder=elsewhere"])
+    rounded = load_recipe(root / "sixt.yaml", ["stages.decoder.encoder_cache.storage=bf16"])
+    assert here.stages["decoder"].encoder_cache.folder == root / "states"  # type: ignore[union-attr]
+    assert here != there and recipe_identity(here) == recipe_identity(there)
+    assert recipe_identity(here) != recipe_identity(rounded)
+
+
+def test_a_saved_recipe_names_it_still(root: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(root / "sixt.yaml")
+    (tmp_path / "again.yaml").write_text(json.dumps(recipe.document()))
+    assert load_recipe(tmp_path / "again.yaml") == recipe
+
+
+def test_with_dropout_in_the_encoder_it_is_refused_before_training(root: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(root / "sixt.yaml", ["method.encoder_dropout=true"])
+    with pytest.raises(UserError, match=r"stages\.decoder\.encoder_cache cannot be used"):
+        run_recipe(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "checkpoints").exists()
