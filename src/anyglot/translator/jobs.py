@@ -191,6 +191,12 @@ class FileJob:
         with disk_errors(str(self.partial)), self.partial.open("wb"):
             self.journal.save(self.journal_path)
 
+    def _forget_nothing_done(self) -> None:
+        """Take away unfinished work that holds no line yet, so that it is not in the way of the next start."""
+        if self.journal.lines == 0:
+            self.partial.unlink(missing_ok=True)
+            self.journal_path.unlink(missing_ok=True)
+
     def run(self, translate: Callable[[list[bytes], int], list[bytes]]) -> None:
         """Translate what is left, window by window, and put the result in its place.
 
@@ -207,7 +213,11 @@ class FileJob:
             writing.truncate(self.journal.output_offset)
             writing.seek(self.journal.output_offset)
             for window, offset in _windows(reading):
-                translated = translate(window, self.journal.lines + 1)
+                try:
+                    translated = translate(window, self.journal.lines + 1)
+                except UserError:
+                    self._forget_nothing_done()
+                    raise
                 writing.write(b"".join(translated))
                 writing.flush()
                 os.fsync(writing.fileno())
