@@ -69,8 +69,9 @@ def test_training_with_the_cache_ends_where_training_without_it_ends(root: Path,
             value, two[name], rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
         )
     (store,) = (root / "states").iterdir()
-    distinct = len(set((root / "train.de").read_text().splitlines()))
-    assert (store / "index-0.bin").stat().st_size == 32 * distinct  # each sentence once, over several epochs
+    index = (store / "index-0.bin").read_bytes()
+    keys = [index[place : place + 16] for place in range(0, len(index), 32)]
+    assert len(set(keys)) == len(keys) > 100  # each sentence once, over several epochs
 
 
 def test_where_it_lies_and_how_much_it_may_take_is_told(
