@@ -12,6 +12,7 @@ from anyglot.cli.demo import demo
 from anyglot.cli.evaluate import evaluate
 from anyglot.cli.listing import list_things
 from anyglot.cli.phrasebook import phrasebook
+from anyglot.cli.push import push
 from anyglot.cli.show import show
 from anyglot.cli.train import train
 from anyglot.cli.translate import translate
@@ -42,6 +43,7 @@ app.command()(average)
 app.command()(trim)
 app.command()(vocabulary)
 app.command()(phrasebook)
+app.command()(push)
 
 
 def run() -> int | None:

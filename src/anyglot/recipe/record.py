@@ -63,6 +63,11 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
         "commit": commit(),
         "recipe": hashlib.sha256(recipe_text.encode()).hexdigest(),
         "data": plan.identity["data fingerprint"],
+        "corpora": [
+            {"name": key.split(".", 2)[2], "hash": value}
+            for key, value in plan.identity.items()
+            if key.startswith("data.") and key.split(".")[1].isdigit()
+        ],
         "tokenizer": plan.identity["tokenizer fingerprint"],
         "updates": trained.progress.update,
         "target_tokens": trained.progress.tokens,

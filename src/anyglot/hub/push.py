@@ -1,0 +1,144 @@
+"""A model folder made ready for the Hugging Face hub, and its upload."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from anyglot.data.tokenizer import load_tokenizer
+from anyglot.errors import UserError
+from anyglot.hub.card import Stated, model_card
+from anyglot.hub.record import read_record
+from anyglot.hub.tokenizer import never_written, tokenizer_files
+from anyglot.models.config import EncoderDecoderConfig
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
+
+CARD = "README.md"
+GENERATION = "generation_config.json"
+LANGUAGES = "languages.json"
+# Beside the model, the card and the tokenizer. A run's recipe, log and checkpoints stay at home: they tell of paths.
+_CARRIED = (LANGUAGES, "LICENSE")
+_NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
+
+Files = dict[str, Path | bytes]
+
+
+def prepare(folder: Path, name: str, stated: Stated | None = None, scores: Path | None = None) -> Files:
+    """What an upload consists of: name in the repository -> a file here, or what is written in it.
+
+    A README.md in the folder is taken as it is, so that a card can be written over by hand.
+
+    Args:
+        folder: A model folder of this package.
+        name: Of the repository, for the card.
+        stated: What only a person knows.
+        scores: The folder of an evaluation.
+
+    Raises:
+        UserError: No model folder, a damaged one, or a name that the hub does not allow.
+    """
+    check_name(name)
+    if not is_model_folder(folder):
+        raise UserError(f"{folder} is no model folder of anyglot (it needs a {CONFIG} of ours): name a finished run.")
+    # Opened whole: what cannot be opened here must not be offered to others.
+    model = load_model(folder)
+    tokenizer_parts = tokenizer_files(folder)
+    if not tokenizer_parts:
+        raise UserError(f"{folder} holds no tokenizer: copy the tokenizer's files beside the model.")
+    files: Files = {CONFIG: _config(folder), WEIGHTS: folder / WEIGHTS, **tokenizer_parts}
+    if isinstance(model, EncoderDecoder):
+        files[GENERATION] = _generation(folder, model)
+    files |= {carried: folder / carried for carried in _CARRIED if (folder / carried).is_file()}
+    written = folder / CARD
+    card = model_card(name, read_record(folder, scores), stated or Stated())
+    files[CARD] = written if written.is_file() else card.encode("utf-8")
+    return files
+
+
+def check_name(name: str) -> None:
+    """Raise UserError for a name that no repository of the hub can have."""
+    if not _NAME.fullmatch(name) or ".." in name or "--" in name or name.endswith((".git", ".", "-")):
+        raise UserError(
+            f"'{name}' is no name of a repository: write OWNER/NAME with letters, digits, '-', '_' and '.'."
+        )
+
+
+def write(files: Mapping[str, Path | bytes], folder: Path) -> None:
+    """Write an upload into a new folder.
+
+    Raises:
+        UserError: The folder exists or cannot be written.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} exists already: name a folder that does not.")
+    try:
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            if isinstance(content, bytes):
+                (folder / name).write_bytes(content)
+            else:
+                shutil.copyfile(content, folder / name)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def upload(
+    files: Mapping[str, Path | bytes],
+    name: str,
+    *,
+    private: bool = True,
+    message: str = "Upload a model of anyglot",
+    token: str | None = None,
+    endpoint: str | None = None,
+) -> str:
+    """Create the repository if there is none, and commit the files to it in one go. Returns its address.
+
+    Args:
+        token: Of an account that may write there; that of `hf auth login` or HF_TOKEN when absent.
+        endpoint: Of another hub than huggingface.co; HF_ENDPOINT when absent.
+
+    Raises:
+        UserError: The hub cannot be reached or does not let us.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    api = HfApi(endpoint=endpoint, token=token)
+    try:
+        repository = api.create_repo(name, private=private, exist_ok=True).repo_id
+        operations = [CommitOperationAdd(path_in_repo=path, path_or_fileobj=content) for path, content in files.items()]
+        api.create_commit(repository, operations, commit_message=message)
+    except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"the upload to {name} failed ({type(error).__name__}: {reason}): check the network, the name and "
+            "your token (`hf auth login`)."
+        ) from error
+    return f"{api.endpoint}/{repository}"
+
+
+def _config(folder: Path) -> bytes:
+    """config.json with the name of the class that transformers opens it with."""
+    from anyglot.hub.configuration import AnyglotConfig, AnyglotEncoderConfig
+    from anyglot.models.store import load_config
+
+    network = load_config(folder)
+    if isinstance(network, EncoderDecoderConfig):
+        known = AnyglotConfig(network, architectures=["AnyglotForConditionalGeneration"])
+    else:
+        name = "AnyglotForMaskedLM" if network.language_head else "AnyglotModel"
+        known = AnyglotEncoderConfig(network, architectures=[name])  # type: ignore[assignment]
+    return (json.dumps(known.to_dict(), indent=2) + "\n").encode("utf-8")
+
+
+def _generation(folder: Path, model: EncoderDecoder) -> bytes:
+    """generation_config.json: our search, and no token that is not text."""
+    from anyglot.hub.configuration import AnyglotConfig
+    from anyglot.hub.translation import search_settings
+
+    settings = search_settings(AnyglotConfig(model.config))
+    settings.suppress_tokens = never_written(load_tokenizer(folder), model.config.end_id, model.output.weight.shape[0])
+    return (settings.to_json_string(use_diff=True)).encode("utf-8")

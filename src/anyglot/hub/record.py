@@ -1,0 +1,196 @@
+"""What a model folder, its run and its evaluation tell about the model: the facts of a model card."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from anyglot.data.huggingface import PREFIX
+from anyglot.errors import UserError
+from anyglot.evaluation.hypotheses import weights_hash
+from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
+from anyglot.models.store import load_config
+from anyglot.translator.languages import ModelLanguages
+
+RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A part of the training data.
+
+    Attributes:
+        name: Languages of it: `de-en`, `de`.
+        origin: A data set of the hub, `owner/name`, or the names of local files without their folders.
+        on_hub: Whether the origin is on the hub.
+        digest: SHA-256 of its content as the run saw it; None where the run did not write it down.
+    """
+
+    name: str
+    origin: str
+    on_hub: bool
+    digest: str | None
+
+
+@dataclass(frozen=True)
+class TestScore:
+    """One score of one test set. `kind` is "supervised", "zero-shot", or None where nobody knows."""
+
+    test: str
+    pair: str
+    kind: str | None
+    sentences: int
+    metric: str
+    value: float
+    low: float
+    high: float
+    signature: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known; what nobody wrote down is None or empty.
+
+    Attributes:
+        base: The model the training started from.
+        run: run.json.
+        data_hash: Of the test data.
+    """
+
+    config: EncoderConfig | EncoderDecoderConfig
+    weights: str
+    languages: ModelLanguages | None
+    base: str | None
+    base_on_hub: bool
+    method: str | None
+    run: Mapping[str, Any]
+    corpora: Sequence[Corpus]
+    scores: Sequence[TestScore]
+    data_hash: str | None
+
+
+def read_record(folder: Path, scores: Path | None = None) -> Record:
+    """Read what there is to know about a model.
+
+    Args:
+        folder: A model folder; that of a finished run has run.json and recipe.yaml.
+        scores: The folder of an evaluation of this model, or its report.json.
+
+    Raises:
+        UserError: No model folder, a damaged file, or an evaluation without scores of this model.
+    """
+    run = _object(folder / RUN)
+    recipe = _recipe(folder / RECIPE)
+    method = recipe.get("method")
+    method = method if isinstance(method, dict) else {}
+    start = method.get("start")
+    found, data_hash = ([], None) if scores is None else _scores(scores, folder.resolve().name)
+    return Record(
+        config=load_config(folder),
+        weights=weights_hash(folder),
+        languages=ModelLanguages.load(folder),
+        base=None if start is None else _base(str(start)),
+        base_on_hub=start is not None and _is_hub_name(str(start)),
+        method=run.get("method") or method.get("name"),
+        run=run,
+        corpora=_corpora(recipe, run),
+        scores=found,
+        data_hash=data_hash,
+    )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty without the file."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({type(error).__name__}): copy the folder again.") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} holds no JSON object: copy the folder again.")
+    return raw
+
+
+def _recipe(path: Path) -> dict[str, Any]:
+    """The recipe as it was saved; not checked, as another version may have written it."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read ({type(error).__name__}): copy the folder again.") from None
+    return raw if isinstance(raw, dict) else {}
+
+
+def _is_hub_name(start: str) -> bool:
+    return _HUB_NAME.fullmatch(start) is not None and not Path(start).expanduser().exists()
+
+
+def _base(start: str) -> str:
+    """A hub name as it is; of a local folder the last part, as paths are nobody's business."""
+    return start if _is_hub_name(start) else Path(start).name
+
+
+def _corpora(recipe: Mapping[str, Any], run: Mapping[str, Any]) -> list[Corpus]:
+    data = recipe.get("data")
+    sources = data.get("train") if isinstance(data, dict) else None
+    known = run.get("corpora")
+    hashes = [entry.get("hash") for entry in known if isinstance(entry, dict)] if isinstance(known, list) else []
+    found: list[Corpus] = []
+    for place, source in enumerate(sources if isinstance(sources, list) else []):
+        files = source.get("files") or [source.get("file") or "?"]
+        address = str(files[0])
+        on_hub = address.startswith(PREFIX) and not Path(address.removeprefix(PREFIX).split("?")[0]).exists()
+        pair = source.get("language") or f"{source.get('source')}-{source.get('target')}"
+        origin = address.removeprefix(PREFIX).split("?")[0] if on_hub else ", ".join(Path(str(f)).name for f in files)
+        found.append(Corpus(str(pair), origin, on_hub, hashes[place] if place < len(hashes) else None))
+    return found
+
+
+def _scores(place: Path, label: str) -> tuple[list[TestScore], str | None]:
+    """The scores of one model in an evaluation's report.json, and the hash of the test data."""
+    path = place / REPORT if place.is_dir() else place
+    if not path.is_file():
+        raise UserError(f"there is no evaluation in {place}: name the folder that `anyglot evaluate --out` wrote.")
+    report = _object(path)
+    tables = [table for table in report.get("tables", []) if isinstance(table, dict) and table.get("title") == "Scores"]
+    found = [score for table in tables for score in _table_scores(table, label)]
+    if not found:
+        raise UserError(
+            f"{path} holds no scores of a model called '{label}'; evaluate the folder that is to be pushed."
+        )
+    facts = report.get("facts")
+    digest = facts.get("Data hash") if isinstance(facts, dict) else None
+    return found, None if digest is None else str(digest)
+
+
+def _table_scores(table: Mapping[str, Any], label: str) -> list[TestScore]:
+    columns = table["columns"]
+    kind_place = columns.index("Kind") if "Kind" in columns else None
+    found: list[TestScore] = []
+    for row in table["rows"]:
+        for name, cell in zip(columns, row, strict=True):
+            if not isinstance(cell, dict) or name not in (cell.get("name"), f"{cell.get('name')} {label}"):
+                continue
+            found.append(
+                TestScore(
+                    test=str(row[0]),
+                    pair=str(row[1]),
+                    kind=None if kind_place is None else row[kind_place],
+                    sentences=int(cell["sentences"]),
+                    metric=str(cell["name"]),
+                    value=float(cell["value"]),
+                    low=float(cell["low"]),
+                    high=float(cell["high"]),
+                    signature=str(cell["signature"]),
+                )
+            )
+    return found
