@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyglot.decoding.selection import candidates, top_tokens
+from anyglot.decoding.logits import top_places
+from anyglot.decoding.selection import candidates
 
 from .toy import PROMPT
 
@@ -20,12 +21,12 @@ torch.set_num_threads(1)
     kind=st.sampled_from([torch.float32, torch.bfloat16]),
 )
 @settings(max_examples=80, deadline=None)
-def test_top_tokens_is_a_stable_sort(
+def test_top_places_is_a_stable_sort(
     seed: int, rows: int, width: int, count: int, levels: int, kind: torch.dtype
 ) -> None:
     drawn = torch.randint(0, levels, (rows, width), generator=torch.Generator().manual_seed(seed))
     logits = drawn.to(kind)
-    values, tokens = top_tokens(logits, count)
+    values, tokens = top_places(logits, count)
     expected = logits.sort(dim=1, descending=True, stable=True)
     assert torch.equal(tokens, expected.indices[:, :count])
     assert torch.equal(values, expected.values[:, :count])

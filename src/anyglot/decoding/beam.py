@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyglot.decoding.forcing import Forcing
+from anyglot.decoding.logits import Logits
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.selection import candidates
 
@@ -171,7 +172,7 @@ def _begin(source: Tensor, forcing: Forcing, beams: int) -> tuple[Live, Kept]:
 
 
 def _advance(
-    logits: Tensor,
+    logits: Tensor | Logits,
     live: Live,
     kept: Kept,
     prompt: Prompt,

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from anyglot.decoding.logits import Logits
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.rollout import roll_out
 from anyglot.decoding.selection import candidates
@@ -36,7 +37,7 @@ def greedy_search(
     """
 
     def most_probable(
-        logits: Tensor, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
+        logits: Tensor | Logits, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
     ) -> tuple[Tensor, Tensor]:
         scores, tokens = candidates(logits, 1, prompt, may_end=may_end, forced=forced)
         return scores[:, 0], tokens[:, 0]

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from anyglot.decoding.logits import Logits
+
 
 class StepModel(Protocol):
     """A model that predicts one token at a time.
@@ -26,8 +28,8 @@ class StepModel(Protocol):
             returns: a state of B * beams rows
         """
 
-    def step(self, tokens: Tensor, state: Any) -> Tensor:
-        """Feed one token per row and return the logits of the next one.
+    def step(self, tokens: Tensor, state: Any) -> Tensor | Logits:
+        """Feed one token per row and return the logits of the next one, or what can compute them.
 
         Shape:
             tokens: (rows,) int64    returns: (rows, V), any floating type

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from anyglot.decoding.forcing import Forcing
+from anyglot.decoding.logits import Logits
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 
 
@@ -13,7 +14,7 @@ class Choice(Protocol):
     """Chooses the next token of every row."""
 
     def __call__(
-        self, logits: Tensor, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
+        self, logits: Tensor | Logits, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Choose.
 

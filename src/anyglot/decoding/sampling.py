@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anyglot.decoding.logits import Logits, top_places
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.randomness import sample_keys, uniform
 from anyglot.decoding.rollout import roll_out
-from anyglot.decoding.selection import candidates, top_tokens
+from anyglot.decoding.selection import candidates
 
 HEAD = 256
 """Tokens looked at before a whole vocabulary is sorted for `top_p`."""
@@ -79,8 +80,9 @@ def sample(
     keys = sample_keys(source, source_mask, rule.seed, samples)
 
     def drawn(
-        logits: Tensor, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
+        logits: Tensor | Logits, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
     ) -> tuple[Tensor, Tensor]:
+        logits = Logits.of(logits).whole()  # looked at twice
         tokens = draw(logits, uniform(keys[sentences].reshape(-1), generated), prompt, rule, may_end=may_end)
         tokens = forced.where(forced >= 0, tokens)
         scores, _ = candidates(logits, 1, prompt, may_end=True, forced=tokens)
@@ -108,20 +110,20 @@ def draw(logits: Tensor, numbers: Tensor, prompt: Prompt, rule: SamplingRule, *,
     logits = logits.float().index_fill(1, torch.tensor(banned, dtype=torch.int64, device=logits.device), -torch.inf)
     best = logits.max(dim=1, keepdim=True).values
     if rule.top_k is not None:
-        values, tokens = top_tokens(logits, rule.top_k)
+        values, tokens = top_places(logits, rule.top_k)
         cumulative = _cumulative(values, best, rule)
         return _inverted(cumulative, _mass(cumulative, cumulative[:, -1:], rule), numbers, tokens)
     everything = _cumulative(logits, best, rule)
     total = everything[:, -1:]
     if rule.top_p is None:
         return _inverted(everything, total, numbers, None)
-    values, tokens = top_tokens(logits, HEAD)
+    values, tokens = top_places(logits, HEAD)
     cumulative = _cumulative(values, best, rule)
     result = _inverted(cumulative, _mass(cumulative, total, rule), numbers, tokens)
     # Rows so flat that the head does not hold the wanted share are sorted whole.
     flat = (cumulative[:, -1] < rule.top_p * total[:, 0]).nonzero()[:, 0]
     if len(flat):
-        values, tokens = top_tokens(logits[flat], logits.shape[1])
+        values, tokens = top_places(logits[flat], logits.shape[1])
         cumulative = _cumulative(values, best[flat], rule)
         result[flat] = _inverted(cumulative, _mass(cumulative, cumulative[:, -1:], rule), numbers[flat], tokens)
     return result

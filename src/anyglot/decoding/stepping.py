@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from anyglot.decoding.logits import Logits
 from anyglot.decoding.protocols import Hypothesis, Prompt
 from anyglot.decoding.restricted import compact_prompt, full_hypotheses
 from anyglot.layers.attention import Memory
 from anyglot.layers.cache import Cache
+from anyglot.layers.steady import steady_length
 from anyglot.models.encoder_decoder import EncoderDecoder
 
 
@@ -56,14 +59,18 @@ class EncoderDecoderStepModel:
     def start(self, source: Tensor, source_mask: Tensor, beams: int) -> DecodingState:
         """Encode the sources: (B, S) tokens and mask -> a state of B * beams rows."""
         language = None if self.target_language is None else self.target_language.expand(len(source))
-        return DecodingState(self.model.encode(source, source_mask, language), self.model.new_cache(beams), beams)
+        memory = self.model.encode(source, source_mask, language)
+        if self.model.steady:
+            # Once here, not in every step: the cross-attention wants a round number of keys.
+            room = steady_length(source.shape[1]) - source.shape[1]
+            memory = Memory(functional.pad(memory.states, (0, 0, 0, room)), functional.pad(memory.mask, (0, room)))
+        return DecodingState(memory, self.model.new_cache(beams), beams)
 
-    def step(self, tokens: Tensor, state: DecodingState) -> Tensor:
-        """Feed one token per row: (rows,) -> logits (rows, V)."""
+    def step(self, tokens: Tensor, state: DecodingState) -> Logits:
+        """Feed one token per row: (rows,) -> logits (rows, V), not computed before a search looks at them."""
         read = tokens if self.rows is None else self.rows.full(tokens)  # the decoder reads by the full table
         hidden = self.model.decode(state.memory, read[:, None], cache=state.cache)
-        logits: Tensor = self.model.output(hidden[:, -1])
-        return logits
+        return Logits(self.model.output.parts(hidden[:, -1]), len(tokens), self.vocabulary_size)
 
     def reorder(self, state: DecodingState, rows: Tensor) -> None:
         """Take rows of the self-attention's past; sentences without rows leave the memory too."""

@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from anyglot.layers.rows import KeptRows
 
+Parts = Callable[[int, int], Tensor]
+"""Logits of the tokens from start up to stop, (rows, stop - start), in a tensor that the caller may change."""
+
 
 class OutputProjection(nn.Module):
     """States to logits by the rows of an embedding table, shared or its own.
@@ -26,6 +29,7 @@ class OutputProjection(nn.Module):
         self.weight = weight  # the table's own Parameter, so that the two stay one
         self.bias = bias
         self.rows: KeptRows | None = None
+        self.linear = functional.linear  # `steady_linear` where rows must not depend on each other
         self._gathered: dict[str, tuple[Tensor, int, Tensor]] = {}
 
     @property
@@ -50,7 +54,12 @@ class OutputProjection(nn.Module):
         return ids if self.rows is None else self.rows.compact(ids)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, *self.matrix())
+        return self.linear(hidden, *self.matrix())
+
+    def parts(self, hidden: Tensor) -> Parts:
+        """The logits of states, (rows, D), to be computed a range of tokens at a time."""
+        weight, bias = self.matrix()
+        return lambda start, stop: self.linear(hidden, weight[start:stop], None if bias is None else bias[start:stop])
 
     def _kept(self, name: str, full: Tensor) -> Tensor:
         if self.rows is None:

@@ -23,6 +23,7 @@ class TargetProjection(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(languages + 1, width, width))
         self.bias = nn.Parameter(torch.zeros(languages + 1, width))
+        self.linear = functional.linear  # `steady_linear` where rows must not depend on each other
 
     def forward(self, states: Tensor, language: Tensor) -> Tensor:
         """Map every row's states by the map of its language.
@@ -37,5 +38,5 @@ class TargetProjection(nn.Module):
         counts = torch.bincount(language, minlength=len(self.weight)).tolist()
         groups = states.index_select(0, order).split(counts)
         maps = zip(groups, self.weight.unbind(), self.bias.unbind(), strict=True)
-        mapped = [functional.linear(group, weight, bias) for group, weight, bias in maps if len(group)]
+        mapped = [self.linear(group, weight, bias) for group, weight, bias in maps if len(group)]
         return torch.cat(mapped).index_select(0, order.argsort())

@@ -6,6 +6,7 @@ x86 with 1 and 2 threads (`tests/layers/test_steady.py` measures again):
 - fp32 products give a row the same bits once every thread has at least 4 rows; bf16 and int8 products always do.
 - attention gives a query the same bits when there are 8, 16, 24 ... queries, a mask is always there, and the number of
   keys is a multiple of 32. Above 192 keys fp32 sums in blocks that depend on their number: there a multiple of 512.
+- elementwise functions do, but for GELU's tanh approximation where a thread's share is not whole vectors.
 
 So shapes are rounded up and the rest is masked or cut off: weights of exactly 0 add nothing. Rounding costs little,
 as the number of sentences and so the rows of the large products stay what they are. Of GPUs nothing is claimed.
@@ -21,10 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
-"""query (B, H, T, d), key and value (B, H, S, d), mask broadcastable to (B, H, T, S) or None, dropout -> (B, H, T, d)"""
+"""query (B, H, T, d), key and value (B, H, S, d), mask for (B, H, T, S) or None, dropout -> (B, H, T, d)"""
 
 FEW_QUERIES = 16
 _ROWS_A_THREAD = 4
+_VECTORS = 64  # values that torch's vector loops take at a time, at most
+_GRAIN = 32_768  # values below which torch does not share elementwise work among threads
 
 
 def steady_length(length: int) -> int:
@@ -79,6 +82,21 @@ def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
         return functional.linear(x, weight, bias)
     padded = functional.linear(functional.pad(flat, (0, 0, 0, spare)), weight, bias)
     return padded[: len(flat)].view(*x.shape[:-1], -1)
+
+
+def steady_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply an elementwise function so that no value falls to the scalar code that ends a thread's share.
+
+    For most functions the two codes agree; for the tanh approximation of GELU they do not. Widths that are multiples
+    of 64 need no filling with one, two or four threads.
+    """
+    size = x.numel()
+    room = size
+    while room % (step := _VECTORS * min(torch.get_num_threads(), max(1, -(-room // _GRAIN)))):
+        room += -room % step
+    if room == size:
+        return function(x)
+    return function(functional.pad(x.reshape(-1), (0, room - size)))[:size].view(x.shape)
 
 
 class SteadyLinear(nn.Module):

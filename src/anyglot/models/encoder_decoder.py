@@ -49,6 +49,9 @@ class EncoderDecoder(nn.Module):
 
     Args:
         target_projection: Of a many-to-many SixT+: turns the encoder's states to the target language.
+
+    Attributes:
+        steady: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class EncoderDecoder(nn.Module):
         self.decoder = decoder
         self.output = output
         self.target_projection = target_projection
+        self.steady = False
 
     def encode(
         self,

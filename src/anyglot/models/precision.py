@@ -1,0 +1,166 @@
+"""A model made ready to translate: number format, joined products, and results that do not depend on the batch."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from anyglot.errors import UserError
+from anyglot.layers.attention import Attention
+from anyglot.layers.block import Block
+from anyglot.layers.feedforward import FeedForward, gelu_tanh
+from anyglot.layers.projection import TargetProjection
+from anyglot.layers.quantised import QuantisedLinear, QuantisedOutput, QuantisedTable
+from anyglot.layers.steady import (
+    SteadyLinear,
+    decoding_attention,
+    steady_attention,
+    steady_elementwise,
+    steady_linear,
+)
+from anyglot.models.encoder_decoder import EncoderDecoder
+
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
+
+
+def prepare(
+    model: EncoderDecoder, precision: Precision, device: torch.device, *, batch_independent: bool = True
+) -> EncoderDecoder:
+    """Turn a loaded model, in place, into one that only translates. It can be neither trained nor saved after it.
+
+    Args:
+        precision: int8 holds the matrices and the token table in int8, with one scale a row, and rounds activations
+            to int8 row by row before each product; norms, sums and softmax stay fp32, attention is in bf16 where the
+            processor multiplies it.
+        device: Where it will run.
+        batch_independent: On a CPU a sentence's result is the same, bit for bit, whatever else is in the batch.
+
+    Raises:
+        UserError: This machine cannot compute in this precision.
+    """
+    check_precision(precision, device)
+    model.to(device=device, dtype=_TYPES[precision]).eval().requires_grad_(False)
+    for block in [module for module in model.modules() if isinstance(module, Block)]:
+        _join(block.self_attention.inner)
+    if precision == "int8":
+        _quantise(model)
+    if batch_independent:
+        _steady(model)
+    for attention in [module for module in model.modules() if isinstance(module, Attention)]:
+        attention.attend = steady_attention if batch_independent else decoding_attention
+        if precision == "int8" and multiplies_bf16(device):
+            attention.number_format = torch.bfloat16
+    model.steady = batch_independent
+    return model
+
+
+def check_precision(precision: Precision, device: torch.device) -> None:
+    """Refuse what the device cannot do.
+
+    Raises:
+        UserError: fp16 on a CPU; int8 on a GPU, or on a processor without instructions for it.
+    """
+    if precision == "fp16" and device.type == "cpu":
+        raise UserError("fp16 needs a GPU: choose --precision auto, fp32, bf16 or int8 on a CPU.")
+    if precision == "int8" and device.type != "cpu":
+        raise UserError(f"int8 runs on CPUs only, not on '{device}': choose --precision auto, bf16 or fp16.")
+    if precision == "int8" and not multiplies_int8(device):
+        raise UserError(
+            f"int8 needs a processor with AVX-512 VNNI, and this one ({platform.machine()}) does not say it has it: "
+            "choose --precision auto, fp32 or bf16."
+        )
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bf16 products."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool({"avx512_bf16", "amx_bf16"} & _processor_flags())
+
+
+def multiplies_int8(device: torch.device) -> bool:
+    """Whether the device has instructions for int8 products, and torch a product that uses them."""
+    return device.type == "cpu" and "avx512_vnni" in _processor_flags() and hasattr(torch, "_int_mm")
+
+
+def _processor_flags() -> frozenset[str]:
+    flags = Path("/proc/cpuinfo")
+    if not flags.is_file():
+        return frozenset()
+    lines = flags.read_text(errors="replace").splitlines()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def _join(attention: Attention) -> None:
+    """Lay query, key and value into one matrix, whose slices they become."""
+    parts = [attention.query, attention.key, attention.value]
+    joined = nn.Linear(1, 1, device="meta")
+    joined.weight = nn.Parameter(torch.cat([part.weight for part in parts]), requires_grad=False)
+    joined.bias = nn.Parameter(torch.cat([part.bias for part in parts]), requires_grad=False)
+    start = 0
+    for part in parts:
+        stop = start + part.weight.shape[0]
+        part.weight = nn.Parameter(joined.weight[start:stop], requires_grad=False)
+        part.bias = nn.Parameter(joined.bias[start:stop], requires_grad=False)
+        start = stop
+    attention.joined = joined
+
+
+def _replace(model: nn.Module, change: Callable[[nn.Linear], nn.Module]) -> None:
+    """Put another module in the place of every Linear."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Linear):
+                setattr(module, name, change(child))
+
+
+def _quantise(model: EncoderDecoder) -> None:
+    """Matrices and token tables to int8, one table where several shared one."""
+    tables: dict[int, QuantisedTable] = {}
+
+    def table(weight: Tensor) -> QuantisedTable:
+        if id(weight) not in tables:
+            tables[id(weight)] = QuantisedTable(weight)
+        return tables[id(weight)]
+
+    weight, bias, rows = model.output.weight, model.output.bias, model.output.rows
+    model.output = QuantisedOutput(table(weight), bias=bias)
+    model.output.restrict(rows)
+    for side in (model.encoder, model.decoder):
+        side.embeddings.tokens = table(side.embeddings.tokens.weight)
+    model.encoder.head = None  # the masked-language head has no part in translating, and holds the table
+    _replace(model, QuantisedLinear.of)
+    for attention in [module for module in model.modules() if isinstance(module, Attention)]:
+        _share_joined(attention)
+
+
+def _share_joined(attention: Attention) -> None:
+    """Let query, key and value be slices of the joined int8 matrix, which has the same rows."""
+    joined = attention.joined
+    if not isinstance(joined, QuantisedLinear):
+        return
+    width = joined.weight.shape[0] // 3
+    for place, name in enumerate(("query", "key", "value")):
+        rows = slice(place * width, (place + 1) * width)
+        bias = None if joined.bias is None else joined.bias[rows]
+        setattr(attention, name, QuantisedLinear(joined.weight[rows], joined.scale[rows], bias))
+
+
+def _steady(model: EncoderDecoder) -> None:
+    """Arithmetic that rounds its shapes up, where a format needs it."""
+    if next(model.parameters()).dtype == torch.float32:
+        _replace(model, SteadyLinear)
+        model.output.linear = steady_linear
+    for module in model.modules():
+        if isinstance(module, FeedForward) and module.activation is gelu_tanh:
+            module.activation = partial(steady_elementwise, gelu_tanh)
+        if isinstance(module, TargetProjection):
+            module.linear = steady_linear
