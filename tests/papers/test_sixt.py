@@ -19,6 +19,7 @@ from anyglot.models.build import build_encoder, dropped_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.store import load_model, save_model
 from anyglot.recipe.load import load_recipe
+from anyglot.recipe.run import recipe_identity
 from anyglot.training.freezing import enter_stage, set_modes
 from anyglot.training.optim import build_schedule
 from papers.tiny import DECODER, LAYERS, WIDTH, batch, moved, optimise, sixt, values
@@ -245,3 +246,49 @@ def test_any_loaded_encoder_can_be_the_start(start: str, tmp_path: Path) -> None
         model.encoder.stack.blocks[0].feedforward.inner.up.weight,
     )
     assert dropped_skips(second) == dropped_skips(model)
+
+
+# Tables 3 and 4: what their recipes change, and that they change nothing else
+
+
+def changes(name: str, base: str = "sixt/xlmr_large") -> set[str]:
+    """Dotted keys in which two recipes differ."""
+    one, two = (recipe_identity(load_recipe(each)) for each in (name, base))
+    return {key for key in one.keys() | two.keys() if one.get(key) != two.get(key)} - {"name"}
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("sixt/xlmr_large_no_disentangling", "sixt/xlmr_large"),
+        ("sixt/europarl_de_no_disentangling", "sixt/europarl_de"),
+    ],
+)
+def test_table_4_differs_in_disentangling_alone(name: str, base: str) -> None:
+    assert changes(name, base) == {"method.disentangle"}
+
+
+def test_table_3_compares_equal_amounts_of_text() -> None:
+    differing = changes("sixt/one_source_8m", "sixt/four_sources_8m")
+    assert {key.split(".")[0] for key in differing} == {"data"}
+    for name, sources in (("sixt/one_source_8m", ["de"]), ("sixt/four_sources_8m", ["de", "es", "fi", "ru"])):
+        train = load_recipe(name).data.train
+        assert [source.source for source in train] == sources  # type: ignore[union-attr]
+        assert sum(source.limit or 0 for source in train) == 8_000_000
+
+
+def test_stage_1_alone_leaves_the_encoder_with_all_its_skips() -> None:
+    recipe = load_recipe("sixt/xlmr_large_stage_1")
+    assert recipe.stages["joint"].updates == 0 and recipe.stages["decoder"].updates == 100_000
+    assert changes("sixt/xlmr_large_stage_1") == {
+        "method.disentangle",
+        "method.encoder_dropout",
+        "stages.joint.updates",
+    }
+
+
+def test_ft_all_sees_as_much_as_both_stages() -> None:
+    recipe, sixt_plus = load_recipe("sixt/xlmr_large_ft_all"), load_recipe("sixt/xlmr_large")
+    assert recipe.data == sixt_plus.data
+    assert recipe.stages["all"].updates == sum(stage.updates for stage in sixt_plus.stages.values())
+    assert recipe.method.decoder == sixt_plus.method.decoder  # type: ignore[attr-defined]
