@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from anyglot.decoding import LengthRule, Prompt, SamplingRule, greedy_search, sample
 from anyglot.decoding.randomness import mixed, sample_keys, uniform
@@ -64,6 +65,25 @@ def test_what_is_drawn_from_equals_the_naive_distribution(
     assert set(found) <= set(expected)
     for token, probability in expected.items():
         assert found[token] / grid == pytest.approx(probability, abs=1.01 / grid)
+
+
+@pytest.mark.parametrize("top_k", [None, 12])
+@pytest.mark.parametrize("top_p", [None, 0.3, 0.9])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_what_is_drawn_from_equals_transformers(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    grid, size = 4000, 50
+    row = torch.randn(size, generator=torch.Generator().manual_seed(1)) * 2
+    warped = row[None].clone().index_fill(1, torch.tensor(PROMPT.never), -torch.inf)
+    for wanted, kind, value in (
+        (True, TemperatureLogitsWarper, temperature),
+        (top_k is not None, TopKLogitsWarper, top_k),
+        (top_p is not None, TopPLogitsWarper, top_p),
+    ):
+        warped = kind(value)(None, warped) if wanted else warped
+    numbers = (torch.arange(grid, dtype=torch.float64) + 0.5) / grid
+    rule = SamplingRule(temperature, top_k, top_p)
+    found = draw(row.expand(grid, -1), numbers, PROMPT, rule, may_end=True).bincount(minlength=size) / grid
+    torch.testing.assert_close(found, warped.softmax(dim=1)[0], atol=1.01 / grid, rtol=0)
 
 
 @pytest.mark.parametrize("rule", [SamplingRule(top_k=1, temperature=3.0), SamplingRule(top_p=1e-6)])
