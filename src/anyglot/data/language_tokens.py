@@ -83,7 +83,8 @@ class LanguageTokens:
                 names.setdefault(known.lower(), spelling)
         wanted = [_folded(code)]
         if (known := _language_of(code)) is not None:
-            wanted += [language(known).name.lower(), known.lower(), known.partition("-")[0], language(known).iso3]
+            name = language(known).name.lower().partition(" (")[0]
+            wanted = [known.partition("-")[0], name, language(known).iso3, *wanted]
         found = [names[name] for word in wanted for name in get_close_matches(word, names, n=count, cutoff=0.6)]
         return list(dict.fromkeys(found))[:count] or sorted(self.ids)[:count]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,9 +129,11 @@ def _language_tokens(tokenizer: Any) -> LanguageTokens | None:
         return LanguageTokens(spelled, scheme, (single_language(tokenizer.source_lang), target))
     if name == "M2M100Tokenizer":
         return LanguageTokens(dict(tokenizer.lang_code_to_id), scheme)
-    # The class knows its languages; a vocabulary that lacks one gives it the unknown token's id.
-    specials = {tokenizer.convert_ids_to_tokens(id): int(id) for id in tokenizer.all_special_ids}
-    spelled = {token: id for token, id in specials.items() if _CODE.fullmatch(token)}
+    # Some files forget to call their language tokens special; the class lists what it was made for.
+    listed = set(getattr(sys.modules[type(tokenizer).__module__], "FAIRSEQ_LANGUAGE_CODES", ()))
+    listed |= {token for token in tokenizer.all_special_tokens if _CODE.fullmatch(token)}
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    spelled = {token: int(id) for token, id in vocabulary if token in listed}
     return LanguageTokens(spelled, scheme) if spelled else None
 
 
