@@ -77,16 +77,16 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
 
 
 def _show_model(console: Console, folder: Path) -> None:
-    import torch
     from rich.table import Table
 
+    from anyglot.models.blank import blank
     from anyglot.models.build import build
     from anyglot.models.store import load_config
     from anyglot.recipe.outline import parts_of
     from anyglot.recipe.yaml_text import dump
 
     config = load_config(folder)
-    with torch.device("meta"):
+    with blank():
         model = build(config)
     table = Table("part", "parameters", "shared with", title=str(folder))
     parts = parts_of(model, {"*": ""}, [])

@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 
-import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.models.blank import blank
 from anyglot.models.build import build, dropped_skips
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig, ModelConfig
 from anyglot.models.encoder import Encoder
@@ -120,7 +120,7 @@ def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
     tensors = load_tensors(folder / WEIGHTS)
     rows = tensors.pop(OUTPUT_ROWS, None)
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
-    with torch.device("meta"):
+    with blank():
         model = build(config)
     assign(model, tensors, str(folder / WEIGHTS))
     wanted = config.output_rows if isinstance(config, EncoderDecoderConfig) else None

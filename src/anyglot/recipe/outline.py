@@ -10,12 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.methods import METHODS
 from anyglot.methods.base import Method, Stage
+from anyglot.models.blank import blank
 from anyglot.models.build import build_encoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
@@ -89,7 +89,7 @@ def outline(recipe: Recipe) -> Outline:
         UserError: The model it starts from is neither here nor of known size, or a stage's patterns match nothing.
     """
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    with _published_start(method, recipe.start), torch.device("meta"):
+    with _published_start(method, recipe.start), blank():
         model = method.build(_vocabulary(recipe), recipe.seed)
         stages = method.stages()
     moving, memory = [], []

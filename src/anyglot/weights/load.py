@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.models.blank import blank
 from anyglot.models.build import build, dropped_skips
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -71,7 +72,7 @@ def _load_foreign(folder: Path, *, encoder_only: bool) -> Encoder | EncoderDecod
         table = family.table(config)
         sources = _sources(checkpoint, stored, table, family)
         _check_tokens(checkpoint, sources, config)
-        with torch.device("meta"):
+        with blank():
             model = build(config)
         _check_names(folder, model, sources, stored, table)
         tensors = {ours: _value(checkpoint, name, family) for ours, name in sources.items()}
