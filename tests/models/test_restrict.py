@@ -16,6 +16,7 @@ from anyglot.errors import UserError
 from anyglot.methods.sixt.method import SixT, SixTOptions
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.precision import multiplies_int8, prepare
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
 from anyglot.weights.save import save_pretrained
@@ -137,6 +138,19 @@ def test_searches_equal_those_of_the_masked_full_table(beams: int, changes: dict
     assert written <= set(IDS.tolist()) and len(written) > 2
     unmasked = search(EncoderDecoderStepModel(full), prompt)
     assert all(abs(one[0].score - other[0].score) > 1e-3 for one, other in zip(unmasked, found, strict=True))
+
+
+@pytest.mark.skipif(not multiplies_int8(torch.device("cpu")), reason="this processor has no int8 products")
+def test_int8_rows_are_those_of_the_whole_table_in_int8() -> None:
+    """Kept rows keep their scales, so restricting and quantising commute, bit for bit."""
+    full, restricted = (prepare(model(output_bias=True), "int8", torch.device("cpu")) for _ in range(2))
+    restrict_output(restricted, IDS, "test")
+    before = model(output_bias=True)
+    restrict_output(before, IDS, "test")
+    before = prepare(before, "int8", torch.device("cpu"))
+    hidden = torch.randn(6, WIDTH)
+    expected = full.output(hidden)[:, IDS]
+    assert torch.equal(restricted.output(hidden), expected) and torch.equal(before.output(hidden), expected)
 
 
 def test_a_prompt_needs_its_tokens() -> None:
