@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ["demo", "train", "translate", "evaluate", "show", "list", "average", "phrasebook"]
+VERBS = ["demo", "train", "translate", "evaluate", "show", "list", "average", "phrasebook", "push"]
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

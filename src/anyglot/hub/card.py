@@ -102,8 +102,11 @@ def _what_it_is(record: Record, stated: Stated) -> str:
         rows.append(("Parameters", f"{int(record.run['parameters']):,}"))
     rows += [
         ("Licence of this model", stated.licence or NOT_STATED),
-        ("Licence of its base", (stated.base_licence or NOT_STATED) if base else "it has no base"),
-        ("Weights (SHA-256)", f"`{record.weights}`"),
+        (
+            "Licence of its base",
+            stated.base_licence or ("it has no base" if record.method and not base else NOT_STATED),
+        ),
+        ("SHA-256 of the weights", f"`{record.weights}`"),
     ]
     return "\n".join(lines + [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows])
 
@@ -143,7 +146,7 @@ def _usage(name: str, record: Record) -> str:
     if isinstance(config, EncoderConfig):
         auto = "AutoModelForMaskedLM" if config.language_head else "AutoModel"
         return (
-            "## How to use it\n\n```python\nimport anyglot  # pip install anyglot; it introduces the model to transformers\n"
+            "## How to use it\n\n```python\nimport anyglot  # introduces the model to transformers\n"
             f"from transformers import {auto}, AutoTokenizer\n\n"
             f'tokenizer = AutoTokenizer.from_pretrained("{name}")\nmodel = {auto}.from_pretrained("{name}")\n```\n\n'
             f"`method.start={name}` in a recipe of anyglot trains a translator from it."
@@ -160,10 +163,11 @@ def _usage(name: str, record: Record) -> str:
         f'```python\nfrom anyglot.translator import Translator\n\ntranslator = Translator.from_pretrained("{name}")\n'
         f'translator.translate(["..."], source="{source}", target="{target}")\n```\n\n'
         "or with transformers:\n\n"
-        "```python\nimport anyglot  # pip install anyglot; it introduces the model to transformers\n"
+        "```python\nimport anyglot  # introduces the model to transformers\n"
         + ("import torch\n" if choice else "")
         + "from transformers import AutoModelForSeq2SeqLM, AutoTokenizer\n\n"
-        f'tokenizer = AutoTokenizer.from_pretrained("{name}")\nmodel = AutoModelForSeq2SeqLM.from_pretrained("{name}")\n'
+        f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
+        f'model = AutoModelForSeq2SeqLM.from_pretrained("{name}")\n'
         'inputs = tokenizer(["..."], return_tensors="pt", padding=True)\n'
         f"written = model.generate(**inputs{choice})\n"
         f"tokenizer.batch_decode(written, skip_special_tokens=True)\n```\n\n"
@@ -239,7 +243,9 @@ def _limits(record: Record) -> str:
     if isinstance(config, EncoderDecoderConfig):
         told.append("Translations into other languages than those named above are not to be expected.")
         if record.languages is not None and record.languages.supervised:
-            told.append("Zero-shot translation is worse than supervised, and may come out in the wrong language.")
+            told.append(
+                "Zero-shot translation is usually worse than supervised, and may come out in the wrong language."
+            )
         if config.output_rows is not None:
             size = config.decoder_embeddings.vocabulary_size
             told.append(f"It writes {config.output_rows:,} of the {size:,} tokens only.")

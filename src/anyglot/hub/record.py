@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,8 @@ import yaml
 
 from anyglot.data.huggingface import PREFIX
 from anyglot.errors import UserError
-from anyglot.evaluation.hypotheses import weights_hash
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
-from anyglot.models.store import load_config
+from anyglot.models.store import WEIGHTS, load_config
 from anyglot.translator.languages import ModelLanguages
 
 RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
@@ -59,7 +59,9 @@ class Record:
     """All that is known; what nobody wrote down is None or empty.
 
     Attributes:
+        weights: SHA-256 of model.safetensors.
         base: The model the training started from.
+        method: None where there is neither run.json nor recipe.yaml; then nobody knows whether there was a base.
         run: run.json.
         data_hash: Of the test data.
     """
@@ -94,7 +96,7 @@ def read_record(folder: Path, scores: Path | None = None) -> Record:
     found, data_hash = ([], None) if scores is None else _scores(scores, folder.resolve().name)
     return Record(
         config=load_config(folder),
-        weights=weights_hash(folder),
+        weights=_sha256(folder / WEIGHTS),
         languages=ModelLanguages.load(folder),
         base=None if start is None else _base(str(start)),
         base_on_hub=start is not None and _is_hub_name(str(start)),
@@ -104,6 +106,14 @@ def read_record(folder: Path, scores: Path | None = None) -> Record:
         scores=found,
         data_hash=data_hash,
     )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): copy the folder again.") from None
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -13,10 +13,10 @@ CONVERTED = "tokenizer.json"
 
 
 def tokenizer_files(folder: Path) -> dict[str, Path | bytes]:
-    """The tokenizer of a model folder, by file name, with the tokenizer.json that transformers would else convert it to.
+    """The tokenizer of a model folder, by file name, with the tokenizer.json that transformers makes of it.
 
-    The conversion gives the same ids for the same text, save that transformers takes a text that spells `</s>` or
-    `<mask>` for the special token unless it is called with split_special_tokens=True.
+    Both give the same ids for the same text, with one exception: a text that spells `<mask>` is text to us and
+    the special token to transformers.
     """
     files: dict[str, Path | bytes] = {name: folder / name for name in TOKENIZER_FILES if (folder / name).is_file()}
     if MODEL_FILE in files and CONVERTED not in files:
