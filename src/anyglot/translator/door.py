@@ -317,7 +317,7 @@ class Translator:
 
     def _prefixes(self, pieces: Sequence[Piece], settings: SearchSettings) -> list[tuple[int, ...]]:
         """The tokens each piece's translation must begin with, checked."""
-        prefixes = [tuple(ids) for ids in self.tokenizer.encode([piece.prefix for piece in pieces])]
+        prefixes = [tuple(ids) for ids in self.tokenizer.encode_target([piece.prefix for piece in pieces])]
         for piece, ids in zip(pieces, prefixes, strict=True):
             if self.tokenizer.unknown_id in ids:
                 raise UserError(f"the prefix '{piece.prefix[:60]}' has characters this model cannot write: drop them.")
