@@ -33,10 +33,10 @@ def compact_prompt(prompt: Prompt, rows: KeptRows) -> Prompt:
     def compact(tokens: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(places[token] for token in tokens)
 
-    start = tuple(compact(each) if isinstance(each, tuple) else places[each] for each in prompt.start)
+    start = [compact(each) if isinstance(each, tuple) else places[each] for each in prompt.start]
     return replace(
         prompt,
-        start=start,
+        start=tuple(start),  # type: ignore[arg-type]
         end=places[prompt.end],
         never=tuple(places[token] for token in prompt.never if token in places),
         prefixes=None if prompt.prefixes is None else tuple(compact(prefix) for prefix in prompt.prefixes),

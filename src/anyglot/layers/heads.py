@@ -81,7 +81,7 @@ class OutputProjection(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> OutputProjection:
         self._gathered = {}  # another device or precision, perhaps under the same parameter object
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
 

@@ -72,12 +72,12 @@ def trim_tables(model: Encoder | EncoderDecoder, ids: Tensor) -> None:
     Shape:
         ids: (C,) int64
     """
-    model.config = trimmed_config(model.config, ids)  # type: ignore[assignment]
+    model.config = trimmed_config(model.config, ids)
     if isinstance(model, EncoderDecoder):
-        model.encoder.config = model.config.encoder  # type: ignore[union-attr]
+        model.encoder.config = model.config.encoder
     done: dict[int, torch.nn.Parameter] = {}
 
-    def trimmed(full: torch.nn.Parameter) -> torch.nn.Parameter:
+    def trimmed(full: Tensor) -> torch.nn.Parameter:
         if id(full) not in done:
             done[id(full)] = torch.nn.Parameter(full.detach().index_select(0, ids), full.requires_grad)
         return done[id(full)]
@@ -90,6 +90,6 @@ def trim_tables(model: Encoder | EncoderDecoder, ids: Tensor) -> None:
         kept = None
         if output.rows is not None:
             kept = torch.isin(ids, output.rows.ids).nonzero()[:, 0]
-        output.weight = trimmed(output.weight)  # type: ignore[arg-type]
+        output.weight = trimmed(output.weight)
         output.bias = None if output.bias is None else trimmed(output.bias)
         output.restrict(None if kept is None else KeptRows(kept, len(ids)))
