@@ -161,7 +161,7 @@ def test_neighbours_order_and_padding_do_not_matter() -> None:
 def test_log_probabilities_are_the_models() -> None:
     model = TableModel(4, vocabulary_size=8)
     rule = SamplingRule(0.5, top_k=3, seed=2)
-    [drawn] = sample(model, *sources(9), PROMPT, rule=rule, samples=6, length=LengthRule(7), length_penalty=0.7)
+    [drawn] = sample(model, *sources(9), PROMPT, rule=rule, samples=12, length=LengthRule(7), length_penalty=0.7)
     for hypothesis in drawn:
         history, total = [END], 0.0
         for token in (*hypothesis.tokens, END):
@@ -220,3 +220,15 @@ def test_wrong_arguments_are_refused() -> None:
         sample(Broken(0), *sources(1), PROMPT, rule=SamplingRule())
     nothing = torch.zeros((0, 0), dtype=torch.int64)
     assert sample(TableModel(0), nothing, nothing.bool(), PROMPT, rule=SamplingRule()) == []
+
+
+@pytest.mark.parametrize("rule", [SamplingRule(), SamplingRule(top_p=0.9), SamplingRule(top_k=500, top_p=0.9)])
+def test_rounding_hardly_ever_changes_what_is_drawn(rule: SamplingRule) -> None:
+    """Also among tokens so alike that their order changes: nobody draws from a sorted list."""
+    generator = torch.Generator().manual_seed(4)
+    row = torch.randn(2000, generator=generator) * 0.01
+    numbers = torch.rand(1000, generator=generator, dtype=torch.float64)
+    rounded = row + torch.randn(2000, generator=generator) * 1e-6
+    assert not torch.equal(row.argsort(), rounded.argsort())
+    one, other = (draw(logits.expand(1000, -1), numbers, PROMPT, rule, may_end=True) for logits in (row, rounded))
+    assert float((one != other).double().mean()) < 0.01

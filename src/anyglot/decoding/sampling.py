@@ -111,41 +111,52 @@ def draw(logits: Tensor, numbers: Tensor, prompt: Prompt, rule: SamplingRule, *,
     best = logits.max(dim=1, keepdim=True).values
     if rule.top_k is not None:
         values, tokens = top_places(logits, rule.top_k)
-        cumulative = _cumulative(values, best, rule)
-        return _inverted(cumulative, _mass(cumulative, cumulative[:, -1:], rule), numbers, tokens)
-    everything = _cumulative(logits, best, rule)
-    total = everything[:, -1:]
+        weights = _weights(values, best, rule)
+        if rule.top_p is not None:
+            weights = _nucleus(weights, _running(weights)[:, -1:], rule.top_p)
+        return _inverted(weights, numbers, tokens)
+    weights = _weights(logits, best, rule)
     if rule.top_p is None:
-        return _inverted(everything, total, numbers, None)
+        return _inverted(weights, numbers, None)
+    total = _running(weights)[:, -1:]
     values, tokens = top_places(logits, HEAD)
-    cumulative = _cumulative(values, best, rule)
-    result = _inverted(cumulative, _mass(cumulative, total, rule), numbers, tokens)
+    head = _weights(values, best, rule)
+    result = _inverted(_nucleus(head, total, rule.top_p), numbers, tokens)
     # Rows so flat that the head does not hold the wanted share are sorted whole.
-    flat = (cumulative[:, -1] < rule.top_p * total[:, 0]).nonzero()[:, 0]
+    flat = (_running(head)[:, -1] < rule.top_p * total[:, 0]).nonzero()[:, 0]
     if len(flat):
         values, tokens = top_places(logits[flat], logits.shape[1])
-        cumulative = _cumulative(values, best[flat], rule)
-        result[flat] = _inverted(cumulative, _mass(cumulative, cumulative[:, -1:], rule), numbers[flat], tokens)
+        weights = _nucleus(_weights(values, best[flat], rule), total[flat], rule.top_p)
+        result[flat] = _inverted(weights, numbers[flat], tokens)
     return result
 
 
-def _cumulative(logits: Tensor, best: Tensor, rule: SamplingRule) -> Tensor:
-    """Running sums of the probabilities, relative to the best token's: (rows, C) float64.
+def _weights(logits: Tensor, best: Tensor, rule: SamplingRule) -> Tensor:
+    """Probabilities relative to the best token's: (rows, C) float32."""
+    return ((logits - best) / rule.temperature).exp()
 
-    A scan goes through a row in order, so its sums do not depend on how many rows there are.
+
+def _running(weights: Tensor) -> Tensor:
+    """Running sums, (rows, C) float64. A scan goes through a row in order, however many rows there are."""
+    return weights.cumsum(dim=1, dtype=torch.float64)
+
+
+def _nucleus(weights: Tensor, total: Tensor, share: float) -> Tensor:
+    """Keep the fewest weights, which are sorted, that hold this share of the total; the others become 0: (rows, C)."""
+    before = _running(weights) - weights
+    return weights.masked_fill(before >= share * total, 0.0)
+
+
+def _inverted(weights: Tensor, numbers: Tensor, tokens: Tensor | None) -> Tensor:
+    """The first token at which the running sum of the weights exceeds `number * sum`: (rows,).
+
+    Tokens are gone through in the order of the vocabulary. In that of their weights rounding would make nearly equal
+    ones change places, and so what is drawn. Without `tokens` a place is its token.
     """
-    return ((logits - best) / rule.temperature).exp().cumsum(dim=1, dtype=torch.float64)
-
-
-def _mass(cumulative: Tensor, total: Tensor, rule: SamplingRule) -> Tensor:
-    """The mass of the fewest tokens that hold the share `top_p` of the total: (rows, 1)."""
-    if rule.top_p is None:
-        return total
-    last = torch.searchsorted(cumulative, rule.top_p * total).clamp(max=cumulative.shape[1] - 1)
-    return cumulative.gather(1, last)
-
-
-def _inverted(cumulative: Tensor, mass: Tensor, numbers: Tensor, tokens: Tensor | None) -> Tensor:
-    """The first token whose running sum is above `number * mass`; without `tokens` a place is its token: (rows,)."""
-    place = torch.searchsorted(cumulative, numbers[:, None] * mass, right=True).clamp(max=cumulative.shape[1] - 1)
+    if tokens is not None:
+        tokens, order = tokens.sort(dim=1)
+        weights = weights.gather(1, order)
+    cumulative = _running(weights)
+    place = torch.searchsorted(cumulative, numbers[:, None] * cumulative[:, -1:], right=True)
+    place = place.clamp(max=cumulative.shape[1] - 1)
     return place[:, 0] if tokens is None else tokens.gather(1, place)[:, 0]
