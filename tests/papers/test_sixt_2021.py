@@ -96,6 +96,7 @@ def test_the_recipe_is_the_releases() -> None:
     assert (decoder.norm_first, decoder.positions, decoder.table, decoder.dropout) == (False, "learned", "own", 0.3)
     assert (decoder.layers, decoder.heads, decoder.feedforward_width) == (12, 12, 3072)
     assert [(source.source, source.target) for source in recipe.data.train] == [("de", "en")]  # type: ignore[union-attr]
+    assert recipe.vocabulary.target is not None and recipe.vocabulary.target.coverage == 1.0
     decoding, joint = recipe.stages["decoder"], recipe.stages["joint"]
     assert (decoding.updates, decoding.weight_decay) == (200_000, 0.01)
     assert (joint.updates, joint.weight_decay) == (30_000, 0.0)
