@@ -10,6 +10,7 @@ import typer
 from anyglot.cli.average import average
 from anyglot.cli.demo import demo
 from anyglot.cli.evaluate import evaluate
+from anyglot.cli.export import export
 from anyglot.cli.listing import list_things
 from anyglot.cli.phrasebook import phrasebook
 from anyglot.cli.push import push
@@ -43,6 +44,7 @@ app.command()(average)
 app.command()(trim)
 app.command()(vocabulary)
 app.command()(phrasebook)
+app.command()(export)
 app.command()(push)
 
 

@@ -67,6 +67,10 @@ class TextTokenizer(Protocol):
         """The text of each sequence; special tokens vanish."""
         ...
 
+    def source_pieces(self, ids: Sequence[int]) -> list[str]:
+        """The same of an encoder's input, where the source has a vocabulary of its own (some of Marian's models)."""
+        ...
+
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The token strings of ids, special tokens included."""
         ...

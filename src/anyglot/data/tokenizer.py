@@ -107,6 +107,10 @@ class Tokenizer:
             kept.append([0 if id == 3 else int(id) - 1 for id in ids if 2 < id < self.mask_id])
         return [str(text) for text in self._processor.Decode(kept)]
 
+    def source_pieces(self, ids: Sequence[int]) -> list[str]:
+        """The same as `pieces`: one vocabulary serves both sides."""
+        return self.pieces(ids)
+
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The token strings of ids, special tokens included."""
         named = {self.begin_id: "<s>", self.pad_id: "<pad>", self.end_id: "</s>", 3: "<unk>", self.mask_id: "<mask>"}

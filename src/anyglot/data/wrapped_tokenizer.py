@@ -61,6 +61,13 @@ class WrappedTokenizer:
             raise UserError(f"No tokenizer that transformers can read in {folder}: {reason}") from error
         return cls(tokenizer)
 
+    def source_pieces(self, ids: Sequence[int]) -> list[str]:
+        """The token strings of an encoder's input; others than `pieces`' in a Marian model of two vocabularies."""
+        if not getattr(self._tokenizer, "target_encoder", None):
+            return self.pieces(ids)
+        names = {id: token for token, id in self._tokenizer.encoder.items()}
+        return [str(names[int(id)]) for id in ids]
+
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The token strings of ids, special tokens included."""
         return [str(piece) for piece in self._tokenizer.convert_ids_to_tokens([int(id) for id in ids])]
@@ -75,7 +82,7 @@ class WrappedTokenizer:
 
     def encode_target(self, texts: Sequence[str]) -> list[list[int]]:
         """The same with the target language's pieces and vocabulary, which in Marian's models are others."""
-        return self._encode(texts, "text_target", set(self.special_ids))
+        return self._encode(texts, "text_target" if _is_marian(self._tokenizer) else "text", set(self.special_ids))
 
     def _encode(self, texts: Sequence[str], side: str, hidden: set[int]) -> list[list[int]]:
         if not texts:

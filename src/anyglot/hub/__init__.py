@@ -10,4 +10,7 @@ tokenizer.py      tokenizer.json beside the SentencePiece model
 record.py         what a model folder and its reports tell about the model
 card.py           the model card
 push.py           a folder made ready, and its upload
+export.py         folders for CTranslate2 and transformers, checked before they appear
+ctranslate2_spec.py  our model as CTranslate2 spells it
+parity.py         whether it computes the same there
 """

@@ -11,7 +11,7 @@ output rows                          a smaller target vocabulary
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -169,8 +169,9 @@ def _set_norm(spec: Any, norm: nn.LayerNorm) -> None:
 
 def _set_vocabularies(spec: Any, model: EncoderDecoder, tokenizer: TextTokenizer, rows: Tensor | None) -> None:
     """Tokens by name on both sides; a restricted output has only its own, an end token among them."""
-    source = token_names(tokenizer, model.config.encoder.embeddings.vocabulary_size)
-    target = token_names(tokenizer, model.config.decoder_embeddings.vocabulary_size)
+    size = tokenizer.vocabulary_size
+    source = token_names(tokenizer.source_pieces, size, model.config.encoder.embeddings.vocabulary_size)
+    target = token_names(tokenizer.pieces, size, model.config.decoder_embeddings.vocabulary_size)
     if rows is not None:
         target = [target[row] for row in rows.tolist()]
     spec.register_source_vocabulary(source)
@@ -179,14 +180,14 @@ def _set_vocabularies(spec: Any, model: EncoderDecoder, tokenizer: TextTokenizer
     spec.config.unk_token, spec.config.bos_token, spec.config.eos_token = unknown, begin, end
 
 
-def token_names(tokenizer: TextTokenizer, rows: int) -> list[str]:
+def token_names(pieces: Callable[[Sequence[int]], list[str]], vocabulary_size: int, rows: int) -> list[str]:
     """The name of each row; a row without a token gets one that no tokenizer makes.
 
     Raises:
         UserError: Two tokens have one name, by which CTranslate2 tells them apart.
     """
-    size = min(rows, tokenizer.vocabulary_size)
-    names = tokenizer.pieces(range(size))
+    size = min(rows, vocabulary_size)
+    names = pieces(range(size))
     names += [f"<row {row}>" for row in range(size, rows)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -1,0 +1,161 @@
+"""A model for other engines: a CTranslate2 folder, or a transformers folder, checked before it appears."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from anyglot.data.tokenizer import load_tokenizer
+from anyglot.errors import UserError
+from anyglot.hub.ctranslate2_spec import build_spec, limits, refuse_inexpressible
+from anyglot.hub.parity import Parity, cases, compare
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.translator import Translator
+from anyglot.translator.framing import TokenFraming
+from anyglot.translator.languages import FILE as LANGUAGES
+from anyglot.weights.families import FAMILIES
+from anyglot.weights.hub import local_folder
+from anyglot.weights.load import load_encoder, load_pretrained
+from anyglot.weights.save import save_pretrained
+
+Say = Callable[[str], None]
+RECORD = "export.json"
+QUANTIZATIONS = ("float32", "int8", "int8_float32", "int8_bfloat16", "int8_float16", "int16", "float16", "bfloat16")
+PARTS = ("model", "encoder")
+
+
+def export_ctranslate2(
+    name_or_folder: str, out: Path, quantization: str = "float32", sentences: int = 60, say: Say = print
+) -> Parity:
+    """Write a model as a CTranslate2 folder, after proving in float32 that it computes the same.
+
+    Args:
+        quantization: How the weights are stored; the proof is of float32, from which they are quantised.
+        sentences: How many sentences are compared.
+
+    Raises:
+        UserError: CTranslate2 is not installed or cannot express the model, the two differ, or `out` exists or
+            cannot be written.
+    """
+    if quantization not in QUANTIZATIONS:
+        raise UserError(f"there is no quantization '{quantization}': choose one of {', '.join(QUANTIZATIONS)}.")
+    _need_ctranslate2()
+    _refuse_existing(out)
+    translator = Translator.from_pretrained(name_or_folder, device="cpu", precision="fp32")
+    model = translator.model
+    refuse_inexpressible(model)
+    framing = translator.framing
+    starts_itself = not isinstance(framing, TokenFraming) or framing.tokens.scheme.target != "first"
+    with _new_folder(out) as folder:
+        spec = build_spec(model, translator.tokenizer, starts_itself)
+        spec.validate()
+        spec.optimize()
+        spec.save(str(folder))
+        say(f"comparing {sentences} sentences")
+        given = cases(translator, sentences, limits(model))
+        parity = compare(translator, folder, given, starts_itself)
+        if quantization != "float32":
+            (folder / "model.bin").unlink()
+            spec = build_spec(model, translator.tokenizer, starts_itself)
+            spec.validate()
+            spec.optimize(quantization)
+            spec.save(str(folder))
+        translator.tokenizer.save(folder)
+        _carry(name_or_folder, folder)
+        facts = {"quantization": quantization, "checked_in_float32": asdict(parity)}
+        (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return parity
+
+
+def export_transformers(
+    name_or_folder: str, out: Path, part: str = "model", family: str | None = None, say: Say = print
+) -> None:
+    """Write a model, or its encoder, as a transformers folder with its tokenizer, after opening and comparing it.
+
+    Raises:
+        UserError: No family of transformers can express it, the two differ, or `out` exists or cannot be written.
+    """
+    if part not in PARTS:
+        raise UserError(f"there is no part '{part}': choose one of {', '.join(PARTS)}.")
+    _refuse_existing(out)
+    model = load_encoder(name_or_folder) if part == "encoder" else load_pretrained(name_or_folder)
+    if isinstance(model, EncoderDecoder) and (family or model.config.family) not in FAMILIES:
+        raise UserError(
+            "no family of transformers has this model's form: after `import anyglot` transformers opens the folder as "
+            "it is (docs/huggingface.md), and --part encoder exports its encoder."
+        )
+    with _new_folder(out) as folder:
+        save_pretrained(model, folder, family)
+        say("comparing both models' states")
+        _compare_states(model, folder)
+        load_tokenizer(local_folder(name_or_folder)).save(folder)
+
+
+@torch.no_grad()
+def _compare_states(model: Encoder | EncoderDecoder, folder: Path) -> None:
+    """Random tokens through both.
+
+    Raises:
+        UserError: The last states differ by more than rounding.
+    """
+    from transformers import AutoModel
+
+    theirs = AutoModel.from_pretrained(str(folder), local_files_only=True).eval()
+    config = model.config if isinstance(model, Encoder) else model.config.encoder
+    generator = torch.Generator().manual_seed(0)
+    longest = min(40, config.embeddings.position_rows - config.embeddings.position_offset)
+    tokens = torch.randint(0, config.embeddings.vocabulary_size, (4, longest), generator=generator)
+    tokens[tokens == config.padding_id] = config.padding_id + 1 if config.padding_id == 0 else config.padding_id - 1
+    mask = torch.ones_like(tokens, dtype=torch.bool)
+    if isinstance(model, Encoder):
+        ours = model(tokens, mask).last
+        expected = theirs(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+    else:
+        size = model.config.decoder_embeddings.vocabulary_size
+        inputs = torch.randint(0, size, (4, min(12, longest)), generator=generator)
+        ours = model(tokens, mask, inputs)
+        expected = theirs(input_ids=tokens, attention_mask=mask.long(), decoder_input_ids=inputs).last_hidden_state
+    gap = float((ours - expected).abs().max())
+    if not gap <= 1e-3 * max(1.0, float(expected.abs().max())):
+        raise UserError(f"the exported model differs from this one: by {gap:.2g} in its states. Nothing was written.")
+
+
+def _need_ctranslate2() -> None:
+    try:
+        import ctranslate2  # noqa: F401
+    except ImportError:
+        raise UserError("CTranslate2 is not installed: pip install anyglot[fast].") from None
+
+
+def _carry(name_or_folder: str, folder: Path) -> None:
+    """What was trained for goes along."""
+    path = local_folder(name_or_folder) / LANGUAGES
+    if path.is_file():
+        shutil.copyfile(path, folder / LANGUAGES)
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise UserError(f"{out} exists already: name a folder that does not.")
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that becomes `out` if all goes well, and vanishes if not."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
