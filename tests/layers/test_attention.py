@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from anyglot.layers.attention import Attention, Memory
 from anyglot.layers.cache import LayerCache, split_heads
 from anyglot.layers.masks import causal_mask, lengths_mask, padding_mask
 from anyglot.layers.prefix import Prefix
+from anyglot.layers.steady import fused_attention
 
 from .builders import HEADS, WIDTH, randomised, states
 
@@ -101,3 +102,15 @@ def test_masks() -> None:
     assert causal_mask(3)[0, 0].tolist() == [[True, False, False], [True, True, False], [True, True, True]]
     assert lengths_mask(torch.tensor([2, 0]), 3).tolist() == [[True, True, False], [False, False, False]]
     assert padding_mask(torch.ones(2, 3, dtype=torch.bool)).shape == (2, 1, 1, 3)
+
+
+def test_the_gradient_in_bf16_is_that_of_torchs_kernel() -> None:
+    generator = torch.Generator().manual_seed(5)
+    leaves = [torch.randn(2, 3, 7, 8, generator=generator).bfloat16().requires_grad_() for _ in range(3)]
+    mask = torch.ones(7, 7, dtype=torch.bool).tril()[None, None]
+    found = fused_attention(*leaves, mask, 0.0)
+    expected = nn.functional.scaled_dot_product_attention(*(leaf.float() for leaf in leaves), attn_mask=mask)
+    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.02)
+    slopes = [torch.autograd.grad(out.float().square().sum(), leaves) for out in (found, expected)]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, atol=0.05, rtol=0.05)
