@@ -161,7 +161,7 @@ def test_identity_changes_with_the_weights(model_folder: Path, translator: Trans
 def test_special_tokens_are_never_written(model_folder: Path, tmp_path: Path) -> None:
     """Even a model that wants nothing but padding and masks writes text; rows beyond the tokenizer count as special."""
     translator = Translator.from_pretrained(model_folder, device="cpu", precision="fp32")
-    prompt = translator._prompt(["en"], [()])
+    prompt = translator.searching.prompt(["en"], [()])
     assert set(prompt.never) == set(translator.tokenizer.special_ids) - {prompt.end}
     assert prompt.start == ((2,),) and prompt.end == 2
     assert json.loads((model_folder / "languages.json").read_text())["target"] == ["en", "zh"]

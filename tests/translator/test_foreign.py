@@ -113,7 +113,7 @@ def generated(pair: Pair, texts: list[str], target: str, **options: Any) -> list
 
 
 def prompt_of(pair: Pair, target: str) -> Prompt:
-    return pair.ours._prompt([pair.ours.framing.target(target)], [()])
+    return pair.ours.searching.prompt([pair.ours.framing.target(target)], [()])
 
 
 def searched(

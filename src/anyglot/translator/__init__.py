@@ -1,6 +1,7 @@
 """The door: `Translator.from_pretrained(folder).translate(texts, source=, target=)`.
 
-door.py       Translator: texts -> pieces -> batches -> search -> texts
+door.py       Translator: texts -> pieces -> translated pieces -> texts
+searching.py  pieces -> batches -> hypotheses -> pieces
 pieces.py     what is searched for at a time, and what is found
 settings.py   how to search, checked
 languages.py  which languages a model knows

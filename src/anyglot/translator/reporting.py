@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from anyglot.translator.door import Counts
+from anyglot.translator.searching import Counts
 
 _PLAIN_SECONDS = 30.0
 
