@@ -3,9 +3,10 @@
     python benchmarks/cold_start/run.py --model runs/demo/sixt --out results   # the model that `anyglot demo` left
     python benchmarks/cold_start/run.py                                        # one of its shape, hardly trained
 
-Every time is a fresh process's, from its start to its end, by the wall clock. The commands take turns, round by round,
-with what an empty interpreter and `import torch` cost in between. The first round fills the file cache and is not
-counted. Processor seconds stand beside, which tell a slow command from a busy machine. An untrained model stops at no end of a sentence, so it takes longer than the demo's.
+Every time is a fresh process's, from its start to its end, by the wall clock; processor seconds stand beside, which
+tell a slow command from a busy machine. The commands take turns, round by round, with what an empty interpreter and
+`import torch` cost in between. The first round fills the file cache and is not counted. An untrained model stops at no
+end of a sentence, so it takes longer than the demo's.
 """
 
 from __future__ import annotations
