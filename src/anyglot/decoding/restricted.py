@@ -6,7 +6,6 @@ before, its hypotheses are put back after; kept ids ascend, so ties fall as they
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 
