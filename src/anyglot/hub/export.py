@@ -22,6 +22,7 @@ from anyglot.translator import Translator
 from anyglot.translator.framing import TokenFraming
 from anyglot.translator.languages import FILE as LANGUAGES
 from anyglot.weights.families import FAMILIES
+from anyglot.weights.foreign import CONFIG
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_encoder, load_pretrained
 from anyglot.weights.save import save_pretrained
@@ -106,9 +107,11 @@ def _compare_states(model: Encoder | EncoderDecoder, folder: Path) -> None:
     Raises:
         UserError: The last states differ by more than rounding.
     """
-    from transformers import AutoModel
+    import transformers
 
-    theirs = AutoModel.from_pretrained(str(folder), local_files_only=True).eval()
+    named = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["architectures"][0]
+    kind = getattr(transformers, named)
+    theirs = kind.from_pretrained(str(folder), local_files_only=True).eval().base_model
     config = model.config if isinstance(model, Encoder) else model.config.encoder
     generator = torch.Generator().manual_seed(0)
     longest = min(40, config.embeddings.position_rows - config.embeddings.position_offset)
