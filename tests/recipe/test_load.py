@@ -94,11 +94,6 @@ def test_overrides_that_do_not_fit_are_told(tmp_path: Path, override: str, told:
     assert told in str(error.value)
 
 
-def test_a_sharded_model_is_not_asked_to_translate(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"runtime\.shard cannot be combined with validation\.sentences"):
-        load_recipe(write(tmp_path / "r.yaml", MINIMAL), ["runtime.shard=true", "validation.sentences=5"])
-
-
 def test_overrides_are_typed_by_yaml_and_reach_everywhere(tmp_path: Path) -> None:
     overrides = ["stages.all.betas=[0.9, 0.99]", "runtime.shard=true", "data.train.0.limit=7", "tracking.log_every=5"]
     recipe = load_recipe(write(tmp_path / "r.yaml", MINIMAL), [*overrides, "method.encoder.layers=2", "name=a=b"])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from anyglot.errors import UserError
+from anyglot.training import checkpoint
+from anyglot.training.distributed import shared_accumulation
 from anyglot.training.loop import train
+from anyglot.training.signals import Stopped
 from training import processes, traces, worker
 from training.toy import Toy, ToyOptions, toy_plan
 
@@ -28,6 +34,15 @@ def launch(folder: Path, **arguments: Any) -> list[int | None]:
     return [process.exitcode for process in ranks]
 
 
+def assert_close(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
+    """The same updates over the same tokens, with losses equal to 1e-6."""
+    assert [line["update"] for line in one] == [line["update"] for line in two]
+    for left, right in zip(one, two, strict=True):
+        assert left["loss"] == pytest.approx(right["loss"], rel=1e-6)
+        assert left.get("tokens") == right.get("tokens")
+        assert left.get("gradient_norm", 0) == pytest.approx(right.get("gradient_norm", 0), rel=1e-4)
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One process that accumulates two micro-batches, where two ranks take one each."""
@@ -41,11 +56,38 @@ def test_two_ranks_train_like_one_and_resume_exactly(tmp_path: Path, alone: Path
     assert launch(tmp_path / "whole", shard=shard) == [0, 0]
     one, two = traces.metrics(alone), traces.metrics(tmp_path / "whole")
     assert [line["update"] for line in one] == [line["update"] for line in two]
-    for left, right in zip(one, two, strict=True):
-        assert left["loss"] == pytest.approx(right["loss"], rel=1e-5)
-        assert left.get("tokens") == right.get("tokens")
-        assert left.get("gradient_norm", 0) == pytest.approx(right.get("gradient_norm", 0), rel=1e-4)
+    assert_close(one, two)
     assert launch(tmp_path / "broken", shard=shard, stop_at=5) == [143, 143]
     assert launch(tmp_path / "broken", shard=shard) == [0, 0]
     assert traces.metrics(tmp_path / "broken") == two
     assert traces.state(tmp_path / "broken")["step-15"] == traces.state(tmp_path / "whole")["step-15"]
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["DDP", "FSDP2"])
+def test_a_run_of_two_goes_on_with_one_and_again_with_two(
+    tmp_path: Path, alone: Path, shard: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert launch(tmp_path, shard=shard, stop_at=4) == [143, 143]
+    monkeypatch.setattr(worker.Stopping, "stop_at", 10)
+    with pytest.raises(Stopped):
+        train(worker.plan(tmp_path, shard=shard), resume=True)
+    assert "written by 2 processes and goes on with 1" in caplog.text
+    assert launch(tmp_path, shard=shard) == [0, 0]
+    assert_close(traces.metrics(alone), traces.metrics(tmp_path))
+
+
+def test_processes_that_cannot_share_an_update_are_refused() -> None:
+    assert [shared_accumulation(2, 2, now) for now in (1, 2, 4)] == [4, 2, 1]
+    with pytest.raises(UserError, match="takes 4 micro-batches, which 3 processes cannot share evenly; start 1, 2, 4"):
+        shared_accumulation(2, 2, 3)
+
+
+def test_the_death_of_a_process_is_told_by_the_other(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    other, killed = launch(tmp_path, shard=False, killed_at=9)
+    assert (other, killed) == (2, -signal.SIGKILL)
+    assert time.monotonic() - begun < 60
+    assert "Another process of this run died" in (tmp_path / "said-0").read_text()
+    for folder in checkpoint.checkpoint_folders(tmp_path / "checkpoints"):
+        checkpoint.verify(folder)
+    assert launch(tmp_path, shard=False) == [0, 0]

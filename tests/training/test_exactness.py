@@ -126,4 +126,4 @@ def _stopping_streams(update: int, number: int):  # type: ignore[no-untyped-def]
                     os.kill(os.getpid(), number)
                 yield batches, place
 
-    return lambda stage, *, rank, world: Stopping(7 if stage == "first" else 8, rank, world, 2)
+    return lambda stage, *, rank, world, accumulation: Stopping(7 if stage == "first" else 8, rank, world, accumulation)

@@ -108,8 +108,8 @@ def test_skipped_updates_are_counted_and_end_the_run_naming_the_last_checkpoint(
     plan = toy_plan(tmp_path, runtime=runtime)
 
     def poisoned_after(update: int) -> Any:
-        def streams(stage: str, *, rank: int, world: int) -> Any:
-            stream = plan.streams(stage, rank=rank, world=world)
+        def streams(stage: str, *, rank: int, world: int, accumulation: int) -> Any:
+            stream = plan.streams(stage, rank=rank, world=world, accumulation=accumulation)
 
             class Poisoned:
                 def updates(self, state: Any) -> Any:

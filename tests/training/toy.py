@@ -137,7 +137,9 @@ def toy_plan(folder: Path, updates: tuple[int, int] = (14, 16), **changes: Any) 
     plan = Plan(
         method=Toy(ToyOptions()),
         tokenizer=None,
-        streams=lambda stage, *, rank, world: ToyStream(7 if stage == "first" else 8, rank, world, 2),
+        streams=lambda stage, *, rank, world, accumulation: ToyStream(
+            7 if stage == "first" else 8, rank, world, accumulation
+        ),
         folder=folder,
         stages=stages,
         seed=3,

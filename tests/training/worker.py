@@ -10,21 +10,24 @@ from typing import Any
 
 import torch
 
+from anyglot.errors import UserError
 from anyglot.training.loop import train
 from anyglot.training.options import RuntimeOptions, StageOptions
+from anyglot.training.plan import Plan
 from training.toy import Toy, ToyOptions, ToyStream, toy_plan
 
 
 class Stopping(ToyStream):
-    """Sends this process SIGTERM while the data of an update of the run is drawn."""
+    """Sends this process a signal while the data of an update of the run is drawn."""
 
     stop_at = 0
+    signal = signal.SIGTERM
 
     def updates(self, state: tuple[int, int]) -> Iterator[Any]:
         first = {7: 0, 8: 7}[self.seed]
         for drawn, place in super().updates(state):
-            if first + (place[0] * self.length + place[1]) // 2 == self.stop_at and self.rank == 1:
-                os.kill(os.getpid(), signal.SIGTERM)
+            if first + (place[0] * self.length + place[1]) // 2 == self.stop_at and self.rank == self.world - 1:
+                os.kill(os.getpid(), self.signal)
             yield drawn, place
 
 
@@ -35,8 +38,21 @@ def stages(updates: tuple[int, int]) -> dict[str, StageOptions]:
     }
 
 
-def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: int = 0) -> None:
-    """Train as rank `rank`, as torchrun would start it; rank 1 asks to stop at an update."""
+def plan(folder: Path, *, shard: bool) -> Plan:
+    """A run without dropout, whose updates take two micro-batches where two processes begin it."""
+    return toy_plan(
+        folder,
+        method=Toy(ToyOptions(dropout=0.0)),
+        stages=stages((7, 8)),
+        streams=lambda stage, *, rank, world, accumulation: Stopping(
+            7 if stage == "first" else 8, rank, world, accumulation
+        ),
+        runtime=RuntimeOptions(precision="fp32", shard=shard),
+    )
+
+
+def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: int = 0, killed_at: int = 0) -> None:
+    """Train as rank `rank`, as torchrun would start it; the last rank asks to stop, or is killed, at an update."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -47,16 +63,13 @@ def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: 
         "OMP_NUM_THREADS": "1",
     }
     torch.set_num_threads(1)
-    Stopping.stop_at = stop_at
-    plan = toy_plan(
-        Path(folder),
-        method=Toy(ToyOptions(dropout=0.0)),
-        stages=stages((7, 8)),
-        streams=lambda stage, *, rank, world: Stopping(7 if stage == "first" else 8, rank, world, 1),
-        runtime=RuntimeOptions(precision="fp32", shard=shard),
-    )
+    Stopping.stop_at = stop_at or killed_at
+    Stopping.signal = signal.SIGKILL if killed_at else signal.SIGTERM
     try:
-        train(plan, resume=True)
+        train(plan(Path(folder), shard=shard), resume=True)
+    except UserError as error:  # as the command does; its stderr cannot be seen from the test
+        (Path(folder) / f"said-{rank}").write_text(str(error))
+        raise SystemExit(2) from error
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

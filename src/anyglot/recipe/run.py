@@ -135,13 +135,13 @@ def make_plan(
     if rows is not None:
         identity["vocabulary fingerprint"] = rows.fingerprint
 
-    def streams(stage: str, *, rank: int, world: int) -> Any:
+    def streams(stage: str, *, rank: int, world: int, accumulation: int) -> Any:
         options = recipe.stages[stage]
         data = recipe.data
         if options.batch_tokens is not None:
             data = data.model_copy(update={"batch_tokens": options.batch_tokens})
         number = list(recipe.stages).index(stage)  # each stage meets the data in an order of its own
-        place = (rank, world, options.accumulation)
+        place = (rank, world, accumulation)
         return build_loader(data, kind, tokenizer, recipe.seed + number, *place, target_languages=languages)
 
     validator = None

@@ -123,12 +123,6 @@ class Recipe(Options):
             raise ValueError("vocabulary.target restricts what a translation is written with; leave it out here")
         if self.validation.metric != "loss" and not self.data.validation:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
-        if self.runtime.shard and self.validation.sentences > 0:
-            # Ranks would search outside the forward that gathers a sharded model's weights, and wait for each other.
-            raise ValueError(
-                "runtime.shard cannot be combined with validation.sentences: a sharded model does not translate; "
-                "set validation.sentences to 0 and validation.metric to loss"
-            )
         return self
 
     @property

@@ -95,6 +95,24 @@ def give_back_shards(module: nn.Module) -> None:
 
 
 @contextmanager
+def gathered(module: nn.Module) -> Iterator[None]:
+    """Inside, a sharded module is whole on every rank, so that ranks may run parts of it on their own.
+
+    Takes the memory of all weights for that time. Every rank must enter together; nothing for other modules.
+    """
+    sharded = [inside for inside in module.modules() if hasattr(inside, "set_reshard_after_forward")]
+    for inside in sharded:
+        inside.set_reshard_after_forward(False, recurse=False)  # or a block's first forward would take it apart again
+        inside.unshard()
+    try:
+        yield
+    finally:
+        for inside in sharded:
+            inside.set_reshard_after_forward(inside is not module, recurse=False)  # FSDP2's default: all but the root
+            inside.reshard()
+
+
+@contextmanager
 def gradients_kept_local(objective: nn.Module, local: bool) -> Iterator[None]:
     """While `local`, backward passes add up on this rank and are not exchanged."""
     if local and isinstance(objective, DistributedDataParallel):
@@ -109,6 +127,48 @@ def gradients_kept_local(objective: nn.Module, local: bool) -> Iterator[None]:
             set_synchronised(True)
     else:
         yield
+
+
+def shared_accumulation(accumulation: int, began: int, now: int) -> int:
+    """Micro-batches each of `now` ranks takes, so that an update's data stay what they were with `began` ranks.
+
+    The order of data counts micro-batches of all ranks, so a run may go on with another number of processes and meet
+    the very same updates, as long as the micro-batches of one can be shared out evenly.
+
+    Raises:
+        UserError: They cannot.
+    """
+    together = accumulation * began
+    if together % now:
+        raise UserError(
+            f"This run began on {began} processes and an update takes {together} micro-batches, which {now} processes "
+            f"cannot share evenly; start {', '.join(str(n) for n in range(1, together + 1) if together % n == 0)}."
+        )
+    return together // now
+
+
+@contextmanager
+def other_processes_watched(accelerator: Accelerator, checkpoints: Path) -> Iterator[None]:
+    """Turn the loss of another rank into a sentence: every exchange with it fails, and no state of it can be saved.
+
+    Raises:
+        UserError: Another process died or can no longer be reached.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if accelerator.num_processes == 1 or not _is_lost_contact(error):
+            raise
+        raise UserError(
+            f"Another process of this run died or cannot be reached any more (noticed by process "
+            f"{accelerator.process_index}); nothing was written since the last checkpoint in {checkpoints}. "
+            "Look at that process's last words, then start all processes again with --resume."
+        ) from error
+
+
+def _is_lost_contact(error: RuntimeError) -> bool:
+    told = str(error).lower()
+    return isinstance(error, torch.distributed.DistError) or "gloo" in told or "connection closed by peer" in told
 
 
 def summed(accelerator: Accelerator, values: Tensor) -> Tensor:

@@ -21,7 +21,16 @@ from torch import nn
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.training import checkpoint, state
-from anyglot.training.distributed import agreed_precision, give_back_shards, is_sharded, start_accelerator, summed, wrap
+from anyglot.training.distributed import (
+    agreed_precision,
+    give_back_shards,
+    is_sharded,
+    other_processes_watched,
+    shared_accumulation,
+    start_accelerator,
+    summed,
+    wrap,
+)
 from anyglot.training.encoder_states import check_encoder_caches, remembered
 from anyglot.training.freezing import enter_stage, set_modes
 from anyglot.training.logs import Display, MetricsLog
@@ -80,10 +89,14 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
     progress.precision = precision
     accelerator = start_accelerator(precision, plan.tracking.trackers, plan.folder)
+    progress.processes = progress.processes or accelerator.num_processes
+    for stage in stages:  # refused before the first update, not where the stage begins
+        shared_accumulation(plan.stages[stage.name].accumulation, progress.processes, accelerator.num_processes)
     if plan.tracking.trackers:
         accelerator.init_trackers("anyglot", config=dict(plan.identity))
     run = Run(plan, accelerator, model, progress, found[0] if found else None)
     with ExitStack() as stack:
+        stack.enter_context(other_processes_watched(accelerator, root))
         stack.callback(run.close)
         stop = stack.enter_context(StopRequests())
         for index in range(progress.stage, len(stages)):
@@ -120,7 +133,10 @@ class Run:
         options = self.plan.stages[stage.name]
         step, schedule = self._enter(index, stages, options)
         stream = self.plan.streams(
-            stage.name, rank=self.accelerator.process_index, world=self.accelerator.num_processes
+            stage.name,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+            accumulation=shared_accumulation(options.accumulation, progress.processes, self.accelerator.num_processes),
         )
         self.display = Display(
             f"stage {stage.name}",
@@ -179,13 +195,19 @@ class Run:
         tensors = checkpoint.read_tensors(folder / "optimizer.safetensors")
         state.load_optimizer_tensors(self.model, optimizer, tensors)
         generators = checkpoint.read_document(folder / "random.json")
-        if len(generators) != self.accelerator.num_processes:
-            raise UserError(
-                f"{folder} was written by {len(generators)} processes and cannot go on exactly with "
-                f"{self.accelerator.num_processes}; start as many as before."
-            )
         if self.progress.stage_update > 0:  # a stage that has not begun draws from its own seed
-            state.set_random_state(generators[self.accelerator.process_index])
+            if len(generators) == self.accelerator.num_processes:
+                state.set_random_state(generators[self.accelerator.process_index])
+            else:
+                # The streams that were cannot be shared out among other processes; new ones, never drawn before.
+                _seed(torch.initial_seed() + 524_287 * self.progress.update)
+                logger.warning(
+                    "%s was written by %d processes and goes on with %d: data, weights and optimizer go on exactly, "
+                    "dropout draws anew",
+                    folder,
+                    len(generators),
+                    self.accelerator.num_processes,
+                )
         scaler = checkpoint.read_document(folder / "scaler.json")
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)

@@ -34,6 +34,7 @@ class Progress:
         metrics: The last validation.
         best: Update -> the metric that checkpoints are ranked by.
         precision: What the start-up probe chose; None before it ran.
+        processes: How many processes the run began with, which says how much data an update takes; None before that.
     """
 
     stage: int = 0
@@ -49,6 +50,7 @@ class Progress:
     metrics: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     precision: Literal["fp32", "bf16", "fp16"] | None = None
+    processes: int | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON; floats keep every bit, because Python writes them in full."""

@@ -18,6 +18,6 @@ class Stream(Protocol):
 
 
 class Streams(Protocol):
-    """Makes the stream of a stage, with as many micro-batches per update as the stage accumulates."""
+    """Makes the stream of a stage, of which each of `world` ranks takes `accumulation` micro-batches for an update."""
 
-    def __call__(self, stage: str, *, rank: int, world: int) -> Stream: ...
+    def __call__(self, stage: str, *, rank: int, world: int, accumulation: int) -> Stream: ...

@@ -11,7 +11,7 @@ from torch import nn
 
 from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, pad_batch, plan_batches
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.training.distributed import is_sharded, summed
+from anyglot.training.distributed import gathered, is_sharded, summed
 from anyglot.training.options import ValidationOptions
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Validation:
         """ "loss" over all sets and "loss.SET"; likewise "bleu" and "chrf", whose mean over sets is unweighted."""
         numbers = self._losses(accelerator, objective)
         if self.sentences:
-            numbers.update(self._translations(accelerator, model))
+            with gathered(objective):
+                numbers.update(self._translations(accelerator, model))
         return numbers
 
     def _losses(self, accelerator: Accelerator, objective: nn.Module) -> dict[str, float]:
