@@ -1,6 +1,7 @@
 """How to search: checked once, at the door."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -13,16 +14,16 @@ DECODERS: tuple[Decoder, ...] = ("beam", "greedy", "sample")
 MAX_BEAMS = 100
 
 
-def chosen_decoder(name: str) -> Decoder:
+def chosen_decoder(name: str, among: Sequence[Decoder] = DECODERS) -> Decoder:
     """The decoder of this name.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none among these.
     """
-    for decoder in DECODERS:
+    for decoder in among:
         if decoder == name:
             return decoder
-    raise UserError(f"there is no decoder '{name}': choose one of {', '.join(DECODERS)}.")
+    raise UserError(f"there is no decoder '{name}' here: choose one of {', '.join(among)}.")
 
 
 @dataclass(frozen=True)
