@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.vocabulary import Vocabulary
+from anyglot.data.vocabulary import Vocabulary, choose_by_scripts
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.restrict import restrict_output, trim_tables
 from anyglot.models.store import load_model
 from anyglot.translator import SearchSettings, Translator
 from anyglot.trimming import Trimmed, Wish, trim
@@ -131,6 +132,15 @@ def test_a_restriction_follows_the_rows(full: Path, texts: dict[str, Path], tmp_
         assert isinstance(model, EncoderDecoder) and model.output.rows is not None
         pieces.append(load_tokenizer(tmp_path / name).pieces(model.output.rows.ids.tolist()))
     assert pieces[0] == pieces[1]
+
+
+def test_a_restriction_to_all_that_is_left_is_none(full: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_model(full), load_tokenizer(full)
+    assert isinstance(model, EncoderDecoder)
+    ids = torch.from_numpy(choose_by_scripts(["Latin"], tokenizer).ids.copy())
+    restrict_output(model, ids, "test")
+    trim_tables(model, ids[5:].new_tensor(sorted({0, 1, 2, 3, 899, *ids[5:60].tolist()})))
+    assert model.output.rows is None and model.output.size == 60
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def trim_tables(model: Encoder | EncoderDecoder, ids: Tensor) -> None:
         kept = None
         if output.rows is not None:
             kept = torch.isin(ids, output.rows.ids).nonzero()[:, 0]
+            kept = None if len(kept) == len(ids) else kept  # nothing is left that may not be written
         output.weight = trimmed(output.weight)
         output.bias = None if output.bias is None else trimmed(output.bias)
         output.restrict(None if kept is None else KeptRows(kept, len(ids)))
