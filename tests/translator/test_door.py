@@ -140,7 +140,7 @@ def test_folders_that_are_no_translator(model_folder: Path, tmp_path: Path) -> N
 def test_devices_and_precisions(model_folder: Path) -> None:
     with pytest.raises(UserError, match="there is no device 'tpu9'"):
         Translator.from_pretrained(model_folder, device="tpu9")
-    with pytest.raises(UserError, match="choose one of auto, fp32, bf16, fp16"):
+    with pytest.raises(UserError, match="choose one of auto, fast, fp32, bf16, fp16, int8"):
         Translator.from_pretrained(model_folder, precision="int3")
     with pytest.raises(UserError, match="fp16 needs a GPU"):
         Translator.from_pretrained(model_folder, device="cpu", precision="fp16")

@@ -55,7 +55,7 @@ COMET_MODEL = Annotated[
     str | None, typer.Option("--comet-model", help="With --comet: a model's name or checkpoint.", metavar="MODEL")
 ]
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 
 
 def evaluate(

@@ -42,7 +42,7 @@ MAX_LENGTH = Annotated[
 BATCH = Annotated[int, typer.Option("--batch-tokens", help="Source tokens translated at a time.", metavar="N")]
 CHARACTERS = Annotated[int, typer.Option("--max-characters", help="A longer line is refused.", metavar="N")]
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 VOCABULARY = Annotated[
     str | None,
     typer.Option("--vocabulary", help="Write with these tokens only (see anyglot vocabulary).", metavar="FILE"),

@@ -10,6 +10,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.precision import prepare
 from anyglot.translator.framing import Framing, framing_of
 from anyglot.translator.languages import ModelLanguages, check_projection
 from anyglot.translator.lines import clean, too_long
@@ -57,6 +58,7 @@ class Translator:
         device: str | None = None,
         precision: str = "auto",
         vocabulary: str | Path | None = None,
+        batch_independent: bool = True,
     ) -> "Translator":
         """Open a model folder, or a model of the hub.
 
@@ -64,10 +66,12 @@ class Translator:
             path_or_name: A folder with config.json, model.safetensors, the tokenizer's files and languages.json (a
                 finished run is one), or a hub name.
             device: "cpu", "cuda", "cuda:1"; None takes a GPU if there is one.
-            precision: "fp32", "bf16", "fp16", or "auto": bf16 where the processor multiplies it and the model is wide
-                enough to gain.
+            precision: "fp32", "bf16", "fp16", "int8", "auto" (fp32, or bf16 where that is faster), or "fast" (int8
+                too); see `choose_precision`.
             vocabulary: A file of `anyglot vocabulary`: translations are written with its tokens only. A model that was
                 trained or trimmed with such a choice keeps to it anyway.
+            batch_independent: On a CPU a text's translation and score are the same, bit for bit, whatever is translated
+                beside it.
 
         Raises:
             UserError: No such model, a damaged one, one of another family, a device or precision that is not there, or
@@ -77,13 +81,13 @@ class Translator:
         folder, model = fetch_model(path_or_name)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
-        kind = choose_precision(precision, place, model.config.decoder.width)
+        kind = choose_precision(precision, place, model)
         return cls(
-            model=model.to(device=place, dtype=kind).eval(),
+            model=prepare(model, kind, place, batch_independent=batch_independent),
             tokenizer=tokenizer,
             languages=ModelLanguages.load(folder),
             name=str(path_or_name),
-            identity=f"{fingerprint(folder)}-{str(kind).removeprefix('torch.')}{restriction}",
+            identity=f"{fingerprint(folder)}-{kind}{'' if batch_independent else '-dependent'}{restriction}",
             trimmed=Record.load(folder),
         )
 

@@ -9,10 +9,11 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.precision import PRECISIONS, Precision, check_precision, multiplies_bf16, multiplies_int8
+from anyglot.models.probe import fastest
 from anyglot.models.restrict import restrict_output
 from anyglot.weights.load import load_pretrained
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _WEIGHTS = "model.safetensors"
 _END_BYTES = 1 << 20
 
@@ -95,7 +96,11 @@ def fingerprint(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in {".json", ".model", ".spm", ".txt"} and path.is_file() and path.stat().st_size < 64 * _END_BYTES:
+        if (
+            path.suffix in {".json", ".model", ".spm", ".txt"}
+            and path.is_file()
+            and path.stat().st_size < 64 * _END_BYTES
+        ):
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size
@@ -123,31 +128,27 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device, width: int) -> torch.dtype:
-    """The number format of this name. "auto" asks what the processor has, not the clock, so it never changes its
-    mind.
+def choose_precision(name: str, device: torch.device, model: EncoderDecoder) -> Precision:
+    """The precision of this name.
 
-    Args:
-        name: "auto", "fp32", "bf16" or "fp16".
-        device: Where the model will run.
-        width: D; narrow models gain nothing from bf16.
+    "auto" is fp32, or bf16 where that is faster; on a CPU also "fast", which may choose int8 too and so change more
+    translations. On a CPU both measure, once a machine and shape: see `models/probe.py`.
 
     Raises:
-        UserError: No such precision, or fp16 on a CPU.
+        UserError: No such precision, or one that this machine does not have.
     """
-    if name == "auto":
-        return torch.bfloat16 if width >= 512 and _multiplies_bf16(device) else torch.float32
-    if name not in PRECISIONS:
-        raise UserError(f"there is no precision '{name}': choose one of auto, {', '.join(PRECISIONS)}.")
-    if name == "fp16" and device.type == "cpu":
-        raise UserError("fp16 needs a GPU: choose --precision auto, fp32 or bf16 on a CPU.")
-    return PRECISIONS[name]
-
-
-def _multiplies_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu":
-        return False
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and any(word in flags.read_text(errors="replace") for word in ("avx512_bf16", "amx_bf16"))
+    config = model.config.decoder
+    if name == "auto" or name == "fast":
+        if device.type != "cpu":
+            return "bf16" if multiplies_bf16(device) else "fp32"
+        able: list[Precision] = ["fp32"]
+        if multiplies_bf16(device):
+            able.append("bf16")
+        if name == "fast" and multiplies_int8(device):
+            able.append("int8")
+        return fastest(able, config.width, config.feedforward_width, model.output.size)
+    for precision in PRECISIONS:
+        if precision == name:
+            check_precision(precision, device)
+            return precision
+    raise UserError(f"there is no precision '{name}': choose one of auto, fast, {', '.join(PRECISIONS)}.")
