@@ -28,6 +28,7 @@ from anyglot.translator import Translator
 from .endpoint import endpoint
 
 WORDS = {"hund": "dog", "katze": "cat", "mann": "man", "sieht": "sees", "isst": "eats", "brot": "bread"}
+SAID, REFERENCES = ["the dog eats the old bread", "b cat", "d"], ["the dog eats the new bread", "b cat", "c"]
 RECIPE = """
 name: words
 method:
@@ -68,9 +69,9 @@ def scores(run: Path) -> Path:
             "en",
             kind,
             3,
-            {m: score(m, said, ["the dog eats the new bread", "b cat", "c"], target="en")},
+            {m: score(m, said, REFERENCES, target="en")},
         )
-        for model, said in (("translator", ["the dog eats the old bread", "b cat", "d"]), ("old", ["x", "y", "z"]))
+        for model, said in (("translator", SAID), ("old", ["x", "y", "z"]))
         for test, kind in (("de-en", "supervised"), ("news", "zero-shot"))
         for m in ("BLEU",)
     ]

@@ -10,7 +10,7 @@ from transformers.cache_utils import Cache as TransformersCache
 from anyglot.layers.cache import Cache
 
 
-class DecodingCache(TransformersCache):
+class DecodingCache(TransformersCache):  # type: ignore[misc]
     """Keys and values of the tokens decoded so far and of the source, held by this package's own cache.
 
     `model(..., use_cache=True)` makes one and returns it as `past_key_values`; give it back with the next tokens.

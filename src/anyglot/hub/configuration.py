@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import transformers
 from pydantic import BaseModel, ValidationError
@@ -19,7 +19,7 @@ _HANDED = {"format", "model_type", "name_or_path", "num_labels", "attn_implement
 _HANDED |= {"torch_dtype", "experts_implementation", "use_cache", "_commit_hash"}
 
 
-class _FolderConfig(PreTrainedConfig):
+class _FolderConfig(PreTrainedConfig):  # type: ignore[misc]
     """What both kinds of model share.
 
     Args:
@@ -91,6 +91,8 @@ class AnyglotEncoderConfig(_FolderConfig):
 
     model_type = MODEL_TYPES["encoder"]
     schema = EncoderConfig
+    if TYPE_CHECKING:  # an annotation that were seen would become a field of the dataclass
+        network: EncoderConfig
 
     def __init__(self, network: EncoderConfig | None = None, **values: Any) -> None:
         super().__init__(network, **values)  # without one of its own the class would be given a dataclass's
@@ -105,6 +107,8 @@ class AnyglotConfig(_FolderConfig):
 
     model_type = MODEL_TYPES["encoder-decoder"]
     schema = EncoderDecoderConfig
+    if TYPE_CHECKING:
+        network: EncoderDecoderConfig
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
 
     def __init__(self, network: EncoderDecoderConfig | None = None, **values: Any) -> None:
@@ -112,7 +116,6 @@ class AnyglotConfig(_FolderConfig):
 
     def _take_sizes(self) -> None:
         super()._take_sizes()
-        assert isinstance(self.network, EncoderDecoderConfig)
         self.vocab_size = self.network.decoder_embeddings.vocabulary_size
         self.eos_token_id = self.network.end_id
         self.decoder_start_token_id = self.network.start_id
@@ -121,7 +124,6 @@ class AnyglotConfig(_FolderConfig):
         """This config; asked for the decoder alone, with the decoder's sizes."""
         if not decoder or encoder:
             return self
-        assert isinstance(self.network, EncoderDecoderConfig)
         alone = copy.copy(self)
         alone.hidden_size = self.network.decoder.width
         alone.num_hidden_layers = self.network.decoder.layers

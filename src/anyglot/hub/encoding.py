@@ -11,6 +11,7 @@ from anyglot.errors import UserError
 from anyglot.hub.configuration import AnyglotEncoderConfig
 from anyglot.hub.shell import Shell, bool_mask, mean_loss, refuse
 from anyglot.layers.stack import StackOutput
+from anyglot.models.config import EncoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.store import current_config
 
@@ -22,7 +23,11 @@ class _EncoderShell(Shell):
     @classmethod
     def around(cls, network: Encoder) -> _EncoderShell:
         """A shell around an encoder, whose weights it shares."""
-        return cls(AnyglotEncoderConfig(current_config(network)), network).train(network.training)
+        described = current_config(network)
+        assert isinstance(described, EncoderConfig)
+        shell = cls(AnyglotEncoderConfig(described), network)
+        shell.train(network.training)
+        return shell
 
     @property
     def network(self) -> Encoder:

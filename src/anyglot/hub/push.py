@@ -130,7 +130,7 @@ def _config(folder: Path) -> bytes:
         known = AnyglotConfig(network, architectures=["AnyglotForConditionalGeneration"])
     else:
         name = "AnyglotForMaskedLM" if network.language_head else "AnyglotModel"
-        known = AnyglotEncoderConfig(network, architectures=[name])  # type: ignore[assignment]
+        known = AnyglotEncoderConfig(network, architectures=[name])
     return (json.dumps(known.to_dict(), indent=2) + "\n").encode("utf-8")
 
 
@@ -141,4 +141,5 @@ def _generation(folder: Path, model: EncoderDecoder) -> bytes:
 
     settings = search_settings(AnyglotConfig(model.config))
     settings.suppress_tokens = never_written(load_tokenizer(folder), model.config.end_id, model.output.weight.shape[0])
-    return (settings.to_json_string(use_diff=True)).encode("utf-8")
+    text: str = settings.to_json_string(use_diff=True)
+    return text.encode("utf-8")

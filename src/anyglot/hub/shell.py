@@ -26,7 +26,7 @@ from anyglot.models.store import current_config
 IGNORED = -100  # label of positions without one
 
 
-class Shell(PreTrainedModel):
+class Shell(PreTrainedModel):  # type: ignore[misc]
     """A model of ours inside a PreTrainedModel.
 
     The shell holds the parts of the model under the names they have in a model folder, so weights need no renaming

@@ -15,6 +15,7 @@ from anyglot.hub.configuration import AnyglotConfig
 from anyglot.hub.shell import IGNORED, Shell, bool_mask, mean_loss, refuse
 from anyglot.layers.attention import Memory
 from anyglot.layers.heads import OutputProjection
+from anyglot.models.config import EncoderDecoderConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import current_config
 
@@ -52,7 +53,7 @@ class SourceEncoder(nn.Module):
         return BaseModelOutput(last_hidden_state=memory.states, hidden_states=encoded.states)
 
 
-class AnyglotForConditionalGeneration(Shell, GenerationMixin):
+class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[misc]
     """AutoModelForSeq2SeqLM of an encoder-decoder of this package.
 
     Example:
@@ -72,7 +73,11 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):
     @classmethod
     def around(cls, network: EncoderDecoder) -> AnyglotForConditionalGeneration:
         """A shell around a model, whose weights it shares."""
-        return cls(AnyglotConfig(current_config(network)), network).train(network.training)
+        described = current_config(network)
+        assert isinstance(described, EncoderDecoderConfig)
+        shell = cls(AnyglotConfig(described), network)
+        shell.train(network.training)
+        return shell
 
     @property
     def network(self) -> EncoderDecoder:
@@ -156,14 +161,16 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):
 
     def get_output_embeddings(self) -> nn.Module:
         """The output projection."""
-        return self.output
+        output: nn.Module = self.output
+        return output
 
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         """The start token, then all labels but the last: (B, T) -> (B, T). The Trainer's collator calls it."""
         network = self.config.network
         shifted = labels.new_full(labels.shape, network.start_id)
         shifted[:, 1:] = labels[:, :-1]
-        return shifted.masked_fill(shifted == IGNORED, network.padding_id)
+        filled: Tensor = shifted.masked_fill(shifted == IGNORED, network.padding_id)
+        return filled
 
     def adjust_generation_fn(self, generation_config: GenerationConfig | None, *arguments: Any, **options: Any) -> None:
         """Take the generation settings given or those of the folder; one that brings none gets `search_settings`."""
@@ -197,7 +204,8 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):
         if tokens is not None:
             known: Tensor = tokens != self.config.network.padding_id
             return known
-        return encoded.last_hidden_state.new_ones(encoded.last_hidden_state.shape[:2], dtype=torch.bool)
+        states: Tensor = encoded.last_hidden_state
+        return states.new_ones(states.shape[:2], dtype=torch.bool)
 
     def _decoder_tokens(self, tokens: Tensor | None, mask: Tensor | None, labels: Tensor | None) -> Tensor:
         if mask is not None:
