@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,40 @@ def test_with_dropout_in_the_encoder_it_is_refused_before_training(root: Path, t
     with pytest.raises(UserError, match=r"stages\.decoder\.encoder_cache cannot be used"):
         run_recipe(recipe, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+MANY = {
+    "method.target_languages": "[en, de]",
+    "data.batch_tokens": "64",
+    "stages.decoder.updates": "8",
+    "stages.joint.updates": "0",
+    "method.disentangle": "false",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", [False, True])
+def test_two_processes_learn_many_to_many_as_one_does(root: Path, tmp_path: Path, shard: bool) -> None:
+    """Ranks whose batches hold other languages, and a cache filled from two sides (which a sharded model has not)."""
+    pairs = [("de", "en"), ("en", "de")]
+    train = [
+        {"source": a, "target": b, "files": [str(root / f"train.{a}"), str(root / f"train.{b}")]} for a, b in pairs
+    ]
+    common = [*(f"{key}={value}" for key, value in MANY.items()), f"data.train={json.dumps(train)}"]
+    run_recipe(
+        load_recipe(root / "sixt.yaml", [*common, "stages.decoder.accumulation=2"]), tmp_path / "one", quiet=True
+    )
+    cache = "=false" if shard else f".folder={tmp_path / 'states'}"
+    theirs = ["stages.decoder.accumulation=1", f"stages.decoder.encoder_cache{cache}", f"runtime.shard={shard}"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
+    command += ["-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *common, *theirs]
+    command += ["--out", str(tmp_path / "two"), "--quiet"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (dict(load_model(tmp_path / name).named_parameters()) for name in ("one", "two"))
+    for name, value in one.items():
+        torch.testing.assert_close(
+            value, two[name], rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    assert len(list(tmp_path.glob("states/*/states-*.bin"))) == (0 if shard else 2)

@@ -70,6 +70,9 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
                 f"after {options.warmup_updates:,}, {options.accumulation} x "
                 f"{options.batch_tokens or recipe.data.batch_tokens:,} tokens a process"
             )
+            if options.encoder_cache is not None:
+                where = options.encoder_cache.folder or "the user's cache folder"
+                console.print(f"  encoder states kept on disk: {options.encoder_cache.storage} in {where}")
         console.print(
             f"  memory: {_size(memory.total)} (weights {_size(memory.weights)}, gradients {_size(memory.gradients)}, "
             f"optimizer {_size(memory.optimizer)}, activations about {_size(memory.activations)})"
