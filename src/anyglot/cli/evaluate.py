@@ -107,7 +107,10 @@ def evaluate(
     from anyglot.translator.settings import chosen_decoder
 
     settings = SearchSettings(
-        decoder=chosen_decoder(decoder), beam=beam, length_penalty=length_penalty, max_length=max_length
+        decoder=chosen_decoder(decoder, among=("beam", "greedy")),
+        beam=beam,
+        length_penalty=length_penalty,
+        max_length=max_length,
     )
     names = [*models, *([baseline] if baseline is not None and baseline not in models else [])]
     if baseline is not None and against is not None:
