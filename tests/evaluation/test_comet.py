@@ -1,7 +1,7 @@
 """COMET behind another interpreter: a real environment, with a stand-in for the package unbabel-comet in it.
 
 The stand-in has the package's interface as the worker uses it: `download_model`, `load_from_checkpoint`, `predict` with
-its keyword arguments and a Prediction that answers to `.scores`. The real package and its models are not run here.
+its keyword arguments and a Prediction that answers to `.scores`. The real package is not run here.
 """
 
 import hashlib

@@ -184,3 +184,12 @@ def test_scored_samples_carry_sentence_chrf():
     assert sample.chrf == pytest.approx(100.0) and sample.baseline_chrf == 0.0
     assert scored_sample("a", "b", "c").baseline_chrf is None
     assert "chrF++ 100" in render_markdown(Report("t", samples=(sample,)))
+
+
+def test_a_score_below_zero_is_drawn_at_the_axis_with_its_figure():
+    bars = Bar("de", "ours", -42.0, -51.2, -28.9), Bar("hi", "ours", 20.0, -3.0, 30.0)
+    drawn = draw_bars(Bars("COMET", "COMET", bars))
+    axis = float(re.search(r'class="axis" x1="([\d.]+)"', drawn)[1])
+    whiskers = " ".join(re.findall(r'class="whisker" d="([^"]+)"', drawn))
+    ends = [float(x) for x in re.findall(r"[MH]([-\d.]+)", whiskers)]
+    assert len(ends) == 8 and min(ends) == axis and ">-42.0<" in drawn

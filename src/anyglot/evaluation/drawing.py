@@ -151,7 +151,9 @@ def _bar(bar: Bar, series: int, left: float, y: float, scale: float) -> str:
     told = f"{bar.label}, {bar.series}: {value:.1f}"
     end, whisker = left + width, ""
     if bar.low is not None and bar.high is not None and bar.high > bar.low:
-        low, high, middle = left + _number(bar.low) * scale, left + _number(bar.high) * scale, y + _BAR / 2
+        # A score below zero (a poor COMET) ends at the axis; its figure tells the rest.
+        low, high = (left + max(0.0, _number(edge)) * scale for edge in (bar.low, bar.high))
+        middle = y + _BAR / 2
         told += f" (95 % interval {bar.low:.1f} to {bar.high:.1f})"
         end = max(end, high)
         whisker = (

@@ -39,11 +39,11 @@ class Identifier:
         """
         if importlib.util.find_spec("py3langid") is None:
             raise UserError("The off-target rate needs a language identifier; run: pip install 'anyglot[lid]'")
+        wanted = {language(code).code.partition("-")[0] for code in candidates}
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
         self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
         labels = {label: _code(label) for label in self._identifier.labels}
-        wanted = {language(code).code.partition("-")[0] for code in candidates}
         if unknown := sorted(wanted - set(labels.values())):
             raise UserError(f"py3langid does not know {', '.join(unknown)}; leave them out of the candidates")
         if wanted:
