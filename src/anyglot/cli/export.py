@@ -45,9 +45,7 @@ def export(
 
     if to == "ctranslate2":
         if part != "model" or family is not None:
-            raise UserError(
-                "--part and --family are for --to transformers: CTranslate2 takes whole translation models."
-            )
+            raise UserError("--part and --family are for --to transformers: CTranslate2 takes whole translators.")
         parity = export_ctranslate2(model, out, quantization or "float32", sentences)
         print(
             f"{out}: {parity.equal} of {parity.sentences} greedy translations equal, {parity.ties} parting at a tie; "
