@@ -57,6 +57,9 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     moving = [sum(part.trained[number] for part in found.parts) for number in range(len(found.stages))]
     table.add_row("all", f"{total:,}", "", *(f"{count:,} train" for count in moving))
     console.print(table)
+    if recipe.vocabulary.target is not None:
+        chosen = recipe.vocabulary.target.model_dump(mode="json", exclude_defaults=True)
+        console.print(f"output vocabulary: chosen when training starts, by {chosen or 'the tokens of the targets'}")
     for stage, memory in zip(found.stages, found.memory, strict=True):
         console.print(f"stage {stage.name}: trains {', '.join(stage.trains)}")
         for edit in stage.edits:
