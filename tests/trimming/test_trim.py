@@ -11,6 +11,7 @@ from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.vocabulary import Vocabulary, choose_by_scripts
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.precision import multiplies_int8
 from anyglot.models.restrict import restrict_output, trim_tables
 from anyglot.models.store import load_model
 from anyglot.translator import SearchSettings, Translator
@@ -38,6 +39,23 @@ def test_translations_of_200_sentences_equal_those_of_the_masked_model(
     )
     assert found == expected  # texts and scores
     assert len({row[0].text for row in found}) > 20, "the model ignores its input"
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_in_other_precisions_too(
+    full: Path, trimmed: tuple[Path, Trimmed], kept: Vocabulary, texts: dict[str, Path], tmp_path: Path, precision: str
+) -> None:
+    if precision == "int8" and not multiplies_int8(torch.device("cpu")):
+        pytest.skip("this processor has no int8 products")
+    kept.save(tmp_path / "kept.json")
+    settings = SearchSettings(beam=2, max_length=8)
+    whole = Translator.from_pretrained(full, "cpu", precision, tmp_path / "kept.json")
+    small = Translator.from_pretrained(trimmed[0], "cpu", precision)
+    found, expected = (
+        each.translate_n_best(lines(texts["de"], 40), source="de", target="en", settings=settings)
+        for each in (small, whole)
+    )
+    assert found == expected
 
 
 def test_the_kept_tokens_matter(full: Path, trimmed: tuple[Path, Trimmed], texts: dict[str, Path]) -> None:
