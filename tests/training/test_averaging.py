@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from anyglot.errors import UserError
 from anyglot.training import checkpoint
-from anyglot.training.averaging import average, choose_best, choose_last
+from anyglot.training.averaging import average, choose_best, choose_last, choose_steps
 
 
 def write(root: Path, update: int, tensors: dict[str, torch.Tensor], best: dict[str, float] | None = None) -> Path:
@@ -48,6 +48,9 @@ def test_last_and_best_choose(tmp_path: Path) -> None:
     assert [folder.name for folder in choose_last(tmp_path, 2)] == ["step-3", "step-4"]
     assert [folder.name for folder in choose_best(tmp_path, 2, highest=False)] == ["step-2", "step-1"]
     assert [folder.name for folder in choose_best(tmp_path, 1, highest=True)] == ["step-3"]
+    assert [folder.name for folder in choose_steps(tmp_path, [3, 1])] == ["step-3", "step-1"]
+    with pytest.raises(UserError, match="no checkpoint of update 7; it holds 1, 2, 3, 4"):
+        choose_steps(tmp_path, [2, 7])
     with pytest.raises(UserError, match="has 3 to choose from, but 4"):
         choose_best(tmp_path, 4, highest=False)
 

@@ -12,9 +12,14 @@ def average(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     last: Annotated[int | None, typer.Option("--last", min=1, help="Average the newest N checkpoints.")] = None,
     best: Annotated[int | None, typer.Option("--best", min=1, help="Average the N best by validation.")] = None,
+    step: Annotated[
+        list[int] | None, typer.Option("--step", min=1, help="A checkpoint by its update; may be given several times.")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of the new model; by default RUN-last-N or RUN-best-N beside it."),
+        typer.Option(
+            "--out", help="Folder of the new model; by default RUN-last-N, RUN-best-N or RUN-step-N beside it."
+        ),
     ] = None,
 ) -> None:
     """Average the weights of a run's checkpoints into a new model folder.
@@ -22,10 +27,14 @@ def average(
     Example:
 
         anyglot average runs/sixt --last 5
+
+        anyglot average runs/sixt --step 100000 --out runs/sixt-stage-1
     """
     from anyglot.recipe.averaged import average_run
 
-    chosen = f"last-{last}" if last is not None else f"best-{best}"
+    steps = step or []
+    named = "step-" + "-".join(map(str, steps)) if steps else f"best-{best}"
+    chosen = f"last-{last}" if last is not None else named
     out = out or run.with_name(f"{run.name}-{chosen}")
-    folders = average_run(run, out, last=last, best=best)
+    folders = average_run(run, out, last=last, best=best, steps=steps)
     print(f"{out}: the mean of {', '.join(folder.name for folder in folders)}")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.models.store import assign, is_model_folder, load_model, save_model
 from anyglot.recipe.record import LANGUAGES
-from anyglot.training.averaging import average, choose_best, choose_last, metric_of
+from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
 from anyglot.training.checkpoint import write_document
 from anyglot.training.loop import CHECKPOINTS
 
 
-def average_run(run: Path, out: Path, *, last: int | None = None, best: int | None = None) -> list[Path]:
-    """Write a model folder whose weights are the mean of a run's newest or best checkpoints.
+def average_run(
+    run: Path, out: Path, *, last: int | None = None, best: int | None = None, steps: Sequence[int] = ()
+) -> list[Path]:
+    """Write a model folder whose weights are the mean of a run's newest or best checkpoints, or of those named.
+
+    `steps` names checkpoints by their updates. The network is that of the finished run: what a later stage edited is edited in the mean of earlier ones too.
 
     Returns:
         The checkpoints averaged.
@@ -23,14 +28,16 @@ def average_run(run: Path, out: Path, *, last: int | None = None, best: int | No
     Raises:
         UserError: The run is not finished, too few checkpoints are left, or `out` is taken.
     """
-    if (last is None) == (best is None):
-        raise UserError("Give either --last N or --best N.")
+    if (last is not None) + (best is not None) + bool(steps) != 1:
+        raise UserError("Give one of --last N, --best N and --step N.")
     if not is_model_folder(run):
         raise UserError(f"{run} is not the folder of a finished run; end its training first.")
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty; name another folder for the average.")
     root = run / CHECKPOINTS
-    if last is not None:
+    if steps:
+        folders = choose_steps(root, steps)
+    elif last is not None:
         folders = choose_last(root, last)
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")

@@ -44,6 +44,20 @@ def choose_best(root: Path, count: int, *, highest: bool) -> list[Path]:
     return _verified(ranked[:count], count, root)
 
 
+def choose_steps(root: Path, steps: Sequence[int]) -> list[Path]:
+    """The checkpoints saved after these updates, in their order, each verified.
+
+    Raises:
+        UserError: One is not there, or damaged.
+    """
+    folders = {int(folder.name[5:]): folder for folder in checkpoint_folders(root)}
+    missing = [step for step in steps if step not in folders]
+    if missing:
+        held = ", ".join(map(str, folders)) or "none"
+        raise UserError(f"{root} has no checkpoint of update {missing[0]}; it holds {held}.")
+    return _verified([folders[step] for step in steps], len(steps), root)
+
+
 def average(folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
     """Name and mean of every tensor, one at a time, so that memory holds one tensor of each checkpoint at most.
 
