@@ -205,7 +205,7 @@ def test_averages_are_models(folder: Path, tmp_path: Path) -> None:
     assert load_tokenizer(tmp_path / "average").vocabulary_size == 30
     with pytest.raises(UserError, match="is not empty"):
         average_run(folder / "translator", tmp_path / "average", best=1)
-    with pytest.raises(UserError, match="either --last N or --best N"):
+    with pytest.raises(UserError, match="one of --last N, --best N and --step N"):
         average_run(folder / "translator", tmp_path / "other")
 
 

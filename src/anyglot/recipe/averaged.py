@@ -20,7 +20,8 @@ def average_run(
 ) -> list[Path]:
     """Write a model folder whose weights are the mean of a run's newest or best checkpoints, or of those named.
 
-    `steps` names checkpoints by their updates. The network is that of the finished run: what a later stage edited is edited in the mean of earlier ones too.
+    `steps` names checkpoints by their updates. The network is that of the finished run: what a later stage edited is
+    edited in the mean of earlier ones too.
 
     Returns:
         The checkpoints averaged.
