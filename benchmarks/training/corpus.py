@@ -1,4 +1,4 @@
-"""Random sentence pairs of chosen lengths, the same ones for every engine, as the package's own loader lays them out."""
+"""Random sentence pairs of chosen lengths, the same for every engine, laid out by the package's own loader."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as some
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import _bootstrap_resample
 
+from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.errors import UserError
 from anyglot.evaluation import metrics
 
@@ -130,21 +131,21 @@ def test_a_perfect_translation_scores_a_hundred_and_an_empty_one_zero():
     ],
 )
 def test_the_tokenizer_follows_the_language_in_any_code_scheme(code, tokenizer):
-    assert metrics.tokenizer_for(code) == tokenizer
+    assert tokenizer_for(code) == tokenizer
 
 
 @pytest.mark.parametrize("code", ["ja", "jpn_Jpan", "ko-KR"])
 def test_without_mecab_japanese_and_korean_are_cut_by_character_with_a_warning(code, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     with pytest.warns(UserWarning, match="pip install 'sacrebleu"):
-        assert metrics.tokenizer_for(code) == "char"
+        assert tokenizer_for(code) == "char"
 
 
 def test_with_mecab_they_are_cut_by_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda module: module)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert (metrics.tokenizer_for("ja_XX"), metrics.tokenizer_for("kor_Hang")) == ("ja-mecab", "ko-mecab")
+        assert (tokenizer_for("ja_XX"), tokenizer_for("kor_Hang")) == ("ja-mecab", "ko-mecab")
 
 
 def test_the_tokenizer_stands_in_the_signature():

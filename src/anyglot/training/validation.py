@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, pad_batch, plan_batches
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.training.distributed import gathered, is_sharded, summed
@@ -16,9 +17,6 @@ from anyglot.training.options import ValidationOptions
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-# Scripts written without spaces between words, where words cannot be counted.
-_TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char", "lo": "char", "km": "char", "my": "char"}
 
 
 @dataclass(frozen=True)
@@ -141,6 +139,5 @@ def translate(
 def _scores(outputs: Sequence[str], test: TestSentences) -> tuple[float, float]:
     import sacrebleu
 
-    tokenizer = _TOKENIZERS.get(test.target, "13a")
-    bleu = sacrebleu.corpus_bleu(list(outputs), [list(test.references)], tokenize=tokenizer).score
+    bleu = sacrebleu.corpus_bleu(list(outputs), [list(test.references)], tokenize=tokenizer_for(test.target)).score
     return bleu, sacrebleu.corpus_chrf(list(outputs), [list(test.references)]).score
