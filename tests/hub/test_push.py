@@ -208,6 +208,19 @@ def test_an_upload_reaches_the_hub_whole(run: Path, monkeypatch: pytest.MonkeyPa
     }
 
 
+def test_transformers_push_to_hub_uploads_with_a_card(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    model = AutoModelForSeq2SeqLM.from_pretrained(run)
+    model.generation_config.num_beams = 3
+    with endpoint() as (address, received):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        model.push_to_hub("me/words", token="hf_secret", stated=Stated("mit"))
+    assert set(received.files) == set(prepare(run, "me/words"))
+    assert b"license: mit" in received.files["README.md"] and b"## Training data" in received.files["README.md"]
+    assert json.loads(received.files["generation_config.json"])["num_beams"] == 3
+    assert {0, 1} <= set(json.loads(received.files["generation_config.json"])["suppress_tokens"])
+
+
 def test_a_refused_upload_is_one_sentence(run: Path) -> None:
     files = prepare(run, "me/words")
     with endpoint(forbidden=True) as (address, received), pytest.raises(UserError, match="upload to me/words failed"):

@@ -136,6 +136,17 @@ def test_every_attention_gets_its_adapter(shell: AnyglotForConditionalGeneration
     assert len(names) == 2 * (3 + 2 * 2)
 
 
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [(r"decoder\..*\.(query|value)", 2 * 2 * 2), (["inner.output"], 3 + 2 * 2), (["up", "down"], 2 * (3 + 2))],
+)
+def test_the_documented_names_are_found(
+    shell: AnyglotForConditionalGeneration, names: str | list[str], count: int
+) -> None:
+    adapted = get_peft_model(shell, LoraConfig(task_type="SEQ_2_SEQ_LM", r=2, target_modules=names))
+    assert sum("lora_A" in name for name, _ in adapted.named_parameters()) == count
+
+
 def test_the_merged_model_is_a_folder_of_ours(shell: AnyglotForConditionalGeneration, tmp_path: Path) -> None:
     merged = get_peft_model(shell, LORA).merge_and_unload()
     merged.save_pretrained(tmp_path)

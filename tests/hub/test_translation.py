@@ -137,15 +137,16 @@ def told(row: torch.Tensor) -> list[int]:
     return tokens[: tokens.index(END)] if END in tokens else tokens
 
 
-def test_generate_is_our_beam_search(copier: EncoderDecoder) -> None:
+@pytest.mark.parametrize("shortest", [0, 1, 3])
+def test_generate_is_our_beam_search(copier: EncoderDecoder, shortest: int) -> None:
     source, mask = batch(LENGTHS, seed=99)
-    ours = beam_search(EncoderDecoderStepModel(copier), source, mask, PROMPT, beams=5, length=LENGTH)
+    length = LengthRule(30, minimum=shortest)
+    ours = beam_search(EncoderDecoderStepModel(copier), source, mask, PROMPT, beams=5, length=length)
     assert not any(hypothesis.cut for hypotheses in ours for hypothesis in hypotheses)  # where the rules would part
     assert len({tuple(hypotheses[0].tokens) for hypotheses in ours}) > 80
     shell = AnyglotForConditionalGeneration.around(copier)
-    found = shell.generate(
-        source, attention_mask=mask, max_new_tokens=31, return_dict_in_generate=True, output_scores=True
-    )
+    options = {"min_new_tokens": shortest, "return_dict_in_generate": True, "output_scores": True}
+    found = shell.generate(source, attention_mask=mask, max_new_tokens=31, **options)
     assert [told(row) for row in found.sequences] == [list(hypotheses[0].tokens) for hypotheses in ours]
     scores = torch.tensor([hypotheses[0].score for hypotheses in ours])
     torch.testing.assert_close(found.sequences_scores, scores, rtol=1e-5, atol=1e-5)

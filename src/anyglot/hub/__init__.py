@@ -5,6 +5,7 @@ configuration.py  config.json as a PreTrainedConfig
 shell.py          what our PreTrainedModels share: the same parts under the same names as in a model folder
 cache.py          a decoder's past as transformers hands it around
 translation.py    AutoModelForSeq2SeqLM
+searching.py      how `generate` searches unless told otherwise
 encoding.py       AutoModel, AutoModelForMaskedLM
 tokenizer.py      tokenizer.json beside the SentencePiece model
 record.py         what a model folder and its reports tell about the model

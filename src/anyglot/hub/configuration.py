@@ -16,7 +16,7 @@ from anyglot.models.store import FORMAT, MODEL_TYPES
 
 # What transformers hands to every config beside the keys of the file.
 _HANDED = {"format", "model_type", "name_or_path", "num_labels", "attn_implementation", "output_attentions"}
-_HANDED |= {"torch_dtype", "experts_implementation", "use_cache", "_commit_hash"}
+_HANDED |= {"torch_dtype", "experts_implementation", "_commit_hash"}
 
 
 class _FolderConfig(PreTrainedConfig):  # type: ignore[misc]
@@ -48,7 +48,6 @@ class _FolderConfig(PreTrainedConfig):  # type: ignore[misc]
                 raise UserError(f"the config of this anyglot model is damaged: {where}: {first['msg']}.") from None
         assert network is not None
         self.network = network
-        self.use_cache = values.pop("use_cache", True)
         values.pop("format", None)
         self._take_sizes()
         super().__init__(**values)  # last: it checks the sizes

@@ -135,11 +135,18 @@ def _config(folder: Path) -> bytes:
 
 
 def _generation(folder: Path, model: EncoderDecoder) -> bytes:
-    """generation_config.json: our search, and no token that is not text."""
-    from anyglot.hub.configuration import AnyglotConfig
-    from anyglot.hub.translation import search_settings
+    """generation_config.json: the folder's own settings or else our search, and no token that is not text."""
+    from transformers import GenerationConfig
 
-    settings = search_settings(AnyglotConfig(model.config))
-    settings.suppress_tokens = never_written(load_tokenizer(folder), model.config.end_id, model.output.weight.shape[0])
+    from anyglot.hub.searching import search_settings
+
+    never = never_written(load_tokenizer(folder), model.config.end_id, model.output.weight.shape[0])
+    settings = search_settings(model.config, never)
+    if (folder / GENERATION).is_file():
+        try:
+            settings = GenerationConfig.from_pretrained(str(folder), local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder / GENERATION} cannot be read ({error}): mend or remove it.") from None
+        settings.suppress_tokens = sorted({*(settings.suppress_tokens or ()), *never})
     text: str = settings.to_json_string(use_diff=True)
     return text.encode("utf-8")

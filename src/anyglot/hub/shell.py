@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -12,6 +14,8 @@ from transformers import PreTrainedModel
 from transformers import initialization as first_values
 
 from anyglot.errors import UserError
+from anyglot.hub.card import Stated
+from anyglot.hub.push import prepare, upload
 from anyglot.layers.embeddings import SinusoidalPositions
 from anyglot.layers.heads import OutputProjection
 from anyglot.layers.projection import TargetProjection
@@ -24,6 +28,8 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import current_config
 
 IGNORED = -100  # label of positions without one
+# The small files of a model folder: tokenizer, languages, recipe, what is known of the run.
+ACCOMPANYING = (".json", ".model", ".txt", ".yaml", ".md")
 
 
 class Shell(PreTrainedModel):  # type: ignore[misc]
@@ -63,6 +69,45 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
         """Write a folder that transformers and this package open alike; options as in every PreTrainedModel."""
         self.config.network = current_config(self.network)
         super().save_pretrained(save_directory, **options)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = True,
+        token: str | None = None,
+        commit_message: str = "Upload a model of anyglot",
+        stated: Stated | None = None,
+        scores: Path | None = None,
+        **others: Any,
+    ) -> str:
+        """Upload the model with a generated card, as `anyglot push` does. Returns its address.
+
+        The tokenizer, the languages and what is known of the training come from the local folder that the model was
+        opened from.
+
+        Args:
+            private: Unlike other models' this is the default.
+            stated: Licences, which the card else says are not stated.
+            scores: The folder of an evaluation.
+
+        Raises:
+            UserError: The model was not opened from a folder here, or the hub does not let us.
+        """
+        refuse(others)
+        origin = Path(self.name_or_path)
+        if not self.name_or_path or not origin.is_dir():
+            raise UserError("the model was not opened from a folder here: save it beside its tokenizer and push that.")
+        with tempfile.TemporaryDirectory() as scratch:
+            copied = Path(scratch) / origin.resolve().name
+            copied.mkdir()
+            for path in origin.iterdir():
+                if path.is_file() and path.suffix in ACCOMPANYING:
+                    shutil.copyfile(path, copied / path.name)
+            self.save_pretrained(copied)
+            return upload(
+                prepare(copied, repo_id, stated, scores), repo_id, private=private, message=commit_message, token=token
+            )
 
     def resize_token_embeddings(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refused: the vocabulary is part of a model's description."""

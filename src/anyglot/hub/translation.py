@@ -12,15 +12,13 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 from anyglot.errors import UserError
 from anyglot.hub.cache import DecodingCache
 from anyglot.hub.configuration import AnyglotConfig
+from anyglot.hub.searching import search_settings
 from anyglot.hub.shell import IGNORED, Shell, bool_mask, mean_loss, refuse
 from anyglot.layers.attention import Memory
 from anyglot.layers.heads import OutputProjection
 from anyglot.models.config import EncoderDecoderConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import current_config
-
-BEAMS = 5
-MAX_NEW_TOKENS = 201  # 200 and the end token
 
 
 class SourceEncoder(nn.Module):
@@ -68,7 +66,7 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
     def __init__(self, config: AnyglotConfig, network: EncoderDecoder | None = None) -> None:
         super().__init__(config, network)
         self.encoder.main_input_name = self.main_input_name  # `generate` asks it
-        self.generation_config = search_settings(config)
+        self.generation_config = search_settings(config.network)
 
     @classmethod
     def around(cls, network: EncoderDecoder) -> AnyglotForConditionalGeneration:
@@ -111,7 +109,8 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
             labels: Tokens to predict, -100 where none.
             target_language: Row of each sentence's target language, `config.network.target_row(code)`; for
                 many-to-many models, and only for them.
-            past_key_values: What an earlier call returned; `decoder_input_ids` then holds the new tokens only.
+            past_key_values: What an earlier call with `use_cache` returned; `decoder_input_ids` then holds new tokens
+                only. `generate` asks for one; a call without gives the numbers of `EncoderDecoder` to the last bit.
             num_items_in_batch: What the summed loss is divided by; the number of labels here when absent.
             skip_logits: Return the loss alone, as with 250,000 words the logits are the larger part of a step's memory.
                 When absent: in training, if there are labels.
@@ -128,7 +127,7 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
         memory = Memory(encoded.last_hidden_state, self._memory_mask(encoded, input_ids, attention_mask))
         tokens = self._decoder_tokens(decoder_input_ids, decoder_attention_mask, labels)
         past = past_key_values
-        if past is None and self._wants_cache(use_cache, labels):
+        if past is None and use_cache:
             past = DecodingCache(network.new_cache())
         if past is not None and not isinstance(past, DecodingCache):
             raise UserError(f"an anyglot model keeps its past in a DecodingCache, not in a {type(past).__name__}.")
@@ -216,32 +215,8 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
             raise UserError("an anyglot model wants 'decoder_input_ids' or 'labels' beside the source.")
         return self.prepare_decoder_input_ids_from_labels(labels)
 
-    def _wants_cache(self, use_cache: bool | None, labels: Tensor | None) -> bool:
-        if use_cache is None:
-            return bool(self.config.use_cache) and labels is None and not self.training
-        return use_cache
-
 
 def all_logits(output: OutputProjection, hidden: Tensor) -> Tensor:
     """Logits by token id; minus infinity for tokens that a restricted output does not have: (..., D) -> (..., V)."""
     logits: Tensor = output(hidden)
     return logits if output.rows is None else output.rows.spread(logits)
-
-
-def search_settings(config: AnyglotConfig) -> GenerationConfig:
-    """How `generate` searches unless told otherwise: as the paper does (beam 5, length penalty 1, 200 tokens).
-
-    The rules are those of this package's beam search: a sentence is done when as many hypotheses as beams are, and
-    padding is never generated.
-    """
-    network = config.network
-    return GenerationConfig(
-        decoder_start_token_id=network.start_id,
-        eos_token_id=network.end_id,
-        pad_token_id=network.padding_id,
-        suppress_tokens=[network.padding_id],
-        max_new_tokens=MAX_NEW_TOKENS,
-        num_beams=BEAMS,
-        length_penalty=1.0,
-        early_stopping=True,
-    )
