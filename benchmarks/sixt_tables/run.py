@@ -26,6 +26,7 @@ from tables import write_tables
 HERE = Path(__file__).parent
 # Pairs of the two lines with equal data (the paper's table 3): one language's, or a quarter of each of four.
 PAIRS = 14_400
+STAGE_1 = 700  # updates of the first stage in sixt.yaml
 SHORT = ("stages.decoder.updates=450", "stages.joint.updates=200")
 
 
@@ -46,7 +47,7 @@ def sources(names: tuple[str, ...], limit: int) -> str:
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sixt": ("sixt", ()),
     "without_disentangling": ("sixt", ("method.disentangle=false",)),
-    "stage_1": ("sixt", ("method.disentangle=false", "stages.joint.updates=0")),
+    "stage_1": ("", ()),  # what "without_disentangling" was after its first stage
     "finetune_all": ("finetune_all", ()),
     "one_source": ("sixt", (sources(("de",), PAIRS), *SHORT)),
     "four_sources": ("sixt", (sources(SUPERVISED, PAIRS // 4), *SHORT)),
@@ -54,7 +55,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def command(*words: str | Path) -> None:
+def command(*words: str | int | Path) -> None:
     """Run a verb of the package in a process of its own.
 
     Raises:
@@ -84,7 +85,11 @@ def train_and_score(out: Path, variant: str, seed: int, tests: Path) -> None:
     name = f"{variant}-{seed}"
     if not (out / "scores" / name / "report.json").is_file():
         # Paths in overrides are taken from the current folder, those of the recipe from its own: the same one here.
-        command("train", out / f"{recipe}.yaml", *overrides, f"seed={seed}", "--out", out / name, "--resume", "--quiet")
+        if recipe:
+            changes = (*overrides, f"seed={seed}")
+            command("train", out / f"{recipe}.yaml", *changes, "--out", out / name, "--resume", "--quiet")
+        elif not (out / name / "model.safetensors").is_file():
+            command("average", out / f"without_disentangling-{seed}", "--step", STAGE_1, "--out", out / name)
         scores = out / "scores" / name
         command("evaluate", out / name, "--tests", tests, "--decoder", "greedy", "--resamples", "0", "--out", scores)
 
@@ -111,9 +116,11 @@ def main() -> None:
     tests = write_tests(out, arguments.limit)
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     work = [(variant, seed) for seed in seeds for variant in arguments.variants.split(",")]
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        for future in [pool.submit(train_and_score, out, variant, seed, tests) for variant, seed in work]:
-            future.result()
+    trained, taken = ([pair for pair in work if bool(VARIANTS[pair[0]][0]) == trains] for trains in (True, False))
+    for pairs in (trained, taken):
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            for future in [pool.submit(train_and_score, out, variant, seed, tests) for variant, seed in pairs]:
+                future.result()
     print(write_tables(out, arguments.variants.split(","), seeds))
 
 
