@@ -98,6 +98,8 @@ def test_a_run_against_an_earlier_ones_translations(model, files):
     data = json.loads((files / "out/report.json").read_text("utf-8"))
     table = next(table for table in data["tables"] if table["title"] == "Differences to the baseline")
     assert table["columns"][-2:] == ["p bootstrap", "p randomisation"] and len(table["rows"]) == 2
+    # The JSON has the numbers in full.
+    assert 0 < table["rows"][0][5]["p_bootstrap"] <= 1 and "low" in table["rows"][0][5]
     for name in ("report.md", "report.html"):
         assert "p randomisation" in (files / "out" / name).read_text("utf-8")
     (files / "a.de").write_text("\n".join(["Die Katze ist alt.", *SOURCES[1:]]) + "\n", "utf-8")

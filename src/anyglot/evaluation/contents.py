@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from anyglot.evaluation.metrics import Score, sentence_chrf
+from anyglot.evaluation.significance import Difference
 
-Cell = str | int | float | Score | None
+Cell = str | int | float | Score | Difference | None
 
 # Not allowed in HTML or a nuisance everywhere: controls but tab and newline, lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -14,7 +15,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufde
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table. A `Score` cell is shown with its interval, a float with one decimal, None as a dash."""
+    """A titled table. `Score` and `Difference` are shown with intervals, a float with one decimal, None as a dash."""
 
     title: str
     columns: tuple[str, ...]

@@ -4,6 +4,7 @@ import re
 
 from anyglot.evaluation.contents import Cell, Report, Sample, Table, plain_number, printable, signatures
 from anyglot.evaluation.metrics import Score
+from anyglot.evaluation.significance import Difference
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
@@ -18,6 +19,8 @@ def cell_text(cell: Cell) -> str:
     """Write a table cell for people: scores with their interval, a dash for nothing."""
     if cell is None:
         return "–"
+    if isinstance(cell, Difference):
+        return str(cell)
     if isinstance(cell, Score):
         return str(cell) if cell.high > cell.low else f"{cell.value:.1f}"
     return printable(cell) if isinstance(cell, str) else plain_number(cell)

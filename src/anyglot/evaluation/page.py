@@ -6,6 +6,7 @@ from string import Template
 from anyglot.evaluation.contents import Cell, Report, Sample, Table, plain_number, signatures
 from anyglot.evaluation.drawing import draw_bars, draw_curves, text
 from anyglot.evaluation.metrics import Score
+from anyglot.evaluation.significance import Difference
 
 
 def render_page(report: Report) -> str:
@@ -55,6 +56,8 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, Score):
         interval = f'<span class="interval">{cell.low:.1f}–{cell.high:.1f}</span>' if cell.high > cell.low else ""
         return f"{cell.value:.1f}{interval}"
+    if isinstance(cell, Difference):
+        return f'{cell.value:+.1f}<span class="interval">{cell.low:+.1f} to {cell.high:+.1f}</span>'
     return _foreign(cell) if isinstance(cell, str) else plain_number(cell)
 
 

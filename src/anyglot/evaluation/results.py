@@ -104,8 +104,7 @@ def difference_table(results: Sequence[Result]) -> Table | None:
         for result in (result for result in results if result.test == test):
             for metric, found in result.differences.items():
                 cells = (test, f"{result.source}-{result.target}", result.model, metric, result.sentences)
-                told = (p_text(found.p_bootstrap), p_text(found.p_randomisation))
-                rows.append((*cells, _difference(result, metric), *told))
+                rows.append((*cells, found, p_text(found.p_bootstrap), p_text(found.p_randomisation)))
     if not rows:
         return None
     names = ("Test", "Pair", "Model", "Metric", "Sentences", "Difference", "p bootstrap", "p randomisation")
@@ -150,7 +149,4 @@ def _has_difference(results: Sequence[Result], metric: str, model: str) -> bool:
 
 
 def _difference(result: Result | None, metric: str) -> Cell:
-    if result is None or metric not in result.differences:
-        return None
-    found = result.differences[metric]
-    return f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
+    return None if result is None else result.differences.get(metric)

@@ -44,7 +44,7 @@ def count(
     counts: dict[tuple[str, str], dict[str, Statistics]] = {}
     for label, lines in outputs.items():
         for test in tests:
-            found = {
+            found: dict[str, Statistics] = {
                 metric: statistics(
                     metric,
                     lines[test.name],

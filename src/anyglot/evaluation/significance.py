@@ -50,6 +50,9 @@ class Difference:
     p_bootstrap: float
     p_randomisation: float
 
+    def __str__(self) -> str:
+        return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+
 
 def compare(system: Statistics, baseline: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> Difference:
     """Compare two systems over the same resamples, and over ten times as many random exchanges, of one test set.
