@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 
@@ -51,8 +50,8 @@ class _Introducer(SourceFileLoader):
         INTRODUCTIONS[module.__name__]()
 
 
-class _Watch(MetaPathFinder):
-    """Finds the modules of `INTRODUCTIONS` where they are, and no others."""
+class _Watch:
+    """A finder of modules: finds those of `INTRODUCTIONS` where they are, and no others."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
