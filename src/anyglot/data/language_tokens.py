@@ -104,7 +104,7 @@ class LanguageTokens:
 
     @cached_property
     def _by_spelling(self) -> dict[str, str]:
-        return {_folded(spelling): spelling for spelling in reversed(self.ids)}
+        return {_folded(spelling): spelling for spelling in reversed(list(self.ids))}
 
     @cached_property
     def _by_language(self) -> dict[str, str]:

@@ -22,7 +22,6 @@ from anyglot.errors import UserError
 from anyglot.layers.attention import Attention
 from anyglot.layers.embeddings import Embeddings, LearnedPositions
 from anyglot.layers.feedforward import FeedForward
-from anyglot.layers.residual import Residual
 from anyglot.models.build import dropped_skips
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -135,24 +134,25 @@ def _set_embeddings(side: Any, spec: Any, embeddings: Embeddings, table: Tensor)
         _set_norm(side.layernorm_embedding, embeddings.norm)
 
 
-def _set_self_attention(spec: Any, part: Residual[Attention]) -> None:
-    attention = part.inner
+def _set_self_attention(spec: Any, part: Any) -> None:
+    attention: Attention = part.inner
     _set_linear(spec.linear[0], attention.query, attention.key, attention.value)
     _set_linear(spec.linear[1], attention.output)
     _set_norm(spec.layer_norm, part.norm)
 
 
-def _set_cross_attention(spec: Any, part: Residual[Attention]) -> None:
-    attention = part.inner
+def _set_cross_attention(spec: Any, part: Any) -> None:
+    attention: Attention = part.inner
     _set_linear(spec.linear[0], attention.query)
     _set_linear(spec.linear[1], attention.key, attention.value)
     _set_linear(spec.linear[2], attention.output)
     _set_norm(spec.layer_norm, part.norm)
 
 
-def _set_feedforward(spec: Any, part: Residual[FeedForward]) -> None:
-    _set_linear(spec.linear_0, part.inner.up)
-    _set_linear(spec.linear_1, part.inner.down)
+def _set_feedforward(spec: Any, part: Any) -> None:
+    feedforward: FeedForward = part.inner
+    _set_linear(spec.linear_0, feedforward.up)
+    _set_linear(spec.linear_1, feedforward.down)
     _set_norm(spec.layer_norm, part.norm)
 
 

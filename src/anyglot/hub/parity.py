@@ -236,4 +236,4 @@ def _is_tie(translator: Translator, case: Case, ours: Sequence[int], theirs: Seq
         names.get(theirs[parting], model.config.end_id) if parting < len(theirs) else model.config.end_id,
     ]
     first, second = last[model.output.targets(torch.tensor(pair))].tolist()
-    return abs(first - second) <= 2 * TOLERANCE
+    return bool(abs(first - second) <= 2 * TOLERANCE)
