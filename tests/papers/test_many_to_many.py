@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyglot.decoding import EncoderDecoderStepModel, Prompt, beam_search
+from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search
 from anyglot.errors import UserError
 from anyglot.methods.sixt import SixT
 from anyglot.models.build import build_encoder_decoder
@@ -125,7 +125,9 @@ def test_a_search_writes_each_sentence_in_its_own_language(many: tuple[SixT, Enc
 
     def search(language: torch.Tensor, rows: slice = slice(None)) -> list[list[int]]:
         stepper = EncoderDecoderStepModel(model, language)
-        found = beam_search(stepper, example.source[rows], example.source_mask[rows], prompt, beams=3)
+        found = beam_search(
+            stepper, example.source[rows], example.source_mask[rows], prompt, beams=3, length=LengthRule(12)
+        )
         return [list(each[0].tokens) for each in found]
 
     mixed = search(MIXED)
