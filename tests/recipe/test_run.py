@@ -15,7 +15,7 @@ import torch
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
-from anyglot.models.store import load_model
+from anyglot.models.store import load_config, load_model
 from anyglot.recipe import run as run_module
 from anyglot.recipe.averaged import average_run
 from anyglot.recipe.load import load_recipe, save_recipe
@@ -193,6 +193,14 @@ def test_stages_that_do_not_fit_the_method_are_named(folder: Path, tmp_path: Pat
     recipe = load_recipe(folder / "sixt.yaml", ["stages.third={updates: 1, learning_rate: 1}"])
     with pytest.raises(UserError, match=r"third unknown\. It has the stages decoder, joint"):
         run_recipe(recipe, tmp_path / "run", quiet=True)
+
+
+def test_a_stage_without_updates_is_passed_over_with_its_edits(folder: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(folder / "sixt.yaml", ["stages.joint.updates=0"])
+    assert recipe.method.disentangle  # type: ignore[attr-defined]
+    assert run_recipe(recipe, tmp_path / "run", quiet=True)
+    assert load_config(folder / "translator").dropped_skips
+    assert not load_config(tmp_path / "run").dropped_skips
 
 
 def test_averages_are_models(folder: Path, tmp_path: Path) -> None:

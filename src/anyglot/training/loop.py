@@ -83,7 +83,8 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     model = plan.build()
     plan.check_stages()
     plan.check_lengths(model)
-    stages = plan.method.stages()
+    # A stage of no updates is passed over with its edits: a skip dropped and not trained around harms a model.
+    stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
     check_encoder_caches(stages, plan.stages, plan.runtime, model)
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
