@@ -53,6 +53,7 @@ def loaded() -> EncoderDecoder:
     with torch.no_grad():
         model.output.weight.normal_(0, 0.3)
         model.output.bias[END] = 5.0
+        model.encoder.embeddings.tokens.weight.mul_(0.03)  # or the decoder hears its own last token only
         for name, parameter in model.named_parameters():
             parameter.mul_(3.0 if "attention" in name and name.endswith("weight") else 1.0)
     return model.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from anyglot.layers.feedforward import gelu_tanh
 from anyglot.layers.steady import (
+    Attend,
     decoding_attention,
     fused_attention,
     steady_attention,
@@ -45,7 +47,7 @@ def test_a_row_of_a_product_does_not_depend_on_the_others(kind: torch.dtype, wid
             assert torch.equal(steady_linear(crowd, weight, bias)[place], alone[0]), (rows, place)
 
 
-def attended(attend: object, kind: torch.dtype, query: Tensor, keys: Tensor, batch: int, room: int) -> Tensor:
+def attended(attend: Attend, kind: torch.dtype, query: Tensor, keys: Tensor, batch: int, room: int) -> Tensor:
     """Attention of one sentence as the last of a batch, its keys followed by `room` masked ones."""
     heads, queries, part = query.shape
     length = keys.shape[1]
@@ -54,21 +56,43 @@ def attended(attend: object, kind: torch.dtype, query: Tensor, keys: Tensor, bat
     crowd_query[-1], crowd_keys[-1, :, :length] = query, keys
     mask = torch.ones(batch, 1, 1, length + room, dtype=torch.bool)
     mask[-1, :, :, length:] = False
-    return attend(crowd_query, crowd_keys, crowd_keys, mask, 0.0)[-1]  # type: ignore[operator]
+    return attend(crowd_query, crowd_keys, crowd_keys, mask, 0.0)[-1]
 
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("part", [8, 64])
-@pytest.mark.parametrize("queries", [1, 5, 40])
-def test_attention_does_not_depend_on_batch_and_padding(kind: torch.dtype, part: int, queries: int) -> None:
+@pytest.mark.parametrize(
+    ("attend", "queries"),
+    [(decoding_attention, 1), (decoding_attention, 5), (fused_attention, 5), (fused_attention, 40)],
+)
+def test_attention_does_not_depend_on_batch_and_padding(
+    attend: Attend, kind: torch.dtype, part: int, queries: int
+) -> None:
     torch.manual_seed(0)
+    steady = partial(steady_attention, attend)
     for length in (3, 33, 130, 190, 260):
         query, keys = torch.randn(2, queries, part).to(kind), torch.randn(2, length, part).to(kind)
-        alone = attended(steady_attention, kind, query, keys, 1, 0)
+        alone = attended(steady, kind, query, keys, 1, 0)
         plain = fused_attention(query[None], keys[None], keys[None], None, 0.0)[0]
         torch.testing.assert_close(alone.float(), plain.float(), atol=3e-2, rtol=3e-2)
         for batch, room in ((1, 1), (3, 0), (5, 7), (16, 40), (3, 400)):
-            assert torch.equal(attended(steady_attention, kind, query, keys, batch, room), alone), (length, batch, room)
+            assert torch.equal(attended(steady, kind, query, keys, batch, room), alone), (length, batch, room)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_encoder_sentence_does_not_depend_on_the_longest_one(kind: torch.dtype) -> None:
+    """Its queries grow with the batch's longest sentence, beyond every size of block of the fused kernel."""
+    torch.manual_seed(0)
+    states = torch.randn(1, 2, 9, 16).to(kind)
+    mask = torch.ones(1, 1, 1, 9, dtype=torch.bool)
+    alone = steady_attention(fused_attention, states, states, states, mask, 0.0)
+    for longest in (10, 17, 40, 190, 200, 800):
+        crowd = torch.randn(3, 2, longest, 16).to(kind)
+        crowd[1, :, :9] = states[0]
+        seen = torch.ones(3, 1, 1, longest, dtype=torch.bool)
+        seen[1, :, :, 9:] = False
+        found = steady_attention(fused_attention, crowd, crowd, crowd, seen, 0.0)
+        assert torch.equal(found[1, :, :9], alone[0]), longest
 
 
 def test_gelu_does_not_depend_on_the_place() -> None:

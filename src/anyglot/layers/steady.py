@@ -48,7 +48,10 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
 
 
 def decoding_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
-    """Attention for inference: two plain products where there are few queries, which the fused kernel is slow at."""
+    """Attention of a decoding step: two plain products where there are few queries, which the fused kernel is slow at.
+
+    Not for an encoder: its queries are the batch's longest sentence, which must not decide what is computed.
+    """
     if query.shape[2] > FEW_QUERIES or query.device.type != "cpu":
         return fused_attention(query, key, value, mask, 0.0)
     return plain_attention(query, key, value, mask, 0.0)
@@ -62,8 +65,10 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
     return functional.dropout(scores.softmax(dim=3), dropout) @ value
 
 
-def steady_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
-    """`decoding_attention` over rounded shapes, with a mask always there."""
+def steady_attention(
+    attend: Attend, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+) -> Tensor:
+    """An attention over rounded shapes, with a mask always there."""
     queries, keys = query.shape[2], key.shape[2]
     room = steady_length(keys) - keys
     if mask is None:
@@ -76,7 +81,7 @@ def steady_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
         query = functional.pad(query, (0, 0, 0, spare))
         if mask.shape[2] > 1:
             mask = functional.pad(mask, (0, 0, 0, spare), value=True)
-    return decoding_attention(query, key, value, mask, dropout)[:, :, :queries]
+    return attend(query, key, value, mask, dropout)[:, :, :queries]
 
 
 def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

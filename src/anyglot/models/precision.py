@@ -20,6 +20,7 @@ from anyglot.layers.quantised import QuantisedLinear, QuantisedOutput, Quantised
 from anyglot.layers.steady import (
     SteadyLinear,
     decoding_attention,
+    fused_attention,
     steady_attention,
     steady_elementwise,
     steady_linear,
@@ -54,8 +55,10 @@ def prepare(
         _quantise(model)
     if batch_independent:
         _steady(model)
+    for side, attend in ((model.encoder, fused_attention), (model.decoder, decoding_attention)):
+        for attention in [module for module in side.modules() if isinstance(module, Attention)]:
+            attention.attend = partial(steady_attention, attend) if batch_independent else attend
     for attention in [module for module in model.modules() if isinstance(module, Attention)]:
-        attention.attend = steady_attention if batch_independent else decoding_attention
         if precision == "int8" and multiplies_bf16(device):
             attention.number_format = torch.bfloat16
     model.steady = batch_independent
