@@ -1,10 +1,11 @@
 """Top tokens against a plain sort, ties included; log-probabilities against log_softmax."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyglot.decoding.logits import top_places
+from anyglot.decoding.logits import Logits, top_places
 from anyglot.decoding.selection import candidates
 
 from .toy import PROMPT
@@ -54,3 +55,19 @@ def test_rows_at_their_limit_can_only_end() -> None:
     assert scores[1, 1:].tolist() == [-torch.inf] * 3
     assert scores[1, 0] == logits.log_softmax(dim=1)[1, 2]
     assert scores[[0, 2]].isfinite().all()
+
+
+@pytest.mark.parametrize("size", [40, 16_384, 50_001])
+def test_a_vocabulary_in_parts_has_the_best_of_the_whole(size: int) -> None:
+    """Ties across parts and groups, banned tokens and tokens asked for included."""
+    generator = torch.Generator().manual_seed(size)
+    logits = torch.randint(-3, 9, (5, size), generator=generator).float()
+    banned, wanted = (0, 7, size - 1), torch.tensor([0, 1, size - 1, size // 2, 7])
+    best = Logits.of(logits).best(6, banned=banned, wanted=wanted)
+    allowed = logits.clone()
+    allowed[:, list(banned)] = -torch.inf
+    expected = allowed.sort(dim=1, descending=True, stable=True)
+    assert torch.equal(best.tokens, expected.indices[:, :6])
+    assert torch.equal(best.values, expected.values[:, :6])
+    torch.testing.assert_close(best.normaliser, logits.logsumexp(dim=1))
+    assert best.wanted is not None and torch.equal(best.wanted, logits.gather(1, wanted[:, None])[:, 0])

@@ -1,0 +1,48 @@
+"""Choosing a precision, and refusing one the machine does not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from anyglot.errors import UserError
+from anyglot.models import precision, probe
+
+
+@pytest.fixture(autouse=True)
+def own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    probe._chosen.cache_clear()
+
+
+def test_int8_without_its_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_processor_flags", lambda: frozenset({"avx2"}))
+    with pytest.raises(UserError, match="int8 needs a processor with AVX-512 VNNI"):
+        precision.check_precision("int8", torch.device("cpu"))
+
+
+def test_a_choice_is_remembered_against_a_changed_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"fp32": 2.0, "bf16": 1.0, "int8": 0.9}
+    monkeypatch.setattr(probe, "measured", lambda name, *sizes: seconds[name])
+    assert probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16", "int8 gains too little on bf16"
+    seconds.update(fp32=0.1)
+    probe._chosen.cache_clear()  # a new process
+    assert probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16"
+    assert list(json.loads(probe.memory_file().read_text()).values()) == ["bf16"]
+    assert probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "fp32", "another question"
+
+
+def test_a_damaged_memory_is_asked_again_and_narrow_models_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    probe.memory_file().parent.mkdir(parents=True)
+    probe.memory_file().write_text("{broken")
+    monkeypatch.setattr(probe, "measured", lambda name, *sizes: {"fp32": 2.0, "bf16": 1.0}[name])
+    assert probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "bf16"
+    assert probe.fastest(["fp32", "bf16"], 64, 128, 9000) == "fp32"
+
+
+def test_the_products_that_are_timed_exist() -> None:
+    for name in ("fp32", "bf16"):
+        assert probe.measured(name, 32, 64, 100) > 0
