@@ -1,11 +1,13 @@
-"""The tables of SixT+ in miniature: disentangling, one source language against four, the two stages, ft-all. Resumable.
+"""The tables of SixT+ in miniature: disentangling, one source language against several, the two stages, ft-all.
 
-    python benchmarks/sixt_tables/run.py --data PATH/TO/pairs --out runs/tables [--seeds 1,2,3] [--jobs 2]
+    python benchmarks/sixt_tables/run.py --out runs/tables-phrasebook --seeds 101,102,103
+    python benchmarks/sixt_tables/run.py --data PATH/TO/pairs --out runs/tables-pairs
 
-The encoder is pretrained once. Every line of the tables is then trained with each seed (decoder's first weights, order
-of the data, dropout), scored on held-out sentences of 13 languages, and written with mean, deviation and the
-differences paired by seed to OUT/tables.md. Each step is a command of the package; what was finished is passed over,
-what was interrupted goes on from its last checkpoint.
+Without --data the text is the phrasebook's, and every seed has a text, an encoder and runs of its own. With it (a
+folder of eng-XXX.tsv.gz) the encoder is pretrained once, and seeds differ in the decoder's first weights, the order of
+the data and dropout. Every line of the tables is scored on held-out sentences of all languages; OUT/tables.md has
+mean, deviation and the differences paired by seed. Each step is a command of the package; what was finished is passed
+over, what was interrupted goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -20,39 +22,41 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
-from prepare import SUPERVISED, ZERO_SHOT, prepare
+from prepare import prepare
+from settings import PAIRS, PHRASEBOOK, Setting, write_phrasebook
 from tables import write_tables
 
 HERE = Path(__file__).parent
-# Pairs of the two lines with equal data (the paper's table 3): one language's, or a quarter of each of four.
-PAIRS = 14_400
-STAGE_1 = 700  # updates of the first stage in sixt.yaml
-SHORT = ("stages.decoder.updates=450", "stages.joint.updates=200")
+NO_DISENTANGLING = "method.disentangle=false"
 
 
-def sources(names: tuple[str, ...], limit: int) -> str:
+def variants(setting: Setting, root: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Line of the tables -> recipe and what is changed in it."""
+    first, second = setting.short
+    short = (f"stages.decoder.updates={first}", f"stages.joint.updates={second}")
+    one = (sources(root, setting.supervised[:1], setting.pairs), *short)
+    several = (sources(root, setting.supervised, setting.pairs // len(setting.supervised)), *short)
+    return {
+        "sixt": ("sixt", ()),
+        "without_disentangling": ("sixt", (NO_DISENTANGLING,)),
+        "stage_1": ("", ()),  # what "without_disentangling" was after its first stage
+        "finetune_all": ("finetune_all", ()),
+        "one_source": ("sixt", one),
+        "several_sources": ("sixt", several),
+        "one_source_without_disentangling": ("sixt", (*one, NO_DISENTANGLING)),
+        "several_sources_without_disentangling": ("sixt", (*several, NO_DISENTANGLING)),
+    }
+
+
+def sources(root: Path, names: tuple[str, ...], limit: int) -> str:
     """A value for data.train: `limit` pairs of each language."""
+    train = root / "data" / "train"
     entries = [
-        {
-            "source": name,
-            "target": "en",
-            "files": [f"data/train/{name}.{name}", f"data/train/{name}.en"],
-            "limit": limit,
-        }
+        {"source": name, "target": "en", "files": [str(train / f"{name}.{side}") for side in (name, "en")]}
         for name in names
     ]
-    return "data.train=" + yaml.safe_dump(entries, default_flow_style=True, width=10_000).strip()
-
-
-VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "sixt": ("sixt", ()),
-    "without_disentangling": ("sixt", ("method.disentangle=false",)),
-    "stage_1": ("", ()),  # what "without_disentangling" was after its first stage
-    "finetune_all": ("finetune_all", ()),
-    "one_source": ("sixt", (sources(("de",), PAIRS), *SHORT)),
-    "four_sources": ("sixt", (sources(SUPERVISED, PAIRS // 4), *SHORT)),
-    "one_source_without_disentangling": ("sixt", (sources(("de",), PAIRS), *SHORT, "method.disentangle=false")),
-}
+    limited = [entry | {"limit": limit} for entry in entries]
+    return "data.train=" + yaml.safe_dump(limited, default_flow_style=True, width=10_000).strip()
 
 
 def command(*words: str | int | Path) -> None:
@@ -68,60 +72,75 @@ def command(*words: str | int | Path) -> None:
         raise SystemExit(code)
 
 
-def write_tests(out: Path, limit: int) -> Path:
+def write_tests(setting: Setting, root: Path, limit: int) -> None:
     """The table of test sets that `anyglot evaluate` reads: the first `limit` held-out sentences of each language."""
     sets = [
         {"name": name, "source": name, "target": "en", "files": [f"data/test/{name}.{name}", f"data/test/{name}.en"]}
-        for name in (*SUPERVISED, *ZERO_SHOT)
+        for name in (*setting.supervised, *setting.zero_shot)
     ]
-    path = out / "tests.yaml"
-    path.write_text(yaml.safe_dump({"tests": [entry | {"limit": limit} for entry in sets]}, sort_keys=False))
-    return path
+    document = {"tests": [entry | {"limit": limit} for entry in sets]}
+    (root / "tests.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def train_and_score(out: Path, variant: str, seed: int, tests: Path) -> None:
+def lay_out(setting: Setting, root: Path, seed: int, data: Path | None, limit: int) -> None:
+    """Data, recipes, test sets and the encoder."""
+    if not (root / "data" / "test").is_dir():
+        if data is None:
+            write_phrasebook(root / "data", seed)
+        else:
+            prepare(data, root / "data")
+    for recipe in (HERE / setting.name).glob("*.yaml"):
+        shutil.copy(recipe, root / recipe.name)  # paths in a recipe are relative to it
+    write_tests(setting, root, limit)
+    chosen = [f"seed={seed}"] if setting.fresh else []
+    command("train", root / "encoder.yaml", *chosen, "--out", root / "encoder", "--resume", "--quiet")
+
+
+def train_and_score(setting: Setting, root: Path, variant: str, seed: int) -> None:
     """One line of the tables with one seed."""
-    recipe, overrides = VARIANTS[variant]
+    recipe, overrides = variants(setting, root)[variant]
     name = f"{variant}-{seed}"
-    if not (out / "scores" / name / "report.json").is_file():
-        # Paths in overrides are taken from the current folder, those of the recipe from its own: the same one here.
-        if recipe:
-            changes = (*overrides, f"seed={seed}")
-            command("train", out / f"{recipe}.yaml", *changes, "--out", out / name, "--resume", "--quiet")
-        elif not (out / name / "model.safetensors").is_file():
-            command("average", out / f"without_disentangling-{seed}", "--step", STAGE_1, "--out", out / name)
-        scores = out / "scores" / name
-        command("evaluate", out / name, "--tests", tests, "--decoder", "greedy", "--resamples", "0", "--out", scores)
+    scores = root / "scores" / name
+    if (scores / "report.json").is_file():
+        return
+    if recipe:
+        changes = (*overrides, f"seed={seed}")
+        command("train", root / f"{recipe}.yaml", *changes, "--out", root / name, "--resume", "--quiet")
+    elif not (root / name / "model.safetensors").is_file():
+        origin = root / f"without_disentangling-{seed}"
+        command("average", origin, "--step", setting.stage_1, "--out", root / name)
+    tests = root / "tests.yaml"
+    command("evaluate", root / name, "--tests", tests, "--decoder", "greedy", "--resamples", "0", "--out", scores)
 
 
 def main() -> None:
     """All steps in order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with eng-XXX.tsv.gz")
-    parser.add_argument("--out", type=Path, default=Path("runs/tables"), help="where everything goes")
+    parser.add_argument("--data", type=Path, help="folder with eng-XXX.tsv.gz; none: phrasebook text")
+    parser.add_argument("--out", type=Path, required=True, help="where everything goes")
     parser.add_argument("--seeds", default="1,2,3", help="comma-separated")
-    parser.add_argument("--variants", default=",".join(VARIANTS), help="comma-separated lines of the tables")
+    parser.add_argument("--variants", help="comma-separated lines of the tables; default: all")
     parser.add_argument("--limit", type=int, default=300, help="test sentences a language")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
     arguments = parser.parse_args()
     out: Path = arguments.out.resolve()
-    data: Path = arguments.data.resolve()
-    if not (out / "data" / "test").is_dir():
-        prepare(data, out / "data")
-    for recipe in HERE.glob("*.yaml"):
-        shutil.copy(recipe, out / recipe.name)  # paths in a recipe are relative to it
-    os.chdir(out)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // arguments.jobs)))
-    command("train", out / "encoder.yaml", "--out", out / "encoder", "--resume")
-    tests = write_tests(out, arguments.limit)
+    data: Path | None = arguments.data and arguments.data.resolve()
+    setting = PHRASEBOOK if data is None else PAIRS
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    work = [(variant, seed) for seed in seeds for variant in arguments.variants.split(",")]
-    trained, taken = ([pair for pair in work if bool(VARIANTS[pair[0]][0]) == trains] for trains in (True, False))
-    for pairs in (trained, taken):
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            for future in [pool.submit(train_and_score, out, variant, seed, tests) for variant, seed in pairs]:
-                future.result()
-    print(write_tables(out, arguments.variants.split(","), seeds))
+    lines = arguments.variants.split(",") if arguments.variants else list(variants(setting, out))
+    roots = {seed: setting.root(out, seed) for seed in seeds}
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // arguments.jobs)))
+
+    def trained(variant: str) -> bool:
+        return bool(variants(setting, out)[variant][0])
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        places = {root: seed for seed, root in reversed(roots.items())}
+        list(pool.map(lambda place: lay_out(setting, place[0], place[1], data, arguments.limit), places.items()))
+        for wanted in (True, False):  # what is taken from another run comes after it
+            work = [(seed, line) for seed in seeds for line in lines if trained(line) == wanted]
+            list(pool.map(lambda job: train_and_score(setting, roots[job[0]], job[1], job[0]), work))
+    print(write_tables(out, setting, lines, roots))
 
 
 if __name__ == "__main__":

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from prepare import SUPERVISED, ZERO_SHOT
+from settings import Setting
 
 # Two-sided 95 % points of Student's t by degrees of freedom; three seeds have two.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 METRICS = ("BLEU", "chrF++")
 COMPARISONS = (
-    ("disentangling, four sources, all data", "sixt", "without_disentangling"),
+    ("disentangling, all data", "sixt", "without_disentangling"),
     ("disentangling, one source", "one_source", "one_source_without_disentangling"),
-    ("four sources against one, equal data", "four_sources", "one_source"),
-    ("both stages against the first", "without_disentangling", "stage_1"),
-    ("both stages with disentangling against the first", "sixt", "stage_1"),
+    ("disentangling, several sources, equal data", "several_sources", "several_sources_without_disentangling"),
+    ("several sources against one, equal data, with disentangling", "several_sources", "one_source"),
+    (
+        "several sources against one, equal data, without disentangling",
+        "several_sources_without_disentangling",
+        "one_source_without_disentangling",
+    ),
+    ("both stages, without disentangling, against the first", "without_disentangling", "stage_1"),
+    ("both stages, with disentangling, against the first", "sixt", "stage_1"),
     ("SixT+ against ft-all", "sixt", "finetune_all"),
-    ("two stages without disentangling against ft-all", "without_disentangling", "finetune_all"),
+    ("two stages, without disentangling, against ft-all", "without_disentangling", "finetune_all"),
 )
 
 
-def scores_of(folder: Path) -> dict[str, dict[str, float]]:
+def scores_of(folder: Path, languages: Sequence[str]) -> dict[str, dict[str, float]]:
     """Metric -> language -> score, from a report of `anyglot evaluate`."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     table = next(table for table in report["tables"] if table["title"] == "Scores")
@@ -32,16 +38,23 @@ def scores_of(folder: Path) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {metric: {} for metric in METRICS}
     for row in table["rows"]:
         cells = dict(zip(columns, row, strict=True))
-        if cells["Test"] in (*SUPERVISED, *ZERO_SHOT):
+        if cells["Test"] in languages:
             for metric in METRICS:
                 cell = cells[metric]
                 found[metric][cells["Test"]] = cell["value"] if isinstance(cell, dict) else float(cell)
     return found
 
 
-def write_tables(out: Path, variants: Sequence[str], seeds: Sequence[int]) -> str:
-    """Write OUT/tables.md and OUT/tables.json and return the former."""
-    found = {(v, s): scores_of(out / "scores" / f"{v}-{s}") for v in variants for s in seeds}
+def write_tables(out: Path, setting: Setting, variants: Sequence[str], roots: Mapping[int, Path]) -> str:
+    """Write OUT/tables.md and OUT/tables.json and return the former.
+
+    Args:
+        roots: Seed -> the folder with its scores.
+    """
+    seeds = list(roots)
+    groups = {"supervised": setting.supervised, "zero-shot": setting.zero_shot}
+    everything = (*setting.supervised, *setting.zero_shot)
+    found = {(v, s): scores_of(roots[s] / "scores" / f"{v}-{s}", everything) for v in variants for s in seeds}
     lines = [
         "| line | seeds |"
         + "".join(f" {metric} {kind} |" for metric in METRICS for kind in ("supervised", "zero-shot"))
@@ -50,7 +63,7 @@ def write_tables(out: Path, variants: Sequence[str], seeds: Sequence[int]) -> st
     for variant in variants:
         cells = []
         for metric in METRICS:
-            for languages in (SUPERVISED, ZERO_SHOT):
+            for languages in groups.values():
                 values = [mean(found[variant, seed][metric][code] for code in languages) for seed in seeds]
                 cells.append(f"{mean(values):.2f} ± {stdev(values) if len(values) > 1 else 0:.2f}")
         lines.append(f"| {variant} | {', '.join(map(str, seeds))} | " + " | ".join(cells) + " |")
@@ -64,21 +77,22 @@ def write_tables(out: Path, variants: Sequence[str], seeds: Sequence[int]) -> st
             continue
         for metric in METRICS:
             cells = []
-            for languages in (SUPERVISED, ZERO_SHOT):
+            for languages in groups.values():
                 values = [
                     mean(found[left, s][metric][c] - found[right, s][metric][c] for c in languages) for s in seeds
                 ]
                 cells.append(interval(values))
             better = sum(
-                mean(found[left, s][metric][c] - found[right, s][metric][c] for s in seeds) > 0 for c in ZERO_SHOT
+                mean(found[left, s][metric][c] - found[right, s][metric][c] for s in seeds) > 0
+                for c in setting.zero_shot
             )
-            lines.append(f"| {title} | {metric} | " + " | ".join(cells) + f" | {better} of {len(ZERO_SHOT)} |")
+            lines.append(f"| {title} | {metric} | " + " | ".join(cells) + f" | {better} of {len(setting.zero_shot)} |")
     lines += [
         "",
         "| language | |" + "".join(f" {variant} |" for variant in variants),
         "|---|---|" + "---:|" * len(variants),
     ]
-    for kind, languages in (("supervised", SUPERVISED), ("zero-shot", ZERO_SHOT)):
+    for kind, languages in groups.items():
         for code in languages:
             cells = [
                 " / ".join(f"{mean(found[v, s][metric][code] for s in seeds):.1f}" for metric in METRICS)
