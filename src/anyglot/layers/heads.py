@@ -29,7 +29,8 @@ class OutputProjection(nn.Module):
         self.weight = weight  # the table's own Parameter, so that the two stay one
         self.bias = bias
         self.rows: KeptRows | None = None
-        self.linear = functional.linear  # `steady_linear` where rows must not depend on each other
+        self.linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = functional.linear
+        # `steady_linear` where rows must not depend on each other
         self._gathered: dict[str, tuple[Tensor, int, Tensor]] = {}
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,7 +25,8 @@ class TargetProjection(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(languages + 1, width, width))
         self.bias = nn.Parameter(torch.zeros(languages + 1, width))
-        self.linear = functional.linear  # `steady_linear` where rows must not depend on each other
+        self.linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = functional.linear
+        # `steady_linear` where rows must not depend on each other
 
     def forward(self, states: Tensor, language: Tensor) -> Tensor:
         """Map every row's states by the map of its language.

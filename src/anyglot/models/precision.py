@@ -138,7 +138,7 @@ def _quantise(model: EncoderDecoder) -> None:
     model.output = QuantisedOutput(table(weight), bias=bias)
     model.output.restrict(rows)
     for side in (model.encoder, model.decoder):
-        side.embeddings.tokens = table(side.embeddings.tokens.weight)
+        side.embeddings.tokens = table(side.embeddings.tokens.weight)  # type: ignore[assignment]  # called alike
     model.encoder.head = None  # the masked-language head has no part in translating, and holds the table
     _replace(model, QuantisedLinear.of)
     for attention in [module for module in model.modules() if isinstance(module, Attention)]:
