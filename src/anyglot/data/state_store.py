@@ -168,7 +168,7 @@ class StateStore:
                 return None
             mapped = self._maps[segment] = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
         states = mapped[begin:end]
-        return states if zlib.crc32(states) == int(row["check"]) else None
+        return states if zlib.crc32(states.data) == int(row["check"]) else None
 
 
 class _Segment:
@@ -206,7 +206,7 @@ class _Segment:
         known["high"], known["low"], known["segment"] = halves[:, 0], halves[:, 1], self.number
         known["offset"] = self._end + np.cumsum(sizes) - sizes
         known["positions"] = sizes // np.uint64(row_bytes)
-        known["check"] = [zlib.crc32(each) for each in packed]
+        known["check"] = [zlib.crc32(each.data) for each in packed]
         _write_all(self._states, b"".join(each.tobytes() for each in packed))
         records = np.empty(len(keys), dtype=_RECORD)
         for name in _RECORD.names or ():

@@ -39,7 +39,7 @@ class TargetProjection(nn.Module):
         """
         order = language.argsort(stable=True)
         counts = torch.bincount(language, minlength=len(self.weight)).tolist()
-        groups = states.index_select(0, order).split(counts)
+        groups = torch.split(states.index_select(0, order), counts)
         maps = zip(groups, self.weight.unbind(), self.bias.unbind(), strict=True)
         mapped = [self.linear(group, weight, bias) for group, weight, bias in maps if len(group)]
         return torch.cat(mapped).index_select(0, order.argsort())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +100,8 @@ def gathered(module: nn.Module) -> Iterator[None]:
 
     Takes the memory of all weights for that time. Every rank must enter together; nothing for other modules.
     """
-    sharded = [inside for inside in module.modules() if hasattr(inside, "set_reshard_after_forward")]
+    # FSDP2 gives the modules it shards these methods by changing their class, which types do not tell.
+    sharded: list[Any] = [inside for inside in module.modules() if hasattr(inside, "set_reshard_after_forward")]
     for inside in sharded:
         inside.set_reshard_after_forward(False, recurse=False)  # or a block's first forward would take it apart again
         inside.unshard()

@@ -103,7 +103,7 @@ def encoder_key(encoder: Encoder, precision: str, storage: str) -> str:
     for name, parameter in encoder.named_parameters():
         value = parameter.detach().cpu().contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:32]
 
 

@@ -133,11 +133,12 @@ class Run:
         stage, progress = stages[index], self.progress
         options = self.plan.stages[stage.name]
         step, schedule = self._enter(index, stages, options)
+        world = self.accelerator.num_processes
         stream = self.plan.streams(
             stage.name,
             rank=self.accelerator.process_index,
-            world=self.accelerator.num_processes,
-            accumulation=shared_accumulation(options.accumulation, progress.processes, self.accelerator.num_processes),
+            world=world,
+            accumulation=shared_accumulation(options.accumulation, progress.processes or world, world),
         )
         self.display = Display(
             f"stage {stage.name}",
