@@ -70,7 +70,13 @@ def run_anyglot(options: argparse.Namespace, text: Text) -> dict[str, float]:
     from anyglot.methods.base import Stage
     from anyglot.methods.translation import TranslationMethod, TranslationOptions
     from anyglot.training.loop import train
-    from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions
+    from anyglot.training.options import (
+        CheckpointOptions,
+        EncoderCacheOptions,
+        RuntimeOptions,
+        StageOptions,
+        TrackingOptions,
+    )
     from anyglot.training.plan import Plan
     from anyglot.weights.load import load_pretrained
 
@@ -86,7 +92,8 @@ def run_anyglot(options: argparse.Namespace, text: Text) -> dict[str, float]:
             return restricted(load_pretrained(str(options.model)), text.words)
 
         def stages(self) -> list[Stage]:
-            return [Stage("decoder", trains=("decoder.stack.*",))]
+            evaluates = ("encoder",) if options.encoder_cache else ()
+            return [Stage("decoder", trains=("decoder.stack.*",), evaluates=evaluates)]
 
         def provenance(self) -> dict[str, str]:
             return {"*": "random"}
@@ -94,27 +101,40 @@ def run_anyglot(options: argparse.Namespace, text: Text) -> dict[str, float]:
     class Watched:
         """Notes memory before each update: the checkpoint at the end is not part of a step."""
 
+        def __init__(self) -> None:
+            self.loader = text.loader(options.batch_tokens)
+            self.source_tokens = self.loader.source_tokens
+
         def updates(self, state: Any) -> Iterator[Any]:
-            for batches, place in text.loader(options.batch_tokens).updates(Position(*state)):
+            peaks.clear(), drawn.clear(), busy.clear()
+            for batches, place in self.loader.updates(Position(*state)):
                 peaks.append(peak())
                 busy.append(time.process_time())
                 drawn.append(sum(batch.target_tokens for batch in batches))
                 yield batches, place
 
-    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+    def run(folder: Path, cache: EncoderCacheOptions | None) -> list[dict[str, Any]]:
+        decoder = StageOptions(updates=options.updates, learning_rate=5e-4, clip_norm=1.0, encoder_cache=cache)
         plan = Plan(
             method=StageOne(TranslationOptions(label_smoothing=options.smoothing)),
             tokenizer=None,
             streams=lambda stage, *, rank, world, accumulation: Watched(),
-            folder=Path(folder),
-            stages={"decoder": StageOptions(updates=options.updates, learning_rate=5e-4, clip_norm=1.0)},
+            folder=folder,
+            stages={"decoder": decoder},
             runtime=RuntimeOptions(precision="bf16"),
             tracking=TrackingOptions(log_every=1),
             checkpoints=CheckpointOptions(every=10**9),
             quiet=True,
         )
         train(plan)
-        lines = [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+    with tempfile.TemporaryDirectory(dir=options.scratch) as name:
+        place = Path(name)
+        cache = EncoderCacheOptions(folder=place / "states") if options.encoder_cache else None
+        if cache is not None:
+            run(place / "filling", cache)  # a first epoch; what is measured is any later one
+        lines = run(place / "run", cache)
     first, last = lines[UNSEEN - 1], lines[-1]
     tokens, seconds = last["tokens"] - first["tokens"], last["seconds"] - first["seconds"]
     return {
@@ -258,6 +278,7 @@ def main() -> None:
     parser.add_argument("--smoothing", type=float, default=0.0)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--encoder-cache", action="store_true", help="read the frozen encoder's states from disk")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.engine == "model":

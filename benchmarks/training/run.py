@@ -32,11 +32,13 @@ class Case:
     Args:
         equal: Tokens of every sentence; 0: lengths of real text.
         words: Rows of our output; the Trainer always has all of them, as it knows no restriction.
+        cached: Whether our encoder's states come from disk, as in every epoch but the first; its dropout is then off.
     """
 
     name: str
     equal: int
     words: int
+    cached: bool = False
 
 
 def cases(vocabulary: int, few: int) -> list[Case]:
@@ -47,6 +49,7 @@ def cases(vocabulary: int, few: int) -> list[Case]:
         Case("lengths of real text", 0, vocabulary),
         Case(f"equal lengths, 16 tokens, our output restricted to {few:,} rows", 16, few),
         Case(f"lengths of real text, our output restricted to {few:,} rows", 0, few),
+        Case(f"equal lengths, 16 tokens, {few:,} rows, our encoder's states from disk", 16, few, cached=True),
     ]
 
 
@@ -65,6 +68,8 @@ class Bench:
         command += ["--vocabulary", str(self.vocabulary), "--batch-tokens", str(self.tokens)]
         command += ["--updates", str(self.options.updates), "--threads", str(self.options.threads)]
         command += ["--smoothing", str(self.options.smoothing), *(["--small"] if self.options.quick else [])]
+        if engine == "anyglot" and case.cached:
+            command.append("--encoder-cache")
         environment = os.environ | {"OMP_NUM_THREADS": str(self.options.threads), "TOKENIZERS_PARALLELISM": "false"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -129,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--cases", help="numbers of the rows to measure, from 1, comma-separated; default: all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=5, help="of which the first two are not counted")
     parser.add_argument("--batch-tokens", type=int, default=4096)
@@ -144,7 +150,8 @@ def main() -> None:
         if equality["difference"] > 1e-4:
             raise SystemExit(f"the engines do not compute the same loss: {equality}")
         loader = bench.run("loader", chosen[2])
-        rows = [bench.measure(case) for case in chosen]
+        wanted = [int(number) - 1 for number in options.cases.split(",")] if options.cases else range(len(chosen))
+        rows = [bench.measure(chosen[number]) for number in wanted]
     facts = provenance()
     result = {
         "command": facts.command,
