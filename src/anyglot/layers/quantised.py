@@ -100,8 +100,7 @@ class QuantisedOutput(OutputProjection):
         scale = self._kept("scale", self.scale)[:, 0]
 
         def part(start: int, stop: int) -> Tensor:
-            logits = integer_product(states, weight[start:stop]) * scale[start:stop]
-            logits.mul_(row_scale)
+            logits = integer_product(states, weight[start:stop]).float().mul_(scale[start:stop]).mul_(row_scale)
             return logits if bias is None else logits.add_(bias[start:stop])
 
         return part
