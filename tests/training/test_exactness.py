@@ -102,6 +102,18 @@ def test_a_finished_run_resumed_gives_the_same_model(tmp_path: Path, unbroken: P
     traces.assert_equal(run, unbroken)
 
 
+def test_what_a_kill_left_half_deleted_is_gone_after_resuming(tmp_path: Path, unbroken: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    half = run / "checkpoints" / "step-1"
+    shutil.copytree(run / "checkpoints" / "step-30", half)
+    for name in ("manifest.json", "model.safetensors"):  # in the order of deletion
+        (half / name).unlink()
+    train(toy_plan(run, UPDATES), resume=True)
+    assert not half.exists()
+    traces.assert_equal(run, unbroken)
+
+
 def test_another_recipe_or_other_data_is_refused_by_name(tmp_path: Path, unbroken: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(unbroken, run)

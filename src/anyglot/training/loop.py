@@ -96,6 +96,8 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     if plan.tracking.trackers:
         accelerator.init_trackers("anyglot", config=dict(plan.identity))
     run = Run(plan, accelerator, model, progress, found[0] if found else None)
+    if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
+        run.prune()  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
         stack.enter_context(other_processes_watched(accelerator, root))
         stack.callback(run.close)
@@ -354,11 +356,12 @@ class Run:
                 identity=self.plan.identity,
                 metrics=progress.metrics,
             )
-            self._prune()
+            self.prune()
         self.saved = progress.update
         self.accelerator.wait_for_everyone()
 
-    def _prune(self) -> None:
+    def prune(self) -> None:
+        """Delete the checkpoints that are not to be kept."""
         keep = self.plan.checkpoints
         sign = 1 if self.plan.validation.metric == "loss" else -1
         ranked = sorted(self.progress.best, key=lambda update: (sign * self.progress.best[update], int(update)))
