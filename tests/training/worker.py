@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -65,11 +66,17 @@ def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: 
     torch.set_num_threads(1)
     Stopping.stop_at = stop_at or killed_at
     Stopping.signal = signal.SIGKILL if killed_at else signal.SIGTERM
+    code: Any = 0
     try:
         train(plan(Path(folder), shard=shard), resume=True)
     except UserError as error:  # as the command does; its stderr cannot be seen from the test
         (Path(folder) / f"said-{rank}").write_text(str(error))
-        raise SystemExit(2) from error
-    finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+        code = 2
+    except SystemExit as stopped:
+        code = stopped.code
+    # The traceback is gone and with it what DDP held of the process group. A DDP that outlives the group joins gloo's
+    # thread with Python's lock in its hand, which that thread may be waiting for: one run in ninety never ended.
+    gc.collect()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    raise SystemExit(code)
