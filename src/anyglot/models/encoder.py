@@ -1,18 +1,23 @@
-"""A multilingual encoder: embeddings and a stack, perhaps with a masked-language head or a pooler."""
+"""A multilingual encoder: embeddings and a stack, perhaps with a masked-language head or a pooler.
+
+Its blocks may have a cross-attention (VECO): the one stack is then an encoder when called by itself (`forward`) and a
+decoder when it is given the states of another sequence (`cross`).
+"""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from anyglot.layers.attention import Memory
 from anyglot.layers.embeddings import Embeddings
 from anyglot.layers.heads import MaskedLanguageHead, Pooler
-from anyglot.layers.masks import padding_mask
+from anyglot.layers.masks import causal_mask, padding_mask
 from anyglot.layers.stack import Stack, StackOutput
 from anyglot.models.config import EncoderConfig
 
 
 class Encoder(nn.Module):
-    """XLM-R, mBERT and their kin."""
+    """XLM-R, mBERT and their kin; with cross-attention in its blocks, VECO."""
 
     def __init__(
         self,
@@ -31,9 +36,23 @@ class Encoder(nn.Module):
         self.pooler = pooler
 
     def forward(self, tokens: Tensor, mask: Tensor, *, keep_states: bool = False) -> StackOutput:
-        """Encode; padding on the right.
+        """Encode; padding on the right. A cross-attention in the blocks is passed over (VECO eq. 4).
 
         Shape:
             tokens: (B, S) int64    mask: (B, S) bool, True for real tokens    returns: StackOutput of (B, S, D)
         """
         return self.stack(self.embeddings(tokens), mask=padding_mask(mask), keep_states=keep_states)  # type: ignore[no-any-return]
+
+    def cross(self, tokens: Tensor, memory: Memory, *, keep_states: bool = False) -> StackOutput:
+        """Run the same weights as a decoder that attends to another sequence (VECO eq. 6); padding on the right.
+
+        A position sees itself and what stands before it, so padding behind the last token is hidden from real ones.
+
+        Raises:
+            ValueError: The blocks have no cross-attention.
+
+        Shape:
+            tokens: (B, T) int64    memory.states: (B, S, D)    returns: StackOutput of (B, T, D)
+        """
+        mask = causal_mask(tokens.shape[1], device=tokens.device)
+        return self.stack(self.embeddings(tokens), mask=mask, memory=memory, keep_states=keep_states)  # type: ignore[no-any-return]
