@@ -9,8 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import Bar, Bars, Curves, Line, Report, Sample, Table, plain_number, scored_sample
+from anyglot.evaluation.contents import (
+    Bar,
+    Bars,
+    Curves,
+    HeatMap,
+    Line,
+    Report,
+    Sample,
+    Table,
+    plain_number,
+    scored_sample,
+)
 from anyglot.evaluation.drawing import draw_bars, draw_curves, thinned, tick_label, ticks
+from anyglot.evaluation.heat_map import draw_map, opacity
 from anyglot.evaluation.markdown import escaped, render_markdown
 from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.page import render_page
@@ -26,6 +38,7 @@ def report(text="plain", number=12.5):
         tables=(Table(f"T {text}", (text, "BLEU", "n"), ((text, BLEU, 5), ("b", None, 1200)), note=text),),
         bars=(Bars(text, text, (Bar(text, text, number, number - 1, number + 1), Bar("x", "zero-shot", 3.0)), text),),
         curves=(Curves(text, text, text, (Line(text, ((0, 1.0), (9, number)), dotted=True),), ((4.0, text),)),),
+        maps=(HeatMap(text, text, (text, "1"), (text, "b"), ((number, None), (2.0, 80.0)), 0.0, 100.0, text),),
         samples=(Sample(text, text, text, text, text, text, text, 50.0, 20.0), Sample("a", "b", "c")),
         facts={text: text, "Seed": "1"},
     )
@@ -193,3 +206,21 @@ def test_a_score_below_zero_is_drawn_at_the_axis_with_its_figure():
     whiskers = " ".join(re.findall(r'class="whisker" d="([^"]+)"', drawn))
     ends = [float(x) for x in re.findall(r"[MH]([-\d.]+)", whiskers)]
     assert len(ends) == 8 and min(ends) == axis and ">-42.0<" in drawn
+
+
+def test_a_map_shows_every_number_and_tells_apart_what_was_not_measured():
+    chart = HeatMap("Accuracy", "layer", ("0", "1"), ("de", "zh"), ((12.25, 80.0), (None, 100.0)), 0.0, 100.0)
+    titles = re.findall(r"<title>(.*?)</title>", draw_map(chart))
+    assert titles == ["de, layer 0: 12.2", "de, layer 1: 80.0", "zh, layer 0: –", "zh, layer 1: 100.0"]
+    shades = [float(shade) for shade in re.findall(r'height="16" fill-opacity="([\d.]+)"', draw_map(chart))]
+    assert shades == sorted(shades) and len(set(shades)) == 3
+    assert chart.table().rows == (("de", 12.25, 80.0), ("zh", None, 100.0))
+
+
+def test_colours_outside_a_maps_scale_are_its_ends():
+    assert opacity(-5.0, 0.0, 10.0) == opacity(0.0, 0.0, 10.0) < opacity(10.0, 0.0, 10.0) == opacity(99.0, 0.0, 10.0)
+
+
+def test_a_map_without_as_many_values_as_cells_is_refused():
+    with pytest.raises(ValueError, match="2 rows of 1"):
+        HeatMap("t", "layer", ("0",), ("de", "zh"), ((1.0,),), 0.0, 1.0)

@@ -74,6 +74,34 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """A table of numbers as colours: one cell for each row and column, None where nothing was measured.
+
+    The colour goes from `low` to `high`, so that maps of one report can share a scale.
+    """
+
+    title: str
+    horizontal: str
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    low: float
+    high: float
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.rows) or any(len(row) != len(self.columns) for row in self.values):
+            raise ValueError(f"map {self.title!r} needs {len(self.rows)} rows of {len(self.columns)} values")
+
+    def table(self) -> Table:
+        """Return the same numbers as a table, for where there are no colours."""
+        rows = zip(self.rows, self.values, strict=True)
+        return Table(
+            self.title, (self.horizontal, *self.columns), tuple((row, *cells) for row, cells in rows), self.note
+        )
+
+
+@dataclass(frozen=True)
 class Sample:
     """A sentence with its translations. `chrf` and `baseline_chrf` are sentence chrF++, or None."""
 
@@ -98,6 +126,8 @@ class Report:
         tables: Tables, in order; signatures of their `Score` cells are collected and shown.
         bars: Bar charts.
         curves: Line charts.
+        curves_title: Headline of the line charts.
+        maps: Maps of numbers as colours; Markdown has them as tables.
         samples: Sample translations.
         facts: Settings and provenance, name to value.
     """
@@ -107,6 +137,8 @@ class Report:
     tables: tuple[Table, ...] = ()
     bars: tuple[Bars, ...] = ()
     curves: tuple[Curves, ...] = ()
+    curves_title: str = "Learning curves"
+    maps: tuple[HeatMap, ...] = ()
     samples: tuple[Sample, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 

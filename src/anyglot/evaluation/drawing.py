@@ -103,7 +103,7 @@ def draw_curves(chart: Curves) -> str:
         f'<text class="label" x="{-(_TOP + bottom) / 2:.0f}" y="12" text-anchor="middle" transform="rotate(-90)">'
         f"{text(chart.vertical)}</text>"
     )
-    return legend((line.name for line in lines), bars=False) + _svg(_HEIGHT, chart.title, parts)
+    return legend((line.name for line in lines), bars=False) + svg(_HEIGHT, chart.title, parts)
 
 
 def draw_bars(chart: Bars) -> str:
@@ -142,7 +142,7 @@ def draw_bars(chart: Bars) -> str:
         f'<text class="label" x="{(left + right) / 2:.0f}" y="{bottom + 33}" text-anchor="middle">'
         f"{text(chart.unit)}</text>"
     )
-    return legend(series, bars=True) + _svg(bottom + 40, chart.title, parts)
+    return legend(series, bars=True) + svg(bottom + 40, chart.title, parts)
 
 
 def _bar(bar: Bar, series: int, left: float, y: float, scale: float) -> str:
@@ -194,7 +194,8 @@ def _boundary(x: float, name: str, bottom: int) -> str:
     )
 
 
-def _svg(height: float, title: str, parts: Iterable[str]) -> str:
+def svg(height: float, title: str, parts: Iterable[str]) -> str:
+    """Put the parts of a drawing together, `WIDTH` units wide."""
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{text(title)}">'
         f"{''.join(parts)}</svg>"

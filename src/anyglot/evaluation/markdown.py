@@ -41,7 +41,7 @@ def markdown_table(table: Table) -> str:
 def render_markdown(report: Report) -> str:
     """Write the whole report."""
     parts = [f"# {escaped(report.title)}", *map(escaped, report.summary)]
-    for table in report.tables:
+    for table in (*report.tables, *(chart.table() for chart in report.maps)):
         parts += [f"## {escaped(table.title)}", markdown_table(table)]
         if table.note:
             parts.append(escaped(table.note))

@@ -5,6 +5,7 @@ from string import Template
 
 from anyglot.evaluation.contents import Cell, Report, Sample, Table, plain_number, signatures
 from anyglot.evaluation.drawing import draw_bars, draw_curves, text
+from anyglot.evaluation.heat_map import draw_map
 from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.significance import Difference
 
@@ -20,7 +21,9 @@ def render_page(report: Report) -> str:
     if report.bars:
         parts.append(_charts("Scores", [(c.title, draw_bars(c), c.note) for c in report.bars]))
     if report.curves:
-        parts.append(_charts("Learning curves", [(c.title, draw_curves(c), "") for c in report.curves]))
+        parts.append(_charts(report.curves_title, [(c.title, draw_curves(c), "") for c in report.curves]))
+    if report.maps:
+        parts.append(_charts("Maps", [(c.title, draw_map(c), c.note) for c in report.maps]))
     if report.samples:
         parts.append(_samples(report.samples))
     if found := signatures(report):
