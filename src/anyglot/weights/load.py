@@ -13,6 +13,7 @@ from anyglot.models.blank import blank
 from anyglot.models.build import build, dropped_skips
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.parts import without_cross_attention
 from anyglot.models.store import assign, is_model_folder, load_model
 from anyglot.weights.checkpoint import Checkpoint
 from anyglot.weights.families import find_family
@@ -36,20 +37,24 @@ def load_pretrained(name_or_folder: str | Path, revision: str | None = None) -> 
     return load_model(folder) if is_model_folder(folder) else _load_foreign(folder, encoder_only=False)
 
 
-def load_encoder(name_or_folder: str | Path, revision: str | None = None) -> Encoder:
+def load_encoder(name_or_folder: str | Path, revision: str | None = None, *, cross_attention: bool = False) -> Encoder:
     """The encoder of a model, alone; of an encoder-decoder its encoder, without the decoder's weights.
+
+    Args:
+        cross_attention: Keep the cross-attention in the blocks where there is one (VECO); else it is left out, and what
+            is returned is an encoder like any other.
 
     Raises:
         UserError: as `load_pretrained`.
     """
     folder = local_folder(name_or_folder, revision)
-    if is_model_folder(folder):
-        return encoder_of(load_model(folder))
-    return encoder_of(_load_foreign(folder, encoder_only=True))
+    model = load_model(folder) if is_model_folder(folder) else _load_foreign(folder, encoder_only=True)
+    encoder = encoder_of(model)
+    return encoder if cross_attention else without_cross_attention(encoder)
 
 
 def encoder_of(model: Encoder | EncoderDecoder) -> Encoder:
-    """The model's encoder as a model of its own; skips that were dropped in it stay dropped."""
+    """The model's encoder as a model of its own, with all its parts; skips that were dropped in it stay dropped."""
     if isinstance(model, Encoder):
         return model
     encoder = model.encoder

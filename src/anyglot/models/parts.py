@@ -1,0 +1,187 @@
+"""A pretrained encoder taken apart (VECO section 2.3): the encoder alone, or an encoder-decoder made of its blocks.
+
+| VECO                                    | here                                           |
+|-----------------------------------------|------------------------------------------------|
+| figure 1(b), for understanding          | `without_cross_attention`                      |
+| figure 1(c), for generation; section 5.2 | `encoder_decoder_from`, `copied_blocks`        |
+
+Both work for any other encoder too: XLM-R and mBERT have no cross-attention to drop or to copy, so the decoder's is fresh.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from anyglot.errors import UserError
+from anyglot.layers.attention import Attention
+from anyglot.layers.block import Block
+from anyglot.layers.embeddings import Embeddings, LearnedPositions
+from anyglot.layers.residual import Residual
+from anyglot.layers.stack import Stack
+from anyglot.models.build import build_encoder_decoder, dropped_skips
+from anyglot.models.config import EmbeddingsConfig, EncoderDecoderConfig
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.initialise import initialise_bert
+
+DecoderBlocks = Literal["last", "first", "fresh"]
+"""Where a decoder's blocks come from: copies of the encoder's last or first ones, or none of them."""
+
+Scale = Literal["none", "sqrt"]
+
+
+def without_cross_attention(encoder: Encoder, *, keep_heads: bool = True) -> Encoder:
+    """The encoder alone: its states and its head's logits are those of `encoder`, to the bit.
+
+    All parts are shared with `encoder`, not copied; it is itself left as it is.
+
+    Args:
+        encoder: With cross-attention in its blocks (VECO) or without.
+        keep_heads: Whether the masked-language head and the pooler come along where there are any.
+    """
+    blocks = [
+        Block(self_attention=block.self_attention, cross_attention=None, feedforward=block.feedforward)
+        for block in encoder.stack.blocks
+    ]
+    alone = Encoder(
+        encoder.config,
+        embeddings=encoder.embeddings,
+        stack=Stack(blocks, final_norm=encoder.stack.final_norm),
+        head=encoder.head if keep_heads else None,
+        pooler=encoder.pooler if keep_heads else None,
+    )
+    alone.config = encoder.config.model_copy(
+        update={
+            "stack": encoder.config.stack.model_copy(update={"cross_attention": False}),
+            "language_head": alone.head is not None,
+            "pooler": alone.pooler is not None,
+            "dropped_skips": dropped_skips(alone),
+        }
+    )
+    return alone.train(encoder.training)
+
+
+def encoder_decoder_from(
+    encoder: Encoder,
+    *,
+    layers: int,
+    blocks: DecoderBlocks = "last",
+    scale: Scale | None = None,
+    end_id: int = 2,
+    deviation: float = 0.02,
+    seed: int = 1,
+) -> EncoderDecoder:
+    """The whole encoder, and a decoder whose blocks are copies of some of its blocks (VECO figure 1(c)).
+
+    The encoder shares its parts with `encoder` and loses cross-attention, language head and pooler. The decoder has its
+    self-attentions, feed-forwards and norms, and its cross-attentions where it has any, all as copies; likewise learned
+    positions, segments, the embeddings' norm and the final norm of a pre-norm stack. One token table serves encoder,
+    decoder and output. The output has no bias, as in the released code: the bias of the language head belongs behind
+    the head's own dense layer. With all blocks copied the decoder computes what `encoder.cross` does.
+
+    Args:
+        encoder: VECO's model, or any encoder.
+        layers: Blocks of the decoder.
+        blocks: "last" (the paper's choice) or "first": which are copied; "fresh": none, the embeddings only.
+        scale: Factor on the decoder's token vectors; None: the encoder's own, as its blocks were trained under it. The
+            released fine-tuning multiplies by sqrt(D) on both sides, but whether its checkpoint holds the table divided
+            by it, nothing public says (method card 2.2); over a table in XLM-R's scale it would drown the positions.
+        end_id: Of the tokenizer; it ends a translation and starts the decoder.
+        deviation: Standard deviation of fresh weights (BERT's rule, as in the released code).
+        seed: Fresh weights follow it.
+
+    Raises:
+        UserError: More blocks are to be copied than the encoder has.
+    """
+    chosen = copied_blocks(encoder.config.stack.layers, layers, blocks)
+    alone = without_cross_attention(encoder, keep_heads=False)
+    embeddings: EmbeddingsConfig = alone.config.embeddings
+    config = EncoderDecoderConfig(
+        encoder=alone.config,
+        decoder_embeddings=embeddings if scale is None else embeddings.model_copy(update={"scale": scale}),
+        decoder=alone.config.stack.model_copy(update={"layers": layers, "cross_attention": True}),
+        padding_id=alone.config.padding_id,
+        start_id=end_id,
+        end_id=end_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_encoder_decoder(config, alone)
+        initialise_bert(model.decoder.stack, deviation)
+    _copy_embeddings(alone.embeddings, model.decoder.embeddings)
+    stack = model.decoder.stack
+    for copy, place in zip(stack.blocks, chosen, strict=False):
+        _copy_block(encoder.stack.blocks[place], copy)  # type: ignore[arg-type]
+    if chosen and stack.final_norm is not None and alone.stack.final_norm is not None:
+        _copy_values(alone.stack.final_norm, stack.final_norm)
+    return model.train(encoder.training)
+
+
+def copied_blocks(encoder_layers: int, layers: int, blocks: DecoderBlocks) -> tuple[int, ...]:
+    """Indices, from 0, of the encoder's blocks that a decoder's become copies of, in order; none for fresh ones.
+
+    Raises:
+        UserError: The encoder has too few.
+    """
+    if blocks == "fresh":
+        return ()
+    if layers > encoder_layers:
+        raise UserError(
+            f"the decoder cannot have {layers} blocks copied from an encoder of {encoder_layers}: "
+            f"ask for at most {encoder_layers}, or for fresh ones."
+        )
+    return tuple(range(encoder_layers - layers, encoder_layers) if blocks == "last" else range(layers))
+
+
+def set_dropout(encoder: Encoder, dropout: float | None, attention_dropout: float | None) -> None:
+    """Train `encoder` with other probabilities than it was pretrained with; None leaves one as it is.
+
+    Args:
+        dropout: On the embeddings and on what every sub-module adds.
+        attention_dropout: On attention weights.
+    """
+    config = encoder.config
+    chosen = config.stack.dropout if dropout is None else dropout
+    on_weights = config.stack.attention_dropout if attention_dropout is None else attention_dropout
+    on_embeddings = config.embeddings.dropout if dropout is None else dropout
+    encoder.embeddings.dropout.p = on_embeddings
+    for module in encoder.stack.modules():
+        if isinstance(module, Residual):
+            module.dropout.p = chosen
+        elif isinstance(module, Attention):
+            module.dropout = on_weights
+    encoder.config = config.model_copy(
+        update={
+            "embeddings": config.embeddings.model_copy(update={"dropout": on_embeddings}),
+            "stack": config.stack.model_copy(update={"dropout": chosen, "attention_dropout": on_weights}),
+        }
+    )
+
+
+def _copy_embeddings(origin: Embeddings, copy: Embeddings) -> None:
+    """All but the token table, which both share."""
+    if isinstance(origin.positions, LearnedPositions) and copy.positions is not None:
+        _copy_values(origin.positions, copy.positions)
+    if origin.segments is not None and copy.segments is not None:
+        _copy_values(origin.segments, copy.segments)
+    if origin.norm is not None and copy.norm is not None:
+        _copy_values(origin.norm, copy.norm)
+
+
+def _copy_block(origin: Block, copy: Block) -> None:
+    """Every sub-module the origin has, with its norm, and without its skip where that is dropped."""
+    for name, part in origin.named_children():
+        twin = copy.get_submodule(name)
+        assert isinstance(part, Residual) and isinstance(twin, Residual)
+        _copy_values(part, twin)
+        twin.skip = part.skip
+
+
+def _copy_values(origin: nn.Module, copy: nn.Module) -> None:
+    values = dict(origin.named_parameters())
+    with torch.no_grad():
+        for name, parameter in copy.named_parameters():
+            parameter.copy_(values[name])
