@@ -16,7 +16,6 @@ from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import (
     Activation,
     EmbeddingsConfig,
-    EncoderConfig,
     EncoderDecoderConfig,
     Frozen,
     Probability,
@@ -25,6 +24,7 @@ from anyglot.models.config import (
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_fairseq
+from anyglot.models.parts import without_cross_attention
 
 
 def _tuple(value: Any) -> Any:
@@ -54,8 +54,15 @@ class DecoderOptions(Frozen):
     activation_dropout: Probability = 0.0
 
 
-class TranslationOptions(Frozen):
-    """Options every translation method has.
+class LikelihoodOptions(Frozen):
+    """Options of the loss, which every translation method has."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    smoothing_form: SmoothingForm = "all"
+
+
+class TranslationOptions(LikelihoodOptions):
+    """Options of the methods that put a fresh decoder on an encoder.
 
     Args:
         target_languages: The languages a many-to-many model writes (SixT+ section 3.3), each with a projection between
@@ -64,8 +71,6 @@ class TranslationOptions(Frozen):
 
     decoder: DecoderOptions = DecoderOptions()
     target_languages: Annotated[tuple[LanguageCode, ...], BeforeValidator(_tuple)] = ()
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    smoothing_form: SmoothingForm = "all"
 
     @field_validator("target_languages")
     @classmethod
@@ -81,15 +86,16 @@ def attach_decoder(
     """An encoder-decoder around `encoder`, with a fresh decoder in fairseq's initialisation.
 
     One table serves as encoder input, decoder input (times sqrt(D), without the encoder's embedding norm) and output
-    matrix without bias (method card 1.1); or the decoder has a copy of it for its two uses. Heads the encoder may have
-    had are left behind.
+    matrix without bias (method card 1.1); or the decoder has a copy of it for its two uses. Heads and a
+    cross-attention that the encoder may have had are left behind.
 
     Args:
         target_languages: Those of a target projection between the two (method card 1.5), or none for no projection.
     """
+    encoder = without_cross_attention(encoder, keep_heads=False)
     width = encoder.config.stack.width
     config = EncoderDecoderConfig(
-        encoder=bare(encoder.config),
+        encoder=encoder.config,
         decoder_embeddings=EmbeddingsConfig(
             vocabulary_size=encoder.config.embeddings.vocabulary_size,
             width=width,
@@ -114,7 +120,6 @@ def attach_decoder(
         padding_id=encoder.config.padding_id,
         target_languages=target_languages,
     )
-    encoder.head, encoder.pooler, encoder.config = None, None, bare(encoder.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build_encoder_decoder(config, encoder)
@@ -139,11 +144,6 @@ def fresh_parameters(options: TranslationOptions) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def bare(config: EncoderConfig) -> EncoderConfig:
-    """The same encoder without head and pooler."""
-    return config.model_copy(update={"language_head": False, "pooler": False})
-
-
 def provenance_of(options: TranslationOptions, start: str) -> dict[str, str]:
     """Parameter-name pattern -> where its first values come from, for a model built around the encoder of `start`."""
     fresh = dict.fromkeys(fresh_parameters(options), "fresh")
@@ -156,7 +156,7 @@ class TranslationMethod:
 
     kind: ClassVar[Kind] = "translation"
 
-    def __init__(self, options: TranslationOptions) -> None:
+    def __init__(self, options: LikelihoodOptions) -> None:
         self.options = options
 
     def losses(self, model: nn.Module, batch: TranslationBatch) -> Losses:

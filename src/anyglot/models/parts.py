@@ -5,7 +5,7 @@
 | figure 1(b), for understanding          | `without_cross_attention`                      |
 | figure 1(c), for generation; section 5.2 | `encoder_decoder_from`, `copied_blocks`        |
 
-Both work for any other encoder too: XLM-R and mBERT have no cross-attention to drop or to copy, so the decoder's is fresh.
+Both work for any other encoder: XLM-R and mBERT have no cross-attention to drop or to copy, so a decoder's is fresh.
 """
 
 from __future__ import annotations
