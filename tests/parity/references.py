@@ -40,6 +40,10 @@ ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "roberta": ("Roberta", {**_ENCODER, "max_position_embeddings": LIMIT + 2, "type_vocab_size": 1}),
     "camembert": ("Camembert", {**_ENCODER, "max_position_embeddings": LIMIT + 2, "type_vocab_size": 1}),
     "xlm-roberta-xl": ("XLMRobertaXL", {**_ENCODER, "max_position_embeddings": LIMIT + 2}),
+    "roberta-prelayernorm": (
+        "RobertaPreLayerNorm",
+        {**_ENCODER, "max_position_embeddings": LIMIT + 2, "type_vocab_size": 1},
+    ),
     "bert": ("Bert", {**_ENCODER, "max_position_embeddings": LIMIT, "layer_norm_eps": 1e-12}),
 }
 ENCODER_DECODERS: dict[str, tuple[str, dict[str, Any]]] = {

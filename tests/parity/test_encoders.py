@@ -101,7 +101,7 @@ def test_names_with_and_without_prefix(family: str, tmp_path: Path) -> None:
     reference = make(family, "Model")
     saved(reference, tmp_path)
     file = tmp_path / "model.safetensors"
-    front = "bert." if family == "bert" else "roberta."
+    front = {"bert": "bert.", "roberta-prelayernorm": "roberta_prelayernorm."}.get(family, "roberta.")
     tensors = {front + name: value for name, value in load_file(file).items()}
     tensors[front + "embeddings.position_ids"] = torch.arange(LIMIT)[None]
     tensors["classifier.weight"] = torch.zeros(2, 12)

@@ -13,18 +13,19 @@ from anyglot.errors import UserError
 from anyglot.models.build import build_encoder, build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
+from anyglot.models.parts import without_cross_attention
 from anyglot.weights.load import load_encoder
 from anyglot.weights.save import save_pretrained
 
 from .references import LIMIT, VOCABULARY, randomise, sentences
 
 
-def encoder(family: str = "xlm-roberta", *, head: bool = True, **stack: Any) -> Encoder:
+def encoder(family: str = "xlm-roberta", *, head: bool = True, norm: bool = True, **stack: Any) -> Encoder:
     """As masked-LM pretraining builds one: no segment table."""
     config = EncoderConfig(
         family=family,
         embeddings=EmbeddingsConfig(
-            vocabulary_size=VOCABULARY, width=12, positions="learned", position_rows=LIMIT + 2, norm=True
+            vocabulary_size=VOCABULARY, width=12, positions="learned", position_rows=LIMIT + 2, norm=norm
         ),
         stack=StackConfig(
             **{"layers": 2, "width": 12, "heads": 3, "feedforward_width": 20, "norm_first": False} | stack
@@ -44,6 +45,39 @@ def test_an_encoder_trained_here_opens_in_transformers(tmp_path: Path) -> None:
         expected = theirs.eval()(input_ids=tokens, attention_mask=mask.long()).logits[mask]
         assert ours.head is not None
         torch.testing.assert_close(ours.head(ours(tokens, mask).last)[mask], expected, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("norm_first", "norm", "named"),
+    [
+        (False, True, "XLMRobertaForMaskedLM"),
+        (True, True, "RobertaPreLayerNormForMaskedLM"),
+        (True, False, "XLMRobertaXLForMaskedLM"),
+    ],
+)
+def test_veco_without_its_cross_attention_opens_in_transformers(
+    norm_first: bool, norm: bool, named: str, tmp_path: Path
+) -> None:
+    """Post-norm as in the paper it is a stock XLM-R; states and logits are those of the whole model."""
+    whole = encoder(norm=norm, norm_first=norm_first, cross_attention=True)
+    with pytest.raises(UserError, match="have a cross-attention, which transformers' .* has no place for"):
+        save_pretrained(whole, tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+    save_pretrained(without_cross_attention(whole), tmp_path / "alone")
+    theirs, report = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "alone", output_loading_info=True)
+    assert type(theirs).__name__ == named
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    tokens, mask = sentences([LIMIT, 3])
+    with torch.no_grad():
+        found = theirs.eval()(input_ids=tokens, attention_mask=mask.long(), output_hidden_states=True)
+        ours = whole(tokens, mask, keep_states=True)
+        assert whole.head is not None
+        torch.testing.assert_close(whole.head(ours.last)[mask], found.logits[mask], atol=2e-5, rtol=0)
+    for one, two in zip(ours.states, found.hidden_states, strict=True):
+        torch.testing.assert_close(one[mask], two[mask], atol=2e-5, rtol=0)
+    again = load_encoder(tmp_path / "alone")
+    assert all(torch.equal(value, again.get_parameter(name)) for name, value in whole.named_parameters()
+               if "cross_attention" not in name)  # fmt: skip
 
 
 def test_a_folder_can_be_overwritten_by_the_model_loaded_from_it(tmp_path: Path) -> None:
@@ -76,7 +110,7 @@ def test_changing_a_loaded_model_leaves_its_file_alone(tmp_path: Path) -> None:
 )
 def test_what_the_family_cannot_express_is_refused(family: str, stack: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
-        save_pretrained(encoder(family, **stack), tmp_path / "no")
+        save_pretrained(encoder(family, **stack), tmp_path / "no", family)
     assert not (tmp_path / "no").exists()
 
 

@@ -1,4 +1,4 @@
-"""Encoder families: RoBERTa and XLM-R (also XLM-V, CamemBERT), XLM-R XL, BERT (also mBERT)."""
+"""Encoder families: RoBERTa and XLM-R (also XLM-V, CamemBERT), XLM-R XL, pre-norm RoBERTa, BERT (also mBERT)."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ _PRE_NORMS = (
     Rule(_BLOCK + "LayerNorm.{part}", _OURS + "feedforward.norm.{part}"),
     Rule("encoder.LayerNorm.{part}", "stack.final_norm.{part}"),
 )
+_NORMS_BEFORE_DENSE = (
+    Rule("embeddings.LayerNorm.{part}", "embeddings.norm.{part}"),
+    Rule(_BLOCK + "attention.LayerNorm.{part}", _OURS + "self_attention.norm.{part}"),
+    Rule(_BLOCK + "intermediate.LayerNorm.{part}", _OURS + "feedforward.norm.{part}"),
+    Rule("LayerNorm.{part}", "stack.final_norm.{part}"),
+)
 _ROBERTA_HEAD = (
     Rule("lm_head.dense.{part}", "head.dense.{part}"),
     Rule("lm_head.layer_norm.{part}", "head.norm.{part}"),
@@ -95,7 +101,8 @@ class Dialect:
         padding_id: Of a config that names none.
         epsilon: Of a config that names none.
         counts_from_padding: Whether the first position's row is the padding id plus one (fairseq), or 0 (BERT).
-        norm_first: Pre-norm without a norm on the embeddings, or post-norm with one.
+        norm_first: Pre-norm, or post-norm.
+        embedding_norm: Whether the embeddings have a norm.
         head_key: A tensor that tells that there is a masked-language head.
         head_follows_stack: Whether the head's activation is that of the stack; else it is the exact GELU.
     """
@@ -107,6 +114,7 @@ class Dialect:
     epsilon: float
     counts_from_padding: bool
     norm_first: bool
+    embedding_norm: bool
     head_key: str
     head_follows_stack: bool
 
@@ -132,7 +140,7 @@ def _read(dialect: Dialect, raw: Mapping[str, Any], contents: Contents, encoder_
             position_rows=file.max_position_embeddings,
             position_offset=padding + 1 if dialect.counts_from_padding else 0,
             segments=file.type_vocab_size,
-            norm=not dialect.norm_first,
+            norm=dialect.embedding_norm,
             epsilon=epsilon,
             dropout=file.hidden_dropout_prob,
         ),
@@ -209,6 +217,7 @@ def roberta(model_type: str, class_stem: str) -> Family:
         epsilon=1e-12,
         counts_from_padding=True,
         norm_first=False,
+        embedding_norm=True,
         head_key="lm_head.dense.weight",
         head_follows_stack=False,
     )
@@ -225,10 +234,28 @@ def roberta_xl(model_type: str, class_stem: str) -> Family:
         epsilon=1e-5,
         counts_from_padding=True,
         norm_first=True,
+        embedding_norm=False,
         head_key="lm_head.dense.weight",
         head_follows_stack=False,
     )
     return _family(dialect, Prefix("roberta.", heads=("lm_head.",)))
+
+
+def roberta_prelayernorm(model_type: str, class_stem: str) -> Family:
+    """RoBERTa with pre-norm blocks and a norm on the embeddings: what a pre-norm encoder trained here is."""
+    dialect = Dialect(
+        model_type=model_type,
+        class_stem=class_stem,
+        table=Table((*_COMMON, *_NORMS_BEFORE_DENSE, *_ROBERTA_HEAD), copies=_ROBERTA_COPIES, dropped=_DROPPED),
+        padding_id=1,
+        epsilon=1e-12,
+        counts_from_padding=True,
+        norm_first=True,
+        embedding_norm=True,
+        head_key="lm_head.dense.weight",
+        head_follows_stack=False,
+    )
+    return _family(dialect, Prefix("roberta_prelayernorm.", heads=("lm_head.",)))
 
 
 def bert(model_type: str, class_stem: str) -> Family:
@@ -242,6 +269,7 @@ def bert(model_type: str, class_stem: str) -> Family:
         epsilon=1e-12,
         counts_from_padding=False,
         norm_first=False,
+        embedding_norm=True,
         head_key="cls.predictions.transform.dense.weight",
         head_follows_stack=True,
     )

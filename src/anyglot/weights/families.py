@@ -7,7 +7,7 @@ from typing import Any
 
 from anyglot.errors import UserError
 from anyglot.weights.encoder_decoders import m2m_100, marian, mbart
-from anyglot.weights.encoders import bert, roberta, roberta_xl
+from anyglot.weights.encoders import bert, roberta, roberta_prelayernorm, roberta_xl
 from anyglot.weights.family import Family
 
 FAMILIES: dict[str, Family] = {
@@ -15,6 +15,7 @@ FAMILIES: dict[str, Family] = {
     "roberta": roberta("roberta", "Roberta"),
     "camembert": roberta("camembert", "Camembert"),
     "xlm-roberta-xl": roberta_xl("xlm-roberta-xl", "XLMRobertaXL"),
+    "roberta-prelayernorm": roberta_prelayernorm("roberta-prelayernorm", "RobertaPreLayerNorm"),
     "bert": bert("bert", "Bert"),  # mBERT
     "mbart": mbart("mbart", "MBartForConditionalGeneration"),  # mBART-50
     "m2m_100": m2m_100("m2m_100", "M2M100ForConditionalGeneration"),  # NLLB, dense

@@ -31,18 +31,20 @@ def save_pretrained(model: Encoder | EncoderDecoder, folder: Path | str, family:
     The class to open it with stands under "architectures" in config.json. Generation settings, tokenizer files and
     heads that were left behind when the model was loaded are not written.
 
+    A masked-language head is written with its encoder, so that its pretraining can go on there.
+
     Args:
-        family: transformers' model_type; that the model came from when absent.
+        family: transformers' model_type. When absent that the model came from; of a pre-norm encoder in XLM-R's layout,
+            as pretraining here may build one, XLM-R's pre-norm relative with or without a norm on the embeddings.
 
     Raises:
         UserError: the family is unknown or cannot express the model, or the folder cannot be written.
     """
     config = current_config(model)
-    chosen = FAMILIES.get(family or config.family)
+    named = family or _own_family(config)
+    chosen = FAMILIES.get(named)
     if chosen is None:
-        raise UserError(
-            f"no transformers family is known as '{family or config.family}'. Supported are {', '.join(FAMILIES)}."
-        )
+        raise UserError(f"no transformers family is known as '{named}'. Supported are {', '.join(FAMILIES)}.")
     fields = _expressed(chosen, config)
     tensors = _renamed(chosen, config, parameters_of(model))
     folder = Path(folder)
@@ -58,12 +60,23 @@ def save_pretrained(model: Encoder | EncoderDecoder, folder: Path | str, family:
         raise UserError(f"the model cannot be written to {folder}: {error}.") from error
 
 
+def _own_family(config: Config) -> str:
+    if config.kind != "encoder" or config.family != "xlm-roberta" or not config.stack.norm_first:
+        return config.family
+    return "roberta-prelayernorm" if config.embeddings.norm else "xlm-roberta-xl"
+
+
 def _expressed(family: Family, config: Config) -> dict[str, Any]:
     """The family's config.json, proved to mean this model: reading it back gives the same config."""
     if config.dropped_skips:
         raise UserError(
             f"the model drops the skip of {config.dropped_skips[0]}, which transformers' {family.model_type} cannot "
             f"express. Keep it in this package's own format."
+        )
+    if config.kind == "encoder" and config.stack.cross_attention:
+        raise UserError(
+            f"the model's blocks have a cross-attention, which transformers' {family.model_type} has no place for. Save "
+            f"its encoder without it (models/parts.py: without_cross_attention), or keep it in this package's own format."
         )
     fields = family.write(config)
     table = family.table(config)
