@@ -45,10 +45,13 @@ class StateStore:
         folder: Of this store alone; whoever names it answers for what its states depend on besides the tokens.
         width: D.
         kind: torch.bfloat16 or torch.float32: how states are kept.
+        advice: What the user can do when the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, width: int, kind: torch.dtype) -> None:
-        self.folder, self.width, self.kind = folder, width, kind
+    def __init__(
+        self, folder: Path, width: int, kind: torch.dtype, advice: str = "free space, or name another folder"
+    ) -> None:
+        self.folder, self.width, self.kind, self.advice = folder, width, kind, advice
         self._row_bytes = width * kind.itemsize
         self._known: NDArray[Any] = np.empty(0, dtype=_KNOWN)  # sorted by the keys' first halves
         self._highs: NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
@@ -106,8 +109,7 @@ class StateStore:
         except OSError as error:
             what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise UserError(
-                f"The encoder cache {self.folder} cannot be written: {what}; free space, or name another folder or "
-                "false as the stage's encoder_cache. What is in it stays good."
+                f"The encoder cache {self.folder} cannot be written: {what}; {self.advice}. What is in it stays good."
             ) from error
         for key, record in zip(keys, records, strict=True):
             self._recent[key] = record

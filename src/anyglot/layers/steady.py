@@ -84,16 +84,19 @@ def steady_attention(
     return attend(query, key, value, mask, dropout)[:, :, :queries]
 
 
+def steady_rows(x: Tensor) -> int:
+    """The number whose multiples of rows give every thread its rows in a product of `x`'s format and device."""
+    return _ROWS_A_THREAD * torch.get_num_threads() if x.dtype == torch.float32 and x.device.type == "cpu" else 1
+
+
 def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`functional.linear` with every thread given its rows.
 
     Shape:
         x: (..., D)    weight: (N, D)    bias: (N,) or None    returns: (..., N)
     """
-    if x.dtype != torch.float32 or x.device.type != "cpu":
-        return functional.linear(x, weight, bias)
     flat = x.reshape(-1, x.shape[-1])
-    spare = -len(flat) % (_ROWS_A_THREAD * torch.get_num_threads())
+    spare = -len(flat) % steady_rows(x)
     if not spare:
         return functional.linear(x, weight, bias)
     padded = functional.linear(functional.pad(flat, (0, 0, 0, spare)), weight, bias)

@@ -25,6 +25,7 @@ from anyglot.layers.steady import (
     steady_elementwise,
     steady_linear,
 )
+from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
@@ -63,6 +64,24 @@ def prepare(
             attention.number_format = torch.bfloat16
     model.steady = batch_independent
     return model
+
+
+def prepare_encoder(encoder: Encoder, precision: Precision, device: torch.device) -> Encoder:
+    """Turn a loaded encoder, in place, into one that only gives states: no head, no pooler, no cross-attention.
+
+    Raises:
+        UserError: int8, or this machine cannot compute in this precision.
+    """
+    if precision == "int8":
+        raise UserError("an encoder alone does not run in int8: choose --precision auto, fp32, bf16 or fp16.")
+    check_precision(precision, device)
+    encoder.head = encoder.pooler = None
+    encoder.to(device=device, dtype=_TYPES[precision]).eval().requires_grad_(False)
+    for block in [module for module in encoder.modules() if isinstance(module, Block)]:
+        block.cross_attention = None
+        _join(block.self_attention.inner)
+        _steady_activation(block.feedforward.inner)
+    return encoder
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
@@ -163,7 +182,12 @@ def _steady(model: EncoderDecoder) -> None:
         _replace(model, SteadyLinear)
         model.output.linear = steady_linear
     for module in model.modules():
-        if isinstance(module, FeedForward) and module.activation is gelu_tanh:
-            module.activation = partial(steady_elementwise, gelu_tanh)
+        if isinstance(module, FeedForward):
+            _steady_activation(module)
         if isinstance(module, TargetProjection):
             module.linear = steady_linear
+
+
+def _steady_activation(feedforward: FeedForward) -> None:
+    if feedforward.activation is gelu_tanh:
+        feedforward.activation = partial(steady_elementwise, gelu_tanh)

@@ -7,7 +7,6 @@ stage's stream to `remembered` and knows no more of it; the method's loss passes
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -24,7 +23,7 @@ from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.store import current_config
+from anyglot.models.identity import encoder_key
 from anyglot.training.options import EncoderCacheOptions, RuntimeOptions, StageOptions
 from anyglot.training.stream import Place, Stream
 
@@ -93,18 +92,9 @@ def open_store(options: EncoderCacheOptions, encoder: Encoder, precision: str) -
     """The store of this encoder in this precision: another weight, another folder, so states are never stale."""
     root = options.folder if options.folder is not None else default_cache().with_name("encoder-states")
     kind = STORAGE[options.storage]
-    return StateStore(root / encoder_key(encoder, precision, options.storage), encoder.config.stack.width, kind)
-
-
-def encoder_key(encoder: Encoder, precision: str, storage: str) -> str:
-    """Hash of all that an encoder's states depend on besides the tokens."""
-    digest = hashlib.sha256(f"encoder states 1 {precision} {storage}".encode())
-    digest.update(current_config(encoder).model_dump_json().encode())
-    for name, parameter in encoder.named_parameters():
-        value = parameter.detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:32]
+    folder = root / encoder_key(encoder, precision, options.storage)
+    advice = "free space, or name another folder or false as the stage's encoder_cache"
+    return StateStore(folder, encoder.config.stack.width, kind, advice)
 
 
 def check_room(store: StateStore, tokens: int) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
+from anyglot.models.choice import choose_device, choose_precision
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import prepare
 from anyglot.translator.framing import Framing, framing_of
 from anyglot.translator.languages import ModelLanguages, check_projection
 from anyglot.translator.lines import clean, too_long
-from anyglot.translator.loading import choose_device, choose_precision, fetch_model, fingerprint, restrict
+from anyglot.translator.loading import fetch_model, fingerprint, restrict
 from anyglot.translator.pieces import Candidate, Piece, joined
 from anyglot.translator.searching import Counts, PieceSearch, Progress, position_limit
 from anyglot.translator.sentences import joiner, split_to_fit
@@ -81,7 +82,8 @@ class Translator:
         folder, model = fetch_model(path_or_name)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
-        kind = choose_precision(precision, place, model)
+        decoder = model.config.decoder
+        kind = choose_precision(precision, place, decoder.width, decoder.feedforward_width, model.output.size)
         return cls(
             model=prepare(model, kind, place, batch_independent=batch_independent),
             tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""Where a model is, on what it runs and in which precision."""
+"""Where a model is, and what it is."""
 
 import hashlib
 from pathlib import Path
@@ -9,8 +9,6 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.precision import PRECISIONS, Precision, check_precision, multiplies_bf16, multiplies_int8
-from anyglot.models.probe import fastest
 from anyglot.models.restrict import restrict_output
 from anyglot.weights.load import load_pretrained
 
@@ -109,46 +107,3 @@ def fingerprint(folder: Path) -> str:
             stream.seek(max(0, size - _END_BYTES))
             digest.update(stream.read(_END_BYTES))
     return digest.hexdigest()[:12]
-
-
-def choose_device(name: str | None) -> torch.device:
-    """The device of this name, or the GPU if there is one.
-
-    Raises:
-        UserError: No such device.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        here = "cpu and cuda" if torch.cuda.is_available() else "cpu"
-        raise UserError(f"there is no device '{name}' here: this machine has {here}.") from None
-    return device
-
-
-def choose_precision(name: str, device: torch.device, model: EncoderDecoder) -> Precision:
-    """The precision of this name.
-
-    "auto" is fp32, or bf16 where that is faster; on a CPU also "fast", which may choose int8 too and so change more
-    translations. On a CPU both measure, once a machine and shape: see `models/probe.py`.
-
-    Raises:
-        UserError: No such precision, or one that this machine does not have.
-    """
-    config = model.config.decoder
-    if name == "auto" or name == "fast":
-        if device.type != "cpu":
-            return "bf16" if multiplies_bf16(device) else "fp32"
-        able: list[Precision] = ["fp32"]
-        if multiplies_bf16(device):
-            able.append("bf16")
-        if name == "fast" and multiplies_int8(device):
-            able.append("int8")
-        return fastest(able, config.width, config.feedforward_width, model.output.size)
-    for precision in PRECISIONS:
-        if precision == name:
-            check_precision(precision, device)
-            return precision
-    raise UserError(f"there is no precision '{name}': choose one of auto, fast, {', '.join(PRECISIONS)}.")

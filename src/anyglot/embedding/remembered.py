@@ -1,0 +1,71 @@
+"""Vectors on disk, by the content they were made from, so that no sentence is embedded twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyglot.data.state_store import StateStore, sentence_key
+from anyglot.data.store import default_cache
+from anyglot.embedding.framing import Frame
+from anyglot.embedding.settings import Pooling
+
+
+def default_vectors() -> Path:
+    """Where vectors are kept if nobody says otherwise: `embeddings` beside the corpora's cache."""
+    return default_cache().with_name("embeddings")
+
+
+class RememberedVectors:
+    """The vectors of one model and pooling, all layers in one store: what `data/state_store.py` says of states holds.
+
+    A vector is found by its layer and its sentence's tokens, frame and cut included. Length 1 and centring are not part
+    of it, as they are made afterwards.
+
+    Args:
+        folder: Of all models' vectors.
+        model: Name of all that states depend on besides the tokens (`models/identity.py`).
+        frame: Of the sentences; says which tokens "mean_words" passes over.
+    """
+
+    def __init__(self, folder: Path, model: str, width: int, pooling: Pooling, frame: Frame) -> None:
+        facts = f"{model} {pooling} {len(frame.front)} {len(frame.behind)}"
+        name = hashlib.sha256(facts.encode()).hexdigest()[:32]
+        advice = "free space, name another folder with --cache, or take --no-cache"
+        self.store = StateStore(folder / name, width, torch.float32, advice)
+
+    def read(self, sentences: Sequence[Sequence[int]], depths: Sequence[int]) -> tuple[Tensor, list[bool]]:
+        """The vectors of sentences, and which are known in every depth.
+
+        Shape:
+            returns: (depths, sentences, D) float32
+        """
+        found = [self.store.read(_keys(sentences, depth), 1) for depth in depths]
+        return torch.stack([states[:, 0] for states, _ in found]), [
+            all(row) for row in zip(*(k for _, k in found), strict=True)
+        ]
+
+    def add(self, sentences: Sequence[Sequence[int]], depths: Sequence[int], vectors: Tensor) -> None:
+        """Keep the vectors of sentences.
+
+        Shape:
+            vectors: (depths, sentences, D) float32
+
+        Raises:
+            UserError: The disk is full, or the folder cannot be written.
+        """
+        for depth, rows in zip(depths, vectors, strict=True):
+            self.store.add(_keys(sentences, depth), rows[:, None].unbind())
+
+    def close(self) -> None:
+        """Let another process write where this one did."""
+        self.store.close()
+
+
+def _keys(sentences: Sequence[Sequence[int]], depth: int) -> list[bytes]:
+    return [sentence_key(np.array([depth, *sentence], dtype=np.int32)) for sentence in sentences]
