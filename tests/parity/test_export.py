@@ -60,7 +60,7 @@ def test_veco_without_its_cross_attention_opens_in_transformers(
 ) -> None:
     """Post-norm as in the paper it is a stock XLM-R; states and logits are those of the whole model."""
     whole = encoder(norm=norm, norm_first=norm_first, cross_attention=True)
-    with pytest.raises(UserError, match="have a cross-attention, which transformers' .* has no place for"):
+    with pytest.raises(UserError, match=r"have a cross-attention, which transformers' .* has no place for"):
         save_pretrained(whole, tmp_path / "no")
     assert not (tmp_path / "no").exists()
     save_pretrained(without_cross_attention(whole), tmp_path / "alone")

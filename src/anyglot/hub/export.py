@@ -1,4 +1,4 @@
-"""A model for other engines: a CTranslate2 folder, or a transformers folder, checked before it appears."""
+"""A model for other engines, or a part of it: a CTranslate2, transformers or own folder, checked before it appears."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from anyglot.hub.ctranslate2_spec import build_spec, limits, refuse_inexpressibl
 from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.parts import DecoderBlocks, copied_blocks, encoder_decoder_from, without_cross_attention
+from anyglot.models.store import save_model
+from anyglot.recipe.record import languages_read
 from anyglot.translator import Translator
 from anyglot.translator.framing import TokenFraming
 from anyglot.translator.languages import FILE as LANGUAGES
@@ -31,6 +34,8 @@ Say = Callable[[str], None]
 RECORD = "export.json"
 QUANTIZATIONS = ("float32", "int8", "int8_float32", "int8_bfloat16", "int8_float16", "int16", "float16", "bfloat16")
 PARTS = ("model", "encoder")
+OWN_PARTS = ("encoder", "encoder-decoder")
+USUAL_LAYERS = 6  # of a decoder of copied blocks (VECO section 5.1)
 
 
 def export_ctranslate2(
@@ -84,8 +89,7 @@ def export_transformers(
     Raises:
         UserError: No family of transformers can express it, the two differ, or `out` exists or cannot be written.
     """
-    if part not in PARTS:
-        raise UserError(f"there is no part '{part}': choose one of {', '.join(PARTS)}.")
+    _check_part(part, PARTS, "transformers")
     _refuse_existing(out)
     model = load_encoder(name_or_folder) if part == "encoder" else load_pretrained(name_or_folder)
     if isinstance(model, EncoderDecoder) and (family or model.config.family) not in FAMILIES:
@@ -93,11 +97,55 @@ def export_transformers(
             "no family of transformers has this model's form: after `import anyglot` transformers opens the folder as "
             "it is (docs/huggingface.md), and --part encoder exports its encoder."
         )
+    if isinstance(model, Encoder) and model.config.stack.cross_attention:
+        raise UserError(
+            "no family of transformers has an encoder whose blocks have a cross-attention: --part encoder exports it "
+            "without, --to anyglot --part encoder-decoder puts it into a decoder (docs/veco.md)."
+        )
     with _new_folder(out) as folder:
         save_pretrained(model, folder, family)
         say("comparing both models' states")
         _compare_states(model, folder)
         load_tokenizer(local_folder(name_or_folder)).save(folder)
+
+
+def export_anyglot(
+    name_or_folder: str, out: Path, part: str, layers: int | None = None, blocks: DecoderBlocks = "last"
+) -> EncoderDecoder | Encoder:
+    """Take a model apart (`models/parts.py`) and write a part as a folder of this package, with its tokenizer.
+
+    An encoder-decoder made so has not learnt to translate: it lists no target languages.
+
+    Args:
+        part: "encoder", without cross-attention; or "encoder-decoder".
+        layers: Of the decoder; None: six, or all that the encoder has.
+        blocks: Which of the encoder's blocks become the decoder's.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: There is no such part, the encoder has too few blocks, or `out` exists or cannot be written.
+    """
+    _check_part(part, OWN_PARTS, "anyglot")
+    _refuse_existing(out)
+    start = local_folder(name_or_folder)
+    tokenizer = load_tokenizer(start)
+    whole = load_encoder(name_or_folder, cross_attention=True)
+    model: EncoderDecoder | Encoder = without_cross_attention(whole)
+    facts: dict[str, object] = {"start": name_or_folder, "part": part}
+    if part == "encoder-decoder":
+        deepest = whole.config.stack.layers
+        wanted = min(USUAL_LAYERS, deepest) if layers is None else layers
+        model = encoder_decoder_from(whole, layers=wanted, blocks=blocks, end_id=tokenizer.end_id)
+        facts |= {"decoder_layers": wanted, "copied_blocks": copied_blocks(deepest, wanted, blocks)}
+    with _new_folder(out) as folder:
+        save_model(model, folder)
+        tokenizer.save(folder)
+        languages = {"source": sorted(languages_read(start)), "supervised": [], "target": []}
+        (folder / LANGUAGES).write_text(json.dumps(languages, indent=2) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return model
 
 
 @torch.no_grad()
@@ -129,6 +177,11 @@ def _compare_states(model: Encoder | EncoderDecoder, folder: Path) -> None:
     gap = float((ours - expected).abs().max())
     if not gap <= 1e-3 * max(1.0, float(expected.abs().max())):
         raise UserError(f"the exported model differs from this one: by {gap:.2g} in its states. Nothing was written.")
+
+
+def _check_part(part: str, parts: tuple[str, ...], engine: str) -> None:
+    if part not in parts:
+        raise UserError(f"there is no part '{part}' for {engine}: choose one of {', '.join(parts)}.")
 
 
 def _need_ctranslate2() -> None:

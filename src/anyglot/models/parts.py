@@ -10,7 +10,7 @@ Both work for any other encoder: XLM-R and mBERT have no cross-attention to drop
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -29,6 +29,7 @@ from anyglot.models.initialise import initialise_bert
 
 DecoderBlocks = Literal["last", "first", "fresh"]
 """Where a decoder's blocks come from: copies of the encoder's last or first ones, or none of them."""
+DECODER_BLOCKS: tuple[DecoderBlocks, ...] = get_args(DecoderBlocks)
 
 Scale = Literal["none", "sqrt"]
 

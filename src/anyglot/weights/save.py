@@ -75,8 +75,8 @@ def _expressed(family: Family, config: Config) -> dict[str, Any]:
         )
     if config.kind == "encoder" and config.stack.cross_attention:
         raise UserError(
-            f"the model's blocks have a cross-attention, which transformers' {family.model_type} has no place for. Save "
-            f"its encoder without it (models/parts.py: without_cross_attention), or keep it in this package's own format."
+            f"the model's blocks have a cross-attention, which transformers' {family.model_type} has no place for. "
+            f"Save it without (models/parts.py: without_cross_attention), or keep this package's own format."
         )
     fields = family.write(config)
     table = family.table(config)
