@@ -119,18 +119,23 @@ def head() -> MaskedLanguageHead:
 
 
 def test_masked_likelihood_is_cross_entropy_at_the_labels() -> None:
-    top, hidden = head(), torch.randn(3, 5, WIDTH, generator=torch.Generator().manual_seed(1))
-    labels = torch.full((3, 5), -100)
-    labels[0, 1], labels[2, 0], labels[2, 4] = 4, 0, 16
-    found: Likelihood = masked_likelihood(hidden, labels, top)
-    expected = functional.cross_entropy(top(hidden).flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum")
-    torch.testing.assert_close(found.smoothed, expected)
-    slopes = torch.autograd.grad(expected, list(top.parameters()))
-    for one, other in zip(torch.autograd.grad(found.smoothed, list(top.parameters())), slopes, strict=True):
+    top, generator = head(), torch.Generator().manual_seed(1)
+    hidden = [torch.randn(3, 5, WIDTH, generator=generator), torch.randn(2, 4, WIDTH, generator=generator)]
+    labels = [torch.full(states.shape[:2], -100) for states in hidden]
+    labels[0][0, 1], labels[0][2, 0], labels[0][2, 4], labels[1][1, 3] = 4, 0, 16, 2
+    total, sums = masked_likelihood(list(zip(hidden, labels, strict=True)), top)
+    expected = [
+        functional.cross_entropy(top(states).flatten(0, 1), gold.flatten(), ignore_index=-100, reduction="sum")
+        for states, gold in zip(hidden, labels, strict=True)
+    ]
+    torch.testing.assert_close(total, sum(expected))
+    torch.testing.assert_close(sums, expected)
+    slopes = torch.autograd.grad(sum(expected), list(top.parameters()))
+    for one, other in zip(torch.autograd.grad(total, list(top.parameters())), slopes, strict=True):
         torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-5)
 
 
 def test_masked_likelihood_of_nothing() -> None:
-    found = masked_likelihood(torch.randn(2, 3, WIDTH), torch.full((2, 3), -100), head())
-    found.smoothed.backward()
-    assert found.smoothed.item() == 0.0
+    total, [nll] = masked_likelihood([(torch.randn(2, 3, WIDTH), torch.full((2, 3), -100))], head())
+    total.backward()
+    assert total.item() == nll.item() == 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,12 @@ from training import processes, traces, worker
 from training.toy import Toy, ToyOptions, toy_plan
 
 
-def launch(folder: Path, **arguments: Any) -> list[int | None]:
+def launch(folder: Path, task: Callable[..., None] = worker.run, **arguments: Any) -> list[int | None]:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     ranks = [
-        processes.context.Process(target=worker.run, args=(str(folder), rank, 2, port), kwargs=arguments)
-        for rank in range(2)
+        processes.context.Process(target=task, args=(str(folder), rank, 2, port), kwargs=arguments) for rank in range(2)
     ]
     for process in ranks:
         process.start()
@@ -74,6 +74,10 @@ def test_a_run_of_two_goes_on_with_one_and_again_with_two(
     assert "written by 2 processes and goes on with 1" in caplog.text
     assert launch(tmp_path, shard=shard) == [0, 0]
     assert_close(traces.metrics(alone), traces.metrics(tmp_path))
+
+
+def test_what_one_rank_ran_alone_between_updates_does_not_keep_the_other_waiting(tmp_path: Path) -> None:
+    assert launch(tmp_path, worker.translate_alone_and_train) == [0, 0]
 
 
 def test_processes_that_cannot_share_an_update_are_refused() -> None:

@@ -110,8 +110,9 @@ class ToyStream:
     accumulation: int
     length: int = 12  # micro-batches of an epoch
 
-    def updates(self, state: tuple[int, int]) -> Iterator[tuple[list[ToyBatch], tuple[int, int]]]:
-        at = state[0] * self.length + state[1]
+    def updates(self, state: tuple[int, ...]) -> Iterator[tuple[list[ToyBatch], tuple[int, ...]]]:
+        epoch, position = state or (0, 0)
+        at = epoch * self.length + position
         while True:
             mine = [at + number * self.world + self.rank for number in range(self.accumulation)]
             at += self.accumulation * self.world

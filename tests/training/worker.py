@@ -7,11 +7,15 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
+from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.models.build import build
+from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
+from anyglot.training.distributed import gathered, give_back_shards, start_accelerator, wrap
 from anyglot.training.loop import train
 from anyglot.training.options import RuntimeOptions, StageOptions
 from anyglot.training.plan import Plan
@@ -54,16 +58,7 @@ def plan(folder: Path, *, shard: bool) -> Plan:
 
 def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: int = 0, killed_at: int = 0) -> None:
     """Train as rank `rank`, as torchrun would start it; the last rank asks to stop, or is killed, at an update."""
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(world),
-        "LOCAL_WORLD_SIZE": str(world),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-    }
-    torch.set_num_threads(1)
+    _become(rank, world, port)
     Stopping.stop_at = stop_at or killed_at
     Stopping.signal = signal.SIGKILL if killed_at else signal.SIGTERM
     code: Any = 0
@@ -74,6 +69,53 @@ def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: 
         code = 2
     except SystemExit as stopped:
         code = stopped.code
+    _end(code)
+
+
+class Cubes(nn.Module):
+    """A loss whose gradient reaches every weight of an encoder."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        total: Tensor = self.encoder(tokens, torch.ones_like(tokens, dtype=torch.bool)).last.pow(3).sum()
+        return total
+
+
+def translate_alone_and_train(folder: str, rank: int, world: int, port: int) -> None:
+    """A sharded encoder between two updates: the first rank runs it on its own, as validation does."""
+    _become(rank, world, port)
+    accelerator = start_accelerator("fp32", (), Path(folder))
+    stack = StackConfig(layers=2, width=8, heads=2, feedforward_width=8, norm_first=False)
+    embeddings = EmbeddingsConfig(vocabulary_size=9, width=8, positions="sinusoidal", norm=True)
+    encoder = build(EncoderConfig(embeddings=embeddings, stack=stack))
+    objective = wrap(accelerator, Cubes(encoder), shard=True)
+    tokens = torch.tensor([[3, 4, 5]])
+    objective(tokens).backward()
+    with torch.no_grad(), gathered(objective):
+        if rank == 0:
+            encoder(tokens, torch.ones_like(tokens, dtype=torch.bool))
+    give_back_shards(objective)
+    objective(tokens).backward()
+    _end(0 if all(parameter.grad is not None for parameter in encoder.parameters()) else 1)
+
+
+def _become(rank: int, world: int, port: int) -> None:
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
+    torch.set_num_threads(1)
+
+
+def _end(code: Any) -> NoReturn:
     # The traceback is gone and with it what DDP held of the process group. A DDP that outlives the group joins gloo's
     # thread with Python's lock in its hand, which that thread may be waiting for: one run in ninety never ended.
     gc.collect()

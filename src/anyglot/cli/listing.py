@@ -42,7 +42,7 @@ def _methods() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     return ("method", "learns from", "what it is"), [(a, _DATA[b], c) for a, b, c in rows]
 
 
-_DATA = {"translation": "sentence pairs", "masked": "monolingual text"}
+_DATA = {"translation": "sentence pairs", "masked": "monolingual text", "segments": "text and sentence pairs"}
 
 
 def _recipes() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

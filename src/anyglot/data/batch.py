@@ -100,4 +100,38 @@ class MaskedBatch(_Batch):
         return int((self.labels != IGNORED).sum())
 
 
-Batch = TranslationBatch | MaskedBatch
+@dataclass(frozen=True, eq=False)
+class SegmentBatch(_Batch):
+    """Two segments a row with some tokens hidden: neighbours in a text, or a sentence in two languages (VECO 2.2).
+
+    Shape:
+        first, first_mask, first_labels: (B, S)    second, second_mask, second_labels: (B, T)
+        joined, joined_mask, joined_labels: (B, J), J the longest row, at most S + T - 1
+
+    Attributes:
+        first, second: `<s> x </s>` and `<s> y </s>` as the model reads them, padded on the right.
+        first_mask, second_mask: True at real tokens.
+        first_labels, second_labels: As in `MaskedBatch`.
+        joined: Of sentence pairs `<s> x </s> y </s>`, with the same tokens hidden; None for neighbours in a text.
+    """
+
+    first: Tensor
+    first_mask: Tensor
+    first_labels: Tensor
+    second: Tensor
+    second_mask: Tensor
+    second_labels: Tensor
+    joined: Tensor | None = None
+    joined_mask: Tensor | None = None
+    joined_labels: Tensor | None = None
+
+    @cached_property
+    def target_tokens(self) -> int:
+        """Number of hidden tokens of both segments: what the loss is normalised by."""
+        return self._count()
+
+    def _count(self) -> int:
+        return int((self.first_labels != IGNORED).sum() + (self.second_labels != IGNORED).sum())
+
+
+Batch = TranslationBatch | MaskedBatch | SegmentBatch

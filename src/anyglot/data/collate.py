@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anyglot.data.batch import MaskedBatch, TranslationBatch
+from anyglot.data.batch import MaskedBatch, SegmentBatch, TranslationBatch
 from anyglot.data.noise import Masking
 
 Tokens = NDArray[np.integer]
@@ -56,6 +56,54 @@ def collate_masked(
         masking: Hides tokens.
         seed: Run seed, epoch and batch index, on which alone the noise depends.
     """
+    tokens, mask = _framed(texts, begin, pad, end)
+    noised, labels = masking(tokens, mask, seed)
+    return MaskedBatch(torch.from_numpy(noised), torch.from_numpy(mask), torch.from_numpy(labels))
+
+
+def collate_segments(
+    firsts: Sequence[Sequence[Tokens]],
+    seconds: Sequence[Sequence[Tokens]],
+    begin: int,
+    pad: int,
+    end: int,
+    masking: Masking,
+    seed: Sequence[int],
+    join: bool,
+) -> SegmentBatch:
+    """Frame, pad and noise both segments of each row, and join them if wanted.
+
+    What is hidden in a joined row is what is hidden in its segments: one masked instance serves all objectives
+    (VECO section 2.2).
+
+    Args:
+        firsts, seconds: Sentences of each row's segments, token ids without specials.
+        seed: Run seed, epoch and batch index, on which alone the noise depends.
+        join: Whether the rows are sentence pairs, which TLM wants in one sequence.
+    """
+    first, first_mask = _framed(firsts, begin, pad, end)
+    second, second_mask = _framed(seconds, begin, pad, end)
+    first, first_labels = masking(first, first_mask, (*seed, 0))
+    second, second_labels = masking(second, second_mask, (*seed, 1))
+    parts = [first, first_mask, first_labels, second, second_mask, second_labels]
+    if join:
+        order = _joined_order(first_mask, second_mask)
+        # Of the second segment all but its `<s>`.
+        pairs = ((first, second), (first_mask, second_mask), (first_labels, second_labels))
+        parts += [np.take_along_axis(np.concatenate([x, y[:, 1:]], axis=1), order, axis=1) for x, y in pairs]
+    return SegmentBatch(*(torch.from_numpy(part) for part in parts))
+
+
+def _joined_order(first_mask: NDArray[np.bool_], second_mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Columns of both segments beside each other, real tokens in front: (B, S + T - 1), cut to the longest row."""
+    real = np.concatenate([first_mask, second_mask[:, 1:]], axis=1)
+    return np.argsort(~real, axis=1, kind="stable")[:, : int(real.sum(axis=1).max())]
+
+
+def _framed(
+    texts: Sequence[Sequence[Tokens]], begin: int, pad: int, end: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rows `<s> a </s> b </s>` padded on the right, and True at their real tokens: (B, S) both."""
     lengths = [1 + sum(len(sentence) + 1 for sentence in row) for row in texts]
     tokens = np.full((len(texts), max(lengths)), pad, dtype=np.int64)
     for number, row in enumerate(texts):
@@ -66,8 +114,7 @@ def collate_masked(
             start += len(sentence) + 1
             tokens[number, start - 1] = end
     mask = np.arange(tokens.shape[1]) < np.asarray(lengths)[:, None]
-    noised, labels = masking(tokens, mask, seed)
-    return MaskedBatch(torch.from_numpy(noised), torch.from_numpy(mask), torch.from_numpy(labels))
+    return tokens, mask
 
 
 def _padded(

@@ -10,23 +10,26 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from anyglot.data.batch import MaskedBatch, TranslationBatch
-from anyglot.data.collate import collate_masked, collate_translation
+from anyglot.data.batch import MaskedBatch, SegmentBatch, TranslationBatch
+from anyglot.data.collate import collate_masked, collate_segments, collate_translation
 from anyglot.data.corpus import ParallelSource, Source
 from anyglot.data.noise import Masking
 from anyglot.data.options import DataOptions
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.samples import TextSamples, TranslationSamples
 from anyglot.data.sampling import samples_per_corpus, temperature_weights
+from anyglot.data.segments import AdjacentSegments, ParallelSegments
 from anyglot.data.store import TokenisedCorpus, tokenise
-from anyglot.data.stream import BatchT, Collate, CorpusFacts, Loader, Position
+from anyglot.data.stream import Alternation, BatchT, Collate, CorpusFacts, Loader, Position
 from anyglot.errors import UserError
 
 __all__ = ["DataOptions", "Loader", "Position", "build_loader", "build_validation"]
 
 _LARGEST_EPOCH = 2_000_000
 Progress = Callable[[str, int], None]
-Kind = Literal["translation", "masked"]
+Kind = Literal["translation", "masked", "segments"]
+AnyLoader = Loader[TranslationBatch] | Loader[MaskedBatch] | Loader[SegmentBatch] | Alternation[SegmentBatch]
+AnySamples = TranslationSamples | TextSamples | AdjacentSegments | ParallelSegments
 
 
 @overload
@@ -60,6 +63,20 @@ def build_loader(
 @overload
 def build_loader(
     options: DataOptions,
+    kind: Literal["segments"],
+    tokenizer: TextTokenizer,
+    seed: int,
+    rank: int = ...,
+    world: int = ...,
+    accumulation: int = ...,
+    progress: Progress | None = ...,
+    target_languages: Sequence[str] = ...,
+) -> Loader[SegmentBatch] | Alternation[SegmentBatch]: ...
+
+
+@overload
+def build_loader(
+    options: DataOptions,
     kind: Kind,
     tokenizer: TextTokenizer,
     seed: int,
@@ -68,7 +85,7 @@ def build_loader(
     accumulation: int = ...,
     progress: Progress | None = ...,
     target_languages: Sequence[str] = ...,
-) -> Loader[TranslationBatch] | Loader[MaskedBatch]: ...
+) -> AnyLoader: ...
 
 
 def build_loader(
@@ -81,11 +98,12 @@ def build_loader(
     accumulation: int = 1,
     progress: Progress | None = None,
     target_languages: Sequence[str] = (),
-) -> Loader[TranslationBatch] | Loader[MaskedBatch]:
+) -> AnyLoader:
     """The training data: every corpus read, checked, tokenised (or found in the cache) and laid out.
 
     Args:
         kind: `translation` takes pairs only. `masked` takes monolingual text, and pairs as rows `<s> x </s> y </s>`.
+            `segments` takes both, as pairs of segments; an update is of the one or of the other, in turns.
         progress: Called with a corpus's name and the lines tokenised so far.
         target_languages: Languages of a model's target projection, in the order of its rows from 1 on. Batches then
             tell the row of each of their rows.
@@ -103,6 +121,8 @@ def build_loader(
     share = _Share(rank, world, accumulation)
     if kind == "translation":
         return _pair_loader(options, tokenizer, seed, corpora, share, target_languages)
+    if kind == "segments":
+        return _segment_loader(options, tokenizer, seed, corpora, share)
     return _text_loader(options, tokenizer, seed, corpora, share)
 
 
@@ -112,7 +132,7 @@ def build_validation(
     tokenizer: TextTokenizer,
     progress: Progress | None = None,
     target_languages: Sequence[str] = (),
-) -> dict[str, Loader[TranslationBatch] | Loader[MaskedBatch]]:
+) -> dict[str, AnyLoader]:
     """One loader for each validation language or pair, whose `epoch()` runs over every sample exactly once.
 
     Masks are the same in every call: seed and epoch are fixed. Sentences that are too long are left out or cut as in
@@ -120,11 +140,13 @@ def build_validation(
     """
     corpora = _corpora(options.validation, kind, tokenizer, options.cache, progress)
     names = dict.fromkeys(corpus.name for corpus in corpora)
-    loaders: dict[str, Loader[TranslationBatch] | Loader[MaskedBatch]] = {}
+    loaders: dict[str, AnyLoader] = {}
     for name in names:
         group = [corpus for corpus in corpora if corpus.name == name]
         if kind == "translation":
             loaders[name] = _pair_loader(options, tokenizer, 0, group, None, target_languages)
+        elif kind == "segments":
+            loaders[name] = _segment_loader(options, tokenizer, 0, group, None)
         else:
             loaders[name] = _text_loader(options, tokenizer, 0, group, None)
     return loaders
@@ -192,11 +214,30 @@ def _text_loader(
     return _assembled(options, tokenizer, seed, samples, _masked(samples, tokenizer, options.mask_rate, seed), share)
 
 
+def _segment_loader(
+    options: DataOptions, tokenizer: TextTokenizer, seed: int, corpora: Sequence[TokenisedCorpus], share: _Share | None
+) -> Loader[SegmentBatch] | Alternation[SegmentBatch]:
+    """One loader for monolingual text and one for sentence pairs, in turns where there are both."""
+    loaders = []
+    texts = [corpus for corpus in corpora if len(corpus.sides) == 1]
+    if texts:
+        adjacent = [AdjacentSegments(corpus, options.max_length, options.overlong, options.pack) for corpus in texts]
+        collate = _segments(adjacent, tokenizer, options.mask_rate, seed, join=False)
+        loaders.append(_assembled(options, tokenizer, seed, adjacent, collate, share))
+    pairs = [corpus for corpus in corpora if len(corpus.sides) == 2]
+    if pairs:
+        options = options.for_pairs()
+        parallel = [ParallelSegments(corpus, options.max_length, options.overlong) for corpus in pairs]
+        collate = _segments(parallel, tokenizer, options.mask_rate, seed, join=True)
+        loaders.append(_assembled(options, tokenizer, seed, parallel, collate, share))
+    return loaders[0] if len(loaders) == 1 else Alternation(loaders)
+
+
 def _assembled(
     options: DataOptions,
     tokenizer: TextTokenizer,
     seed: int,
-    samples: Sequence[TranslationSamples | TextSamples],
+    samples: Sequence[AnySamples],
     collate: Collate[BatchT],
     share: _Share | None,
 ) -> Loader[BatchT]:
@@ -243,9 +284,7 @@ def _translation(
 
 
 def _masked(samples: Sequence[TextSamples], tokenizer: TextTokenizer, rate: float, seed: int) -> Collate[MaskedBatch]:
-    if tokenizer.mask_id is None:
-        raise UserError("This tokenizer has no mask token, so it cannot serve masked language modelling; use XLM-R's.")
-    masking = Masking(rate, tokenizer.mask_id, tokenizer.special_ids, tokenizer.vocabulary_size)
+    masking = _masking(tokenizer, rate)
     begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
 
     def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> MaskedBatch:
@@ -255,7 +294,31 @@ def _masked(samples: Sequence[TextSamples], tokenizer: TextTokenizer, rate: floa
     return collate
 
 
-def _facts(samples: TranslationSamples | TextSamples, weight: float) -> CorpusFacts:
+def _segments(
+    samples: Sequence[AdjacentSegments] | Sequence[ParallelSegments],
+    tokenizer: TextTokenizer,
+    rate: float,
+    seed: int,
+    join: bool,
+) -> Collate[SegmentBatch]:
+    masking = _masking(tokenizer, rate)
+    begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
+
+    def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> SegmentBatch:
+        rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
+        firsts, seconds = [row[0] for row in rows], [row[1] for row in rows]
+        return collate_segments(firsts, seconds, begin, pad, end, masking, (seed, epoch, index), join)
+
+    return collate
+
+
+def _masking(tokenizer: TextTokenizer, rate: float) -> Masking:
+    if tokenizer.mask_id is None:
+        raise UserError("This tokenizer has no mask token, so it cannot serve masked language modelling; use XLM-R's.")
+    return Masking(rate, tokenizer.mask_id, tokenizer.special_ids, tokenizer.vocabulary_size)
+
+
+def _facts(samples: AnySamples, weight: float) -> CorpusFacts:
     corpus = samples.corpus
     return CorpusFacts(
         name=corpus.name,
@@ -272,7 +335,7 @@ def _facts(samples: TranslationSamples | TextSamples, weight: float) -> CorpusFa
 def _fingerprint(
     options: DataOptions,
     tokenizer: TextTokenizer,
-    samples: Sequence[TranslationSamples | TextSamples],
+    samples: Sequence[AnySamples],
     counts: NDArray[np.int64],
 ) -> str:
     """Hash of everything the order and content of batches depend on, the seed aside."""

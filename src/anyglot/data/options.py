@@ -24,6 +24,19 @@ AnySource = Annotated[
 Sources = Annotated[tuple[AnySource, ...], BeforeValidator(_tuple)]
 
 
+class BilingualOptions(BaseModel):
+    """What is otherwise for sentence pairs when they take turns with monolingual text; null: as for the text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_tokens: PositiveInt | None = None
+    max_sentences: PositiveInt | None = None
+    max_length: Annotated[int, Field(ge=8)] | None = None
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    epoch_samples: PositiveInt | None = None
+    mask_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
 class DataOptions(BaseModel):
     """Corpora and how batches are made of them."""
 
@@ -40,6 +53,7 @@ class DataOptions(BaseModel):
     window: PositiveInt = Field(65_536, description="samples that are sorted by length together")
     pack: bool = Field(True, description="masked-LM: fill rows with consecutive sentences")
     mask_rate: float = Field(0.15, gt=0, le=1, description="masked-LM: share of tokens to predict")
+    bilingual: BilingualOptions | None = Field(None, description="pairs beside text: lengths, batches, mask rate")
     workers: int = Field(1, ge=0, description="threads that prepare batches ahead; the order never depends on it")
     cache: Path | None = Field(None, description="folder of tokenised corpora; null: the user's cache folder")
 
@@ -50,7 +64,19 @@ class DataOptions(BaseModel):
                 f"batch_tokens {self.batch_tokens} is below max_length {self.max_length}, so one sentence may not fit; "
                 "raise the one or lower the other"
             )
+        pairs = self.for_pairs()
+        if pairs.batch_tokens < pairs.max_length:
+            raise ValueError(
+                f"for sentence pairs batch_tokens is {pairs.batch_tokens}, below max_length {pairs.max_length}; set "
+                "bilingual.batch_tokens or bilingual.max_length"
+            )
         return self
+
+    def for_pairs(self) -> "DataOptions":
+        """The options under which sentence pairs are batched where they take turns with monolingual text."""
+        if self.bilingual is None:
+            return self
+        return self.model_copy(update=self.bilingual.model_dump(exclude_none=True))
 
     def resolved(self, folder: Path) -> "DataOptions":
         """The same options with relative paths taken from `folder`."""

@@ -24,9 +24,9 @@ class TranslationSamples:
         self._room = (max_length - 2, max_length - 1)
         plain = np.stack([side.lengths for side in corpus.sides], axis=1)
         fits = np.all(plain <= np.array(self._room), axis=1)
-        self._rows, self.dropped, self.truncated = _policy(fits, overlong)
+        self._rows, self.dropped, self.truncated = chosen_rows(fits, overlong)
         self.lengths = (np.minimum(plain[self._rows], self._room) + np.array([2, 1])).astype(np.int32)
-        _refuse_empty(self.lengths, corpus, max_length)
+        refuse_empty(len(self.lengths), corpus, max_length)
 
     def __getitem__(self, sample: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         row = int(self._rows[sample])
@@ -53,7 +53,7 @@ class TextSamples:
         if room < sides:
             raise UserError(f"max_length {max_length} leaves no room for text; set at least 16.")
         plain = np.stack([side.lengths for side in corpus.sides], axis=1)
-        self._rows, self.dropped, self.truncated = _policy(plain.sum(axis=1) <= room, overlong)
+        self._rows, self.dropped, self.truncated = chosen_rows(plain.sum(axis=1) <= room, overlong)
         # A truncated pair gives each side its half, and what one side leaves over to the other.
         half = room // sides
         kept = plain[self._rows]
@@ -63,9 +63,8 @@ class TextSamples:
         if sides == 2:
             self._cut[:, 1] -= np.maximum(over, 0)
         sizes = self._cut.sum(axis=1) + sides
-        self._bounds = _pack(sizes, max_length - 1) if pack and sides == 1 else np.arange(len(sizes) + 1)
-        if not len(sizes):
-            _refuse_empty(sizes, corpus, max_length)
+        refuse_empty(len(sizes), corpus, max_length)
+        self._bounds = packed(sizes, max_length - 1) if pack and sides == 1 else np.arange(len(sizes) + 1)
         self.lengths = (1 + np.add.reduceat(sizes, self._bounds[:-1]))[:, None].astype(np.int32)
 
     def __getitem__(self, sample: int) -> list[NDArray[np.int32]]:
@@ -77,7 +76,7 @@ class TextSamples:
         ]
 
 
-def _policy(fits: NDArray[np.bool_], overlong: Overlong) -> tuple[NDArray[np.int64], int, int]:
+def chosen_rows(fits: NDArray[np.bool_], overlong: Overlong) -> tuple[NDArray[np.int64], int, int]:
     """Rows to keep, how many are dropped, how many are cut."""
     too_long = int(len(fits) - fits.sum())
     if overlong == "drop":
@@ -85,7 +84,7 @@ def _policy(fits: NDArray[np.bool_], overlong: Overlong) -> tuple[NDArray[np.int
     return np.arange(len(fits)), 0, too_long
 
 
-def _pack(sizes: NDArray[np.int64], room: int) -> NDArray[np.int64]:
+def packed(sizes: NDArray[np.int64], room: int) -> NDArray[np.int64]:
     """Bounds of greedy runs of consecutive sizes that add up to at most `room`."""
     ends = np.cumsum(sizes)
     bounds = [0]
@@ -95,9 +94,13 @@ def _pack(sizes: NDArray[np.int64], room: int) -> NDArray[np.int64]:
     return np.asarray(bounds, dtype=np.int64)
 
 
-def _refuse_empty(lengths: NDArray[np.integer], corpus: TokenisedCorpus, max_length: int) -> None:
-    if not len(lengths):
-        raise UserError(
-            f"All {len(corpus)} samples of {corpus.name} are longer than {max_length} tokens; "
-            "raise max_length or set overlong: truncate."
-        )
+def refuse_empty(samples: int, corpus: TokenisedCorpus, max_length: int, what: str = "samples") -> None:
+    """Raise a UserError if nothing of a corpus is left."""
+    if samples:
+        return
+    if what != "samples":
+        raise UserError(f"{corpus.name} has no {what} of at most {max_length} tokens in its {len(corpus)} sentences.")
+    raise UserError(
+        f"All {len(corpus)} samples of {corpus.name} are longer than {max_length} tokens; "
+        "raise max_length or set overlong: truncate."
+    )

@@ -2,6 +2,7 @@
 
 CACHE/<key>/tokens-0.npy   int32, every token of side 0 in a row    (tokens-1.npy: the target side of pairs)
 CACHE/<key>/offsets-0.npy  int64, sentence i is tokens[offsets[i]:offsets[i + 1]]
+CACHE/<key>/documents.npy  int64, first sentence of each document (monolingual text only; a blank line ends a document)
 CACHE/<key>/entry.json     counts and checksums; written last, and the folder is renamed into place whole
 """
 
@@ -13,7 +14,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,8 +26,9 @@ from anyglot.data.corpus import ParallelSource, Source, content_hash, nothing_le
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 20_000
+_DOCUMENTS = "documents.npy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,10 @@ class TokenisedCorpus:
         skipped: Lines left out because a side was empty or held nothing but control characters.
         content_hash: SHA-256 of the raw text.
         key: Name of the cache entry: hash of text, tokenizer and reading options.
+        documents: First sentence of each document of monolingual text, ascending from 0; of pairs just (0,).
+
+    Shape:
+        documents: (documents,) int64
     """
 
     languages: tuple[str, ...]
@@ -65,6 +71,7 @@ class TokenisedCorpus:
     skipped: int
     content_hash: str
     key: str
+    documents: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.sides[0])
@@ -138,6 +145,7 @@ def _write_entry(
 ) -> None:
     sides = len(_languages(source))
     lengths: list[list[NDArray[np.int64]]] = [[np.zeros(1, dtype=np.int64)] for _ in range(sides)]
+    documents = [0]
     lines = kept = 0
     files = [(folder / f"tokens-{side}.npy").open("w+b") for side in range(sides)]
     try:
@@ -146,9 +154,12 @@ def _write_entry(
             _write_header(stream, 0)
         for chunk in _chunks(rows(source)):
             lines += len(chunk)
-            full = [row for row in chunk if all(text.strip() for text in row)]
+            filled = [all(text.strip() for text in row) for row in chunk]
+            full = [row for row, there in zip(chunk, filled, strict=True) if there]
             encoded = [tokenizer.encode([row[side] for row in full]) for side in range(sides)]
             good = [number for number in range(len(full)) if all(side[number] for side in encoded)]
+            if sides == 1:
+                documents += (kept + _after_blanks(filled, good)).tolist()
             kept += len(good)
             for side in range(sides):
                 ids = [encoded[side][number] for number in good]
@@ -173,6 +184,12 @@ def _write_entry(
             np.save(offsets, np.cumsum(np.concatenate(lengths[side])))
             offsets.flush()
             os.fsync(offsets.fileno())
+    if sides == 1:
+        starts = np.unique(np.asarray(documents, dtype=np.int64))
+        with (folder / _DOCUMENTS).open("wb") as beginnings:
+            np.save(beginnings, starts[starts < kept])
+            beginnings.flush()
+            os.fsync(beginnings.fileno())
     names = sorted(path.name for path in folder.iterdir())
     facts = {"format": _FORMAT, "sentences": kept, "skipped": lines - kept}
     checks = {name: [(folder / name).stat().st_size, _checksum(folder / name)] for name in names}
@@ -180,6 +197,15 @@ def _write_entry(
         json.dump({**facts, "files": checks}, text)
         text.flush()
         os.fsync(text.fileno())
+
+
+def _after_blanks(filled: Sequence[bool], good: Sequence[int]) -> NDArray[np.int64]:
+    """How many kept sentences stand before each blank line of a chunk; `good` numbers the kept among the filled."""
+    kept = np.zeros(sum(filled), dtype=np.int64)
+    kept[list(good)] = 1
+    there = np.asarray(filled, dtype=np.bool_)
+    before = np.concatenate([[0], np.cumsum(kept)])
+    return np.asarray(before[np.cumsum(there)[~there]], dtype=np.int64)
 
 
 def _write_header(stream: IO[bytes], count: int) -> None:
@@ -213,7 +239,7 @@ def _open(entry: Path, source: Source, raw: str) -> TokenisedCorpus | None:
     languages = _languages(source)
     try:
         facts: dict[str, Any] = json.loads((entry / "entry.json").read_text("utf-8"))
-        if facts["format"] != _FORMAT or len(facts["files"]) != 2 * len(languages):
+        if facts["format"] != _FORMAT or len(facts["files"]) != 2 * len(languages) + (len(languages) == 1):
             return None
         for name, (size, checksum) in facts["files"].items():
             path = entry / Path(str(name)).name
@@ -225,7 +251,8 @@ def _open(entry: Path, source: Source, raw: str) -> TokenisedCorpus | None:
         )
         if any(len(side) != facts["sentences"] or side.offsets[-1] != len(side.tokens) for side in sides):
             return None
-        return TokenisedCorpus(languages, sides, int(facts["skipped"]), raw, entry.name)
+        documents = _mapped(entry / _DOCUMENTS) if len(languages) == 1 else np.zeros(1, dtype=np.int64)
+        return TokenisedCorpus(languages, sides, int(facts["skipped"]), raw, entry.name, documents)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return None
 

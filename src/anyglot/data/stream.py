@@ -5,6 +5,8 @@ an update and W ranks, an update takes the next A * W micro-batches in order; th
 the data of an update depends on A * W alone, not on how many ranks share it.
 """
 
+import hashlib
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +22,10 @@ from anyglot.data.planning import EpochPlan, plan_epoch
 BatchT = TypeVar("BatchT")
 # Corpus and sample number of each row, epoch, number of the batch in it.
 Collate = Callable[[NDArray[np.int32], NDArray[np.int64], int, int], BatchT]
+
+
+Place = tuple[int, ...]
+"""Where a stream stands; empty: at its beginning. The epoch comes first."""
 
 
 class Position(NamedTuple):
@@ -141,8 +147,9 @@ class Loader(Generic[BatchT]):
             epoch, position = epoch + 1, position - batches
         return Position(epoch, position)
 
-    def updates(self, state: Position = Position()) -> Iterator[tuple[list[BatchT], Position]]:  # noqa: B008
+    def updates(self, state: Place = ()) -> Iterator[tuple[list[BatchT], Position]]:
         """Without end: this rank's micro-batches of the next update, and the state after it."""
+        state = Position(*state)
         batches = self._prefetched(self._places(state))
         while True:
             state = self.advance(state, self.accumulation * self.world)
@@ -175,3 +182,32 @@ class Loader(Generic[BatchT]):
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Alternation(Generic[BatchT]):
+    """Loaders that take turns, one update each. Its place is theirs in a row, then whose turn it is."""
+
+    def __init__(self, loaders: Sequence[Loader[BatchT]]) -> None:
+        self.loaders = tuple(loaders)
+        self.names = tuple(name for loader in loaders for name in loader.names)
+        self.facts = tuple(fact for loader in loaders for fact in loader.facts)
+        self.fingerprint = hashlib.sha256(" ".join(loader.fingerprint for loader in loaders).encode()).hexdigest()
+
+    @property
+    def samples(self) -> int:
+        """Samples of an epoch of each loader together."""
+        return sum(loader.samples for loader in self.loaders)
+
+    def updates(self, state: Place = ()) -> Iterator[tuple[list[BatchT], Place]]:
+        """Without end: this rank's micro-batches of the next update, and the place after it."""
+        *flat, turn = state or (*(0,) * (2 * len(self.loaders)), 0)
+        places = [Position(*flat[2 * number : 2 * number + 2]) for number in range(len(self.loaders))]
+        streams = [loader.updates(place) for loader, place in zip(self.loaders, places, strict=True)]
+        while True:
+            batches, places[turn] = next(streams[turn])
+            turn = (turn + 1) % len(streams)
+            yield batches, (*itertools.chain.from_iterable(places), turn)
+
+    def epoch(self, epoch: int = 0) -> Iterator[BatchT]:
+        """Every micro-batch of one epoch of each loader: for validation."""
+        return itertools.chain.from_iterable(loader.epoch(epoch) for loader in self.loaders)

@@ -21,10 +21,19 @@ SmoothingForm = Literal["all", "others"]
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Sums over the targets: the smoothed loss to minimise and the plain negative log-likelihood to report."""
+    """The smoothed loss to minimise, summed over the targets, and the plain negative log-likelihoods to report.
+
+    Shape:
+        smoothed: scalar    each: (N,), without gradient
+    """
 
     smoothed: Tensor
-    negative_log_likelihood: Tensor
+    each: Tensor
+
+    @property
+    def negative_log_likelihood(self) -> Tensor:
+        """Sum over the targets, a scalar."""
+        return self.each.sum()
 
 
 def chunked_likelihood(
@@ -55,15 +64,15 @@ def chunked_likelihood(
         budget: Bytes of logits alive at a time.
 
     Shape:
-        hidden: (N, D)    weight: (V, D)    bias: (V,)    targets: (N,) int64    returns: two scalars, float32
+        hidden: (N, D)    weight: (V, D)    bias: (V,)    targets: (N,) int64    returns: a scalar and (N,), float32
     """
     if not 0.0 <= smoothing < 1.0:
         raise ValueError(f"label smoothing {smoothing} is outside [0, 1).")
     others = weight.shape[0] - (form == "others")
-    smoothed, plain = _ChunkedLikelihood.apply(  # type: ignore[no-untyped-call]
+    smoothed, each = _ChunkedLikelihood.apply(  # type: ignore[no-untyped-call]
         hidden, weight, bias, targets, smoothing / others, budget
     )
-    return Likelihood(smoothed, plain)
+    return Likelihood(smoothed, each)
 
 
 class _ChunkedLikelihood(torch.autograd.Function):
@@ -85,16 +94,15 @@ class _ChunkedLikelihood(torch.autograd.Function):
         weight_gradient = torch.zeros_like(weight) if wants_weight else None
         bias_gradient = torch.zeros_like(bias) if bias is not None and wants_bias else None
         all_words = weight.sum(dim=0, dtype=torch.float32) if word_share else None
-        plain = hidden.new_zeros((), dtype=torch.float32)
-        smoothed = torch.zeros_like(plain)
+        each = hidden.new_empty(hidden.shape[0], dtype=torch.float32)
+        smoothed = hidden.new_zeros((), dtype=torch.float32)
         chunks = -(-hidden.shape[0] // ROWS)
         for number in range(chunks):
             part = slice(hidden.shape[0] * number // chunks, hidden.shape[0] * (number + 1) // chunks)
             sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part], budget)
             sums = sweep.forward(pull=wants_hidden)
-            nll = (sums.normaliser - sums.gold).sum()
-            plain += nll
-            smoothed += gold_share * nll
+            each[part] = (sums.normaliser - sums.gold)[:, 0]
+            smoothed += gold_share * each[part].sum()
             if all_words is not None:
                 logits = (sweep.states.float() @ all_words).sum()
                 logits += 0.0 if bias is None else len(sums.gold) * bias.sum(dtype=torch.float32)
@@ -109,8 +117,8 @@ class _ChunkedLikelihood(torch.autograd.Function):
             if wants_weight or wants_bias:
                 sweep.backward(sums, word_share, gold_share, weight_gradient, bias_gradient)
         ctx.save_for_backward(hidden_gradient, weight_gradient, bias_gradient)
-        ctx.mark_non_differentiable(plain)
-        return smoothed, plain
+        ctx.mark_non_differentiable(each)
+        return smoothed, each
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> Any:

@@ -1,13 +1,17 @@
 """Every method under its name in a recipe. Adding one: a folder and a line here."""
 
 from anyglot.methods.base import Method
-from anyglot.methods.baselines import FinetuneAll, Transformer
+from anyglot.methods.baselines import FinetuneAll, Transformer, Xlm
 from anyglot.methods.masked_language import MaskedLanguage
 from anyglot.methods.sixt import SixT
+from anyglot.methods.veco import Veco, VecoTranslation
 
 METHODS: dict[str, type[Method]] = {
     "masked_language": MaskedLanguage,
     "sixt": SixT,
     "finetune_all": FinetuneAll,
     "transformer": Transformer,
+    "xlm": Xlm,
+    "veco": Veco,
+    "veco_translation": VecoTranslation,
 }

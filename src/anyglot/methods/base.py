@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from anyglot.errors import UserError
 from anyglot.layers.residual import Residual
 
-Kind = Literal["translation", "masked"]
-"""What a method learns from: sentence pairs, or text with holes."""
+Kind = Literal["translation", "masked", "segments"]
+"""What a method learns from: sentence pairs, text with holes, or pairs of segments with holes."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,13 @@ class Losses:
         total: What is minimised: a scalar, the sum over target tokens.
         tokens: How many target tokens that is.
         parts: Sums to be logged, e.g. the likelihood without label smoothing.
+        counts: For parts that are not sums over all target tokens: over how many, scalar tensors.
     """
 
     total: Tensor
     tokens: int
     parts: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Method(Protocol):

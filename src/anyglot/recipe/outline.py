@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,14 @@ from torch import nn
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.methods import METHODS
+from anyglot.methods import encoder as encoder_methods
 from anyglot.methods.base import Method, Stage
 from anyglot.models.blank import blank
-from anyglot.models.build import build_encoder
-from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
+from anyglot.models.build import build, build_encoder
+from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.store import is_model_folder, load_config
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
 from anyglot.training.freezing import freeze
 
@@ -29,6 +33,7 @@ _PUBLISHED = {
     "xlm-v-base": (12, 768, 12, 3072, 901_629),
 }
 ADAM_STATES = 2
+_BLOCK = re.compile(r"\.blocks\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Part:
     """Parameters that belong together, such as the cross-attentions of all decoder blocks.
 
     Args:
-        origin: Where their first values come from.
+        origin: Where their first values come from; a line for each block where that differs from block to block.
         shared: Other places the same tensors are used in.
         trained: Per stage, how many of the parameters move.
     """
@@ -68,15 +73,23 @@ class Memory:
 
 @dataclass(frozen=True)
 class Outline:
-    """A recipe's model and stages."""
+    """A recipe's model and stages.
+
+    Args:
+        dropped: What the model it starts from has and this one does not: name and number of parameters. Empty where
+            its shape is not known without loading it.
+    """
 
     parts: tuple[Part, ...]
+    dropped: tuple[tuple[str, int], ...]
     stages: tuple[Stage, ...]
     memory: tuple[Memory, ...]
 
 
 class _VocabularyOnly:
     """All that building a model asks of a tokenizer."""
+
+    end_id = 2
 
     def __init__(self, vocabulary_size: int) -> None:
         self.vocabulary_size = vocabulary_size
@@ -101,7 +114,8 @@ def outline(recipe: Recipe) -> Outline:
         options = recipe.stages.get(stage.name)
         tokens = (options.batch_tokens if options else None) or recipe.data.batch_tokens
         memory.append(memory_of(model, tokens))
-    return Outline(parts_of(model, method.provenance(), moving), tuple(stages), tuple(memory))
+    parts = parts_of(model, method.provenance(), moving)
+    return Outline(parts, dropped_parts(recipe.start, model), tuple(stages), tuple(memory))
 
 
 def parts_of(model: nn.Module, provenance: Mapping[str, str], moving: list[set[str]]) -> tuple[Part, ...]:
@@ -114,12 +128,29 @@ def parts_of(model: nn.Module, provenance: Mapping[str, str], moving: list[set[s
         groups.setdefault(part_name(name), []).append((name, parameter))
     parts = []
     for group, members in groups.items():
-        origins = dict.fromkeys(_origin(name, provenance) for name, _ in members)
+        origin = _told([(name, _origin(name, provenance)) for name, _ in members])
         shared = dict.fromkeys(part_name(other) for _, p in members for other in names[id(p)][1:])
         trained = tuple(sum(p.numel() for name, p in members if name in moves) for moves in moving)
         parameters = sum(parameter.numel() for _, parameter in members)
-        parts.append(Part(group, parameters, ", ".join(origins), tuple(shared), trained))
+        parts.append(Part(group, parameters, origin, tuple(shared), trained))
     return tuple(parts)
+
+
+def dropped_parts(start: str | None, model: nn.Module) -> tuple[tuple[str, int], ...]:
+    """Parts, with their sizes, of the encoder a method starts from that its model has in no place."""
+    config = None if start is None else _known_config(start)
+    if config is None:
+        return ()
+    with blank():
+        origin = build(config)
+    own = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    front = "encoder." if isinstance(origin, EncoderDecoder) else ""  # methods start from the encoder of a model
+    lost: dict[str, int] = {}
+    for name, parameter in origin.named_parameters():
+        bare = name.removeprefix(front)
+        if not name.startswith(front) or not {bare, f"encoder.{bare}"} & own:
+            lost[part_name(name)] = lost.get(part_name(name), 0) + parameter.numel()
+    return tuple(lost.items())
 
 
 def part_name(name: str) -> str:
@@ -148,6 +179,16 @@ def _saved_width(module: nn.Module) -> int:
     return int(module.weight.numel()) if isinstance(module, nn.LayerNorm) else 0
 
 
+def _told(origins: list[tuple[str, str]]) -> str:
+    """Where the parameters of a part come from, by name; block by block if the blocks differ."""
+    distinct = dict.fromkeys(origin for _, origin in origins)
+    blocks = [(_BLOCK.search(name), origin) for name, origin in origins]
+    if len(distinct) < 2 or not all(found for found, _ in blocks):
+        return ", ".join(distinct)
+    lines = dict.fromkeys((found[1], origin) for found, origin in blocks if found)
+    return "\n".join(f"block {place}: {origin}" for place, origin in lines)
+
+
 def _origin(name: str, provenance: Mapping[str, str]) -> str:
     return next((origin for pattern, origin in provenance.items() if fnmatchcase(name, pattern)), "fresh")
 
@@ -161,25 +202,38 @@ def _vocabulary(recipe: Recipe) -> Any:
 @contextmanager
 def _published_start(method: Method, start: str | None) -> Iterator[None]:
     """While the model is built, an encoder of known size stands in for one that would have to be downloaded."""
-    module = sys.modules[type(method).__module__]
-    sizes = None if start is None or Path(start).exists() else _PUBLISHED.get(start.rsplit("/", 1)[-1])
-    if sizes is None or not hasattr(module, "load_encoder"):
+    encoder_config = None if start is None or Path(start).exists() else _published_config(start)
+    if encoder_config is None:
         yield
         return
-    encoder_config = _published_config(*sizes)
 
-    def stand_in(name_or_folder: str, revision: str | None = None) -> Encoder:
+    def stand_in(name_or_folder: str, revision: str | None = None, *, cross_attention: bool = False) -> Encoder:
         return build_encoder(encoder_config)
 
-    original = module.load_encoder
-    module.load_encoder = stand_in  # type: ignore[attr-defined]
+    modules = (sys.modules[type(method).__module__], encoder_methods)
+    places = [(module, name) for module in modules for name in ("load_encoder", "load_pretrained")]
+    originals = [(module, name, getattr(module, name)) for module, name in places if hasattr(module, name)]
+    for module, name, _ in originals:
+        setattr(module, name, stand_in)
     try:
         yield
     finally:
-        module.load_encoder = original  # type: ignore[attr-defined]
+        for module, name, original in originals:
+            setattr(module, name, original)
 
 
-def _published_config(layers: int, width: int, heads: int, feedforward_width: int, vocabulary: int) -> EncoderConfig:
+def _known_config(start: str) -> EncoderConfig | EncoderDecoderConfig | None:
+    """The shape of a model folder of ours, or of a published encoder."""
+    if is_model_folder(start):
+        return load_config(start)
+    return None if Path(start).exists() else _published_config(start)
+
+
+def _published_config(start: str) -> EncoderConfig | None:
+    sizes = _PUBLISHED.get(start.rsplit("/", 1)[-1])
+    if sizes is None:
+        return None
+    layers, width, heads, feedforward_width, vocabulary = sizes
     positions: Literal["learned"] = "learned"
     embeddings = EmbeddingsConfig(vocabulary_size=vocabulary, width=width, positions=positions, norm=True)
     stack = StackConfig(layers=layers, width=width, heads=heads, feedforward_width=feedforward_width, norm_first=False)

@@ -15,6 +15,7 @@ import torch
 
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.languages import known_languages
+from anyglot.methods import METHODS
 from anyglot.models.store import is_model_folder
 from anyglot.recipe.schema import Recipe
 from anyglot.training.checkpoint import versions
@@ -37,15 +38,15 @@ def languages_of(recipe: Recipe) -> dict[str, list[str]]:
             read |= {source.source, source.target}
         else:
             read.add(source.language)
-    if recipe.method.name == "masked_language":  # type: ignore[attr-defined]
+    if METHODS[recipe.method.name].kind != "translation":  # type: ignore[attr-defined]
         supervised, written = set(), set()
     if recipe.start is not None:
-        read |= _languages_of_start(Path(recipe.start))
+        read |= languages_read(Path(recipe.start))
     return {"source": sorted(read), "supervised": sorted(supervised), "target": sorted(written)}
 
 
-def _languages_of_start(start: Path) -> set[str]:
-    """What the pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
+def languages_read(start: Path) -> set[str]:
+    """What a pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
     if (start / LANGUAGES).is_file():
         return set(json.loads((start / LANGUAGES).read_text(encoding="utf-8")).get("source", []))
     return set() if is_model_folder(start) else {language.code for language in known_languages()}

@@ -163,7 +163,7 @@ def make_plan(
         checkpoints=recipe.checkpoints,
         runtime=recipe.runtime,
         tracking=recipe.tracking,
-        longest=recipe.data.max_length,
+        longest=_longest(recipe),
         output_rows=rows,
         quiet=quiet,
     )
@@ -194,6 +194,16 @@ def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, t
         ) from error
     write_document(folder / LANGUAGES, languages_of(recipe))
     write_document(folder / RUN, run_record(recipe, plan, trained, command))
+
+
+def _longest(recipe: Recipe) -> int:
+    """Tokens of the longest sequence a model may be given: a pair's two sides are joined where both are read."""
+    lengths = [recipe.data.max_length]
+    kinds = {isinstance(source, ParallelSource) for source in (*recipe.data.train, *recipe.data.validation)}
+    if METHODS[recipe.method.name].kind == "segments":  # type: ignore[attr-defined]
+        joined = 2 * recipe.data.for_pairs().max_length - 1
+        lengths = [length for pairs, length in ((False, lengths[0]), (True, joined)) if pairs in kinds]
+    return max(lengths)
 
 
 def _texts(recipe: Recipe) -> Iterator[str | Path]:

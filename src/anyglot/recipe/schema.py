@@ -108,19 +108,11 @@ class Recipe(Options):
                 raise ValueError(
                     f"stages.{name}.batch_tokens {stage.batch_tokens} is below data.max_length {self.data.max_length}"
                 )
-        unknown = sorted(self._written() - set(self.target_languages)) if self.target_languages else []
-        if unknown:
-            raise ValueError(
-                f"data has pairs into {', '.join(unknown)}, but method.target_languages lists "
-                f"{', '.join(self.target_languages)}; add what is missing or leave the pairs out"
-            )
-        if len(self._written()) > 1 and not self.target_languages and hasattr(self.method, "target_languages"):
-            raise ValueError(
-                f"data has pairs into {', '.join(sorted(self._written()))}, but without method.target_languages a "
-                "model cannot tell which language is wanted; list them there"
-            )
+        self._check_targets()
         if self.vocabulary.target is not None and METHODS[self.method.name].kind != "translation":  # type: ignore[attr-defined]
             raise ValueError("vocabulary.target restricts what a translation is written with; leave it out here")
+        if self.data.bilingual is not None and METHODS[self.method.name].kind != "segments":  # type: ignore[attr-defined]
+            raise ValueError("data.bilingual is for methods in which pairs take turns with text; leave it out here")
         if self.validation.metric != "loss" and not self.data.validation:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
         return self
@@ -134,6 +126,22 @@ class Recipe(Options):
     def target_languages(self) -> tuple[str, ...]:
         """The languages of a many-to-many method's target projection, in the order of its rows."""
         return getattr(self.method, "target_languages", ())
+
+    def _check_targets(self) -> None:
+        """A translator writes one language, or those it has projections for."""
+        written, listed = self._written(), set(self.target_languages)
+        if listed and written - listed:
+            raise ValueError(
+                f"data has pairs into {', '.join(sorted(written - listed))}, but method.target_languages lists "
+                f"{', '.join(self.target_languages)}; add what is missing or leave the pairs out"
+            )
+        if len(written) > 1 and not listed and METHODS[self.method.name].kind == "translation":  # type: ignore[attr-defined]
+            several = hasattr(self.method, "target_languages")
+            raise ValueError(
+                f"data has pairs into {', '.join(sorted(written))}, but "
+                f"{'without method.target_languages' if several else 'with this method'} a model cannot tell which "
+                f"language is wanted; {'list them there' if several else 'train a model for each'}"
+            )
 
     def _written(self) -> set[str]:
         sources = (*self.data.train, *self.data.validation)

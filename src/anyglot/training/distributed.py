@@ -83,15 +83,16 @@ def is_sharded(module: nn.Module) -> bool:
     return any(hasattr(inside, "set_requires_gradient_sync") for inside in module.modules())
 
 
-def give_back_shards(module: nn.Module) -> None:
-    """Put FSDP2's parameters back in shards: after a forward without a backward the root's are still whole.
+def give_back_shards(objective: nn.Module) -> None:
+    """After forwards without a backward: put FSDP2's parameters back in shards, and forget those forwards.
 
-    Whole parameters are other objects, and the optimizer's state does not belong to them.
+    Whole parameters are other objects, and the optimizer's state does not belong to them. And a backward fetches what
+    ran before each block in any forward since the last backward: ranks that translated on their own, one more than the
+    other, would fetch different blocks and wait for each other for ever.
     """
-    for inside in module.modules():
-        reshard = getattr(inside, "reshard", None)
-        if reshard is not None:
-            reshard()
+    forget = getattr(objective, "reset_iter_state", None)
+    if forget is not None:
+        forget()
 
 
 @contextmanager

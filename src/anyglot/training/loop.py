@@ -116,6 +116,12 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def _means(window: dict[str, float], tokens: float) -> dict[str, float]:
+    """The method's parts per token they are sums over, by name."""
+    parts = [name.removeprefix("parts.") for name in window if name.startswith("parts.")]
+    return {name: window[f"parts.{name}"] / max(window.get(f"counts.{name}", tokens), 1.0) for name in parts}
+
+
 class Run:
     """The moving parts of a run; `stage` is the loop."""
 
@@ -150,13 +156,13 @@ class Run:
         )
         left = options.updates - progress.stage_update
         stream = remembered(stream, options, left, self.model, self.accelerator, self.display.say)
-        updates = stream.updates((progress.epoch, progress.position))
+        updates = stream.updates(progress.place)
         self._clock = self._window_clock = time.monotonic()
         while progress.stage_update < options.updates:
-            batches, (epoch, position) = next(updates)
+            batches, place = next(updates)
             rate = schedule(progress.stage_update + 1)
             outcome = step(batches, rate)
-            progress.epoch, progress.position = epoch, position
+            progress.place = tuple(place)
             self._count(outcome)
             self._after_update(stage, options, rate, step, self._agreed(stop))
         self.display.close()
@@ -270,7 +276,7 @@ class Run:
     def _leave(self, index: int, options: StageOptions, step: Step) -> None:
         """Close the books of a stage and save, so that the next one begins from a checkpoint."""
         progress = self.progress
-        progress.stage, progress.stage_update, progress.epoch, progress.position = index + 1, 0, 0, 0
+        progress.stage, progress.stage_update, progress.place = index + 1, 0, ()
         if options.updates > 0:
             self.save(None)
         step.optimizer.zero_grad()
@@ -288,9 +294,9 @@ class Run:
             "update": progress.update,
             "stage": stage.name,
             "stage_update": progress.stage_update,
-            "epoch": progress.epoch,
+            "epoch": progress.place[0],
             "loss": loss,
-            **{name.removeprefix("parts."): window[name] / tokens for name in window if name.startswith("parts.")},
+            **_means(window, tokens),
             "learning_rate": rate,
             "gradient_norm": window.get("gradient_norm", 0.0) / updates,
             "tokens": progress.tokens,

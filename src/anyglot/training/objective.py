@@ -27,11 +27,14 @@ class Objective(nn.Module):
     def forward(self, batch: Any) -> dict[str, Tensor]:
         """The batch's loss summed over target tokens under "total", the method's other sums under "parts.NAME".
 
+        Over how many tokens a part is summed, if not over all, stands under "counts.NAME".
+
         Shape:
             returns: scalars
         """
         losses = self.method.losses(self.model, batch)
-        return {"total": losses.total, **{f"parts.{name}": part for name, part in losses.parts.items()}}
+        parts = {f"parts.{name}": part for name, part in losses.parts.items()}
+        return {"total": losses.total, **parts, **{f"counts.{name}": count for name, count in losses.counts.items()}}
 
 
 def split_batch(batch: Any, pieces: int) -> list[Any]:

@@ -24,8 +24,7 @@ class Progress:
         stage: Index of the stage under way.
         stage_update: Updates done in this stage.
         update: Updates done over all stages.
-        epoch: Epoch the stage's next micro-batch belongs to.
-        position: Place of that micro-batch in the epoch.
+        place: Where the stage's data goes on, as its stream tells it; empty at the beginning.
         skipped: Updates passed over because loss or gradient was not finite.
         skipped_in_a_row: The same, since the last update that counted.
         tokens: Target tokens seen.
@@ -40,8 +39,7 @@ class Progress:
     stage: int = 0
     stage_update: int = 0
     update: int = 0
-    epoch: int = 0
-    position: int = 0
+    place: tuple[int, ...] = ()
     skipped: int = 0
     skipped_in_a_row: int = 0
     tokens: int = 0
@@ -59,7 +57,10 @@ class Progress:
     @classmethod
     def of(cls, document: dict[str, Any]) -> Progress:
         """The inverse of `document`."""
-        return cls(**document)
+        known = dict(document)
+        # Checkpoints of earlier versions tell an epoch and a position.
+        place = known.pop("place", None) or (known.pop("epoch", None), known.pop("position", None))
+        return cls(**known, place=tuple(number for number in place if number is not None))
 
 
 def whole(tensor: Tensor) -> Tensor:

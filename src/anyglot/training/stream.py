@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-Place = tuple[int, int]
-"""(epoch, position): where in the order of data the next micro-batch is; the same on every rank."""
+Place = tuple[int, ...]
+"""Where in the order of data the next micro-batch is, epoch first; empty: at the beginning. One for all ranks."""
 
 
 class Stream(Protocol):
     """This rank's micro-batches, in an order that is a pure function of the seed."""
 
-    def updates(self, state: Any) -> Iterator[tuple[list[Any], Place]]:
+    def updates(self, state: Place) -> Iterator[tuple[list[Any], Place]]:
         """Without end, from the place `state` on: this rank's micro-batches of an update, and the place after it."""
         ...
 

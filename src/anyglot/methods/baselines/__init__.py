@@ -1,6 +1,10 @@
-"""What SixT+ is compared with: XLM-R ft-all (section 3.1) and a Transformer from scratch."""
+"""What the methods are compared with.
+
+SixT+: XLM-R ft-all (section 3.1) and a Transformer from scratch. VECO: XLM (table 2).
+"""
 
 from anyglot.methods.baselines.finetune_all import FinetuneAll, FinetuneAllOptions
 from anyglot.methods.baselines.transformer import Transformer, TransformerOptions
+from anyglot.methods.baselines.xlm import Xlm, XlmOptions
 
-__all__ = ["FinetuneAll", "FinetuneAllOptions", "Transformer", "TransformerOptions"]
+__all__ = ["FinetuneAll", "FinetuneAllOptions", "Transformer", "TransformerOptions", "Xlm", "XlmOptions"]
