@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,7 @@ checkpoints: {every: 3, keep_last: 4}
 runtime: {precision: fp32}
 tracking: {log_every: 1}
 """
+PATIENCE = 300  # seconds in which a run that lives writes a line, on a machine with other things to do
 ONE, TWO = (
     ["stages.decoder.accumulation=2", "stages.joint.accumulation=2"],
     [
@@ -108,20 +109,37 @@ def lines(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
+def ticks(process: subprocess.Popen[str], folder: Path) -> Iterator[None]:
+    """One every few milliseconds until the process ends; fails once its log has not grown for PATIENCE seconds."""
+    grown, since = -1, time.monotonic()
+    while process.poll() is None:
+        size, now = len(lines(folder)), time.monotonic()
+        if size != grown:
+            grown, since = size, now
+        elif now - since > PATIENCE:
+            process.terminate()  # torchrun ends its ranks, with SIGKILL after half a minute
+            raise AssertionError(f"{folder.name} stands still after {grown} lines of its log: {last_words(process)}")
+        yield
+        time.sleep(0.005)
+
+
 def after_update(process: subprocess.Popen[str], folder: Path, update: int) -> None:
     """Wait until the log tells of an update."""
-    end = time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < end:
+    for _ in ticks(process, folder):
         if any(line["update"] >= update for line in lines(folder)):
             return
-        time.sleep(0.005)
-    raise AssertionError(f"update {update} never came; the run ended with {process.poll()}")
+    raise AssertionError(f"the run ended with {process.returncode} before update {update}: {last_words(process)}")
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finished(process: subprocess.Popen[str], folder: Path) -> tuple[int, str]:
     """Exit code and what was said."""
-    _, said = process.communicate(timeout=300)
-    return process.returncode, said
+    for _ in ticks(process, folder):
+        pass
+    return process.returncode, last_words(process)
+
+
+def last_words(process: subprocess.Popen[str]) -> str:
+    return process.communicate(timeout=PATIENCE)[1]
 
 
 def workers(process: subprocess.Popen[str]) -> list[int]:
@@ -134,9 +152,11 @@ def assert_same(one: Path, other: Path) -> None:
     mine, theirs = lines(one), lines(other)
     assert [(line["kind"], line["update"]) for line in mine] == [(line["kind"], line["update"]) for line in theirs]
     for left, right in zip(mine, theirs, strict=True):
+        assert left.keys() == right.keys()
         assert left["loss"] == pytest.approx(right["loss"], rel=1e-6)
         assert left.get("tokens") == right.get("tokens")
-        assert left.get("chrf") == pytest.approx(right.get("chrf"), rel=1e-6)
+        if left["kind"] == "validation":
+            assert left["chrf"] == pytest.approx(right["chrf"], rel=1e-6)
 
 
 @pytest.mark.slow
@@ -147,26 +167,25 @@ def test_two_processes_stopped_continued_by_one_killed_and_finished_by_two(room:
     first = start(room, out, 2, overrides)
     after_update(first, room / out, 4)
     first.send_signal(signal.SIGTERM)
-    code, said = finished(first)
+    code, said = finished(first, room / out)
     assert code != 0, said
     newest = checkpoint.checkpoint_folders(room / out / "checkpoints")[-1]
     assert len(checkpoint.read_document(newest / "random.json")) == 2
     alone = start(room, out, 1, overrides)
     after_update(alone, room / out, 9)
     alone.send_signal(signal.SIGTERM)
-    code, said = finished(alone)
+    code, said = finished(alone, room / out)
     assert code == 143, said
     assert "goes on with 1" in said
     killed = start(room, out, 2, overrides)
     after_update(killed, room / out, 15)
-    begun = time.monotonic()
     os.kill(workers(killed)[1], signal.SIGKILL)
-    code, said = finished(killed)
-    assert code != 0 and time.monotonic() - begun < 60
+    code, said = finished(killed, room / out)
+    assert code != 0, said
     assert not (room / out / "run.json").exists()
     for folder in checkpoint.checkpoint_folders(room / out / "checkpoints"):
         checkpoint.verify(folder)
-    code, said = finished(start(room, out, 2, overrides))
+    code, said = finished(start(room, out, 2, overrides), room / out)
     assert code == 0, said
     assert (room / out / "run.json").exists()
     assert_same(room / "alone", room / out)
