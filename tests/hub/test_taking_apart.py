@@ -219,3 +219,11 @@ def test_the_command(veco: Path, tmp_path: Path) -> None:
         wrong = runner.invoke(app, [*base, *wanted])
         assert isinstance(wrong.exception, UserError) and said in str(wrong.exception), wrong.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_show_pictures_what_an_encoder_is_taken_apart_into(veco: Path) -> None:
+    shown = CliRunner().invoke(app, ["show", str(veco)]).stdout
+    names = ("tokens", "cross_attention ", "head.dense")
+    row = {name.strip(): line for line in shown.splitlines() for name in names if name in line}
+    assert "decoder: a copy" in row["cross_attention"] and "dropped" in row["cross_attention"]
+    assert "share it" in row["tokens"] and "kept" in row["head.dense"] and "dropped" in row["head.dense"]

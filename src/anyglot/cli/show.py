@@ -21,7 +21,8 @@ def show(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
     ] = None,
 ) -> None:
-    """Show which parts a recipe loads, makes fresh, shares, freezes and edits at each stage; or a model's sizes.
+    """Show which parts a recipe loads, copies, drops, makes fresh, shares, freezes and edits at each stage; or what a
+    model is made of, and of an encoder what it can be taken apart into.
 
     Example:
 
@@ -53,6 +54,10 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
         moves = [_moves(trained, part.parameters) for trained in part.trained]
         table.add_row(part.name, f"{part.parameters:,}", origin, *moves)
     table.add_section()
+    for name, parameters in found.dropped:
+        table.add_row(name, f"{parameters:,}", f"dropped: of {recipe.start}", *("-" for _ in found.stages))
+    if found.dropped:
+        table.add_section()
     total = sum(part.parameters for part in found.parts)
     moving = [sum(part.trained[number] for part in found.parts) for number in range(len(found.stages))]
     table.add_row("all", f"{total:,}", "", *(f"{count:,} train" for count in moving))
@@ -89,18 +94,28 @@ def _show_model(console: Console, folder: Path) -> None:
     from anyglot.models.build import build
     from anyglot.models.store import load_config
     from anyglot.recipe.outline import parts_of
+    from anyglot.recipe.taking_apart import fates
     from anyglot.recipe.yaml_text import dump
 
     config = load_config(folder)
     with blank():
         model = build(config)
-    table = Table("part", "parameters", "shared with", title=str(folder))
+    becomes = fates(config) if config.kind == "encoder" else {}
+    ways = ("as encoder alone", "as encoder-decoder") if becomes else ()
+    table = Table("part", "parameters", "shared with", *ways, title=str(folder))
     parts = parts_of(model, {"*": ""}, [])
     for part in parts:
-        table.add_row(part.name, f"{part.parameters:,}", ", ".join(part.shared))
+        fate = becomes.pop(part.name, None)
+        told = () if fate is None else (fate.alone, fate.joined)
+        table.add_row(part.name, f"{part.parameters:,}", ", ".join(part.shared), *told)
+    for name, fate in becomes.items():
+        if fate.alone == "":  # a second name of a shared tensor has been told with the first
+            table.add_row(name, "-", "", fate.alone, fate.joined)
     table.add_section()
     table.add_row("all", f"{sum(part.parameters for part in parts):,}", "")
     console.print(table)
+    if ways:
+        console.print("taken apart by `anyglot export MODEL --to anyglot --part encoder`, or `--part encoder-decoder`")
     console.print(dump(config.model_dump(mode="json")), end="")
 
 
