@@ -14,6 +14,7 @@ from anyglot.cli.export import export
 from anyglot.cli.listing import list_things
 from anyglot.cli.phrasebook import phrasebook
 from anyglot.cli.push import push
+from anyglot.cli.retrieve import retrieve
 from anyglot.cli.show import show
 from anyglot.cli.train import train
 from anyglot.cli.translate import translate
@@ -46,6 +47,7 @@ app.command()(vocabulary)
 app.command()(phrasebook)
 app.command()(export)
 app.command()(push)
+app.add_typer(retrieve, name="retrieve")
 
 
 def run() -> int | None:

@@ -1,0 +1,306 @@
+"""`anyglot retrieve`: sentence retrieval by one protocol: Tatoeba and BUCC."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anyglot.cli.trim import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from anyglot.retrieval.margin import Margin
+    from anyglot.retrieval.protocol import RetrievalProtocol, Task
+    from anyglot.retrieval.running import Request
+    from anyglot.retrieval.system import System
+
+retrieve = typer.Typer(
+    help="Find translations by their vectors: Tatoeba and BUCC, every layer, by one protocol.\n\n"
+    "For example:  anyglot retrieve tatoeba runs/veco --data tatoeba --languages de,zh",
+    no_args_is_help=True,
+)
+
+MODELS = Annotated[list[str], typer.Argument(help="Model folders or hub names, any encoder.", metavar="MODEL...")]
+DATA = Annotated[Path, typer.Option("--data", help="Folder of the test's files.")]
+OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")]
+PRESET = Annotated[
+    str | None, typer.Option("--preset", help="A release's conventions: xtreme, veco, jiant or laser.", metavar="NAME")
+]
+LAYER = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        help="all: sweep, and choose on held-out pairs; N: from 0, -1 the last; scaled: the preset's, by depth.",
+    ),
+]
+POOLING = Annotated[
+    str | None, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first.", metavar="NAME")
+]
+MAX_LENGTH = Annotated[int | None, typer.Option("--max-length", help="Most tokens of a sentence.", metavar="N")]
+CENTRE = Annotated[bool | None, typer.Option("--centre/--no-centre", help="Subtract each file's mean vector.")]
+NEIGHBOURS = Annotated[int | None, typer.Option("--k", min=1, help="Neighbours a margin looks at.", metavar="K")]
+SEED = Annotated[int, typer.Option("--seed", min=0, help="Of the halves that are tuned on.")]
+RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
+DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+CACHE = Annotated[Path | None, typer.Option("--cache", help="Folder of remembered vectors; default: the user's.")]
+NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Embed everything anew and remember nothing.")]
+DUPLICATES_TATOEBA = Annotated[
+    str | None,
+    typer.Option("--duplicates", help="ids: the gold row counts; texts: all rows of its sentence.", metavar="NAME"),
+]
+DUPLICATES_BUCC = Annotated[
+    str | None,
+    typer.Option("--duplicates", help="A sentence with several ids: drop it, or expand to all.", metavar="NAME"),
+]
+
+
+@retrieve.command()
+def tatoeba(
+    models: MODELS,
+    data: DATA,
+    languages: Annotated[
+        str, typer.Option("--languages", "-l", help="e.g. de,zh; xtreme: XTREME's 36; default: all there are.")
+    ] = "",
+    out: OUT = Path("tatoeba"),
+    preset: PRESET = None,
+    layer: LAYER = None,
+    pooling: POOLING = None,
+    centre: CENTRE = None,
+    direction: Annotated[
+        str | None, typer.Option("--direction", help="Who asks: both, from-english or to-english.", metavar="NAME")
+    ] = None,
+    margin: Annotated[
+        str | None, typer.Option("--margin", help="absolute (the cosine), ratio or distance.", metavar="NAME")
+    ] = None,
+    k: NEIGHBOURS = None,
+    duplicates: DUPLICATES_TATOEBA = None,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", help="Folder of the gold rows of XTREME's sorted files.", metavar="DIR")
+    ] = None,
+    max_length: MAX_LENGTH = None,
+    seed: SEED = 1,
+    resamples: RESAMPLES = 1000,
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
+    cache: CACHE = None,
+    no_cache: NO_CACHE = False,
+) -> None:
+    """How many sentences have their translation as nearest neighbour, at every layer.
+
+    Examples:
+
+        anyglot retrieve tatoeba runs/veco runs/xlm --data tatoeba --languages xtreme --out scores
+
+        anyglot retrieve tatoeba FacebookAI/xlm-roberta-large --data tatoeba --preset xtreme
+    """
+    from anyglot.retrieval.running import run_tatoeba
+    from anyglot.retrieval.tatoeba import choose_languages, find_languages
+
+    protocol = _protocol(
+        "tatoeba",
+        preset,
+        layer,
+        pooling=pooling,
+        max_length=max_length,
+        centre=centre,
+        directions=direction,
+        margin=margin,
+        k=k,
+        duplicates=duplicates,
+    )
+    found, missing = choose_languages(find_languages(data, gold), listed(languages))
+    request = _request(models, protocol, layer, out, seed, resamples, device, precision, cache, no_cache)
+    print(run_tatoeba(request, found, missing, _say))
+
+
+@retrieve.command()
+def bucc(
+    models: MODELS,
+    data: DATA,
+    pair: Annotated[str, typer.Option("--pair", help="e.g. zh-en; several with commas.")],
+    split: Annotated[str, typer.Option("--split", help="Of the files to score: zh-en.SPLIT.zh.")] = "dev",
+    tune_data: Annotated[
+        Path | None, typer.Option("--tune-data", help="Folder of the split to tune on; default: --data.", metavar="DIR")
+    ] = None,
+    tune_split: Annotated[
+        str | None, typer.Option("--tune-split", help="Split to tune the threshold on.", metavar="SPLIT")
+    ] = None,
+    tune: Annotated[
+        str | None,
+        typer.Option("--tune", help="Without --tune-split: half (each half on the other), or oracle only."),
+    ] = None,
+    out: OUT = Path("bucc"),
+    preset: PRESET = None,
+    layer: LAYER = None,
+    pooling: POOLING = None,
+    centre: CENTRE = None,
+    margin: Annotated[
+        str | None, typer.Option("--margin", help="ratio, distance or absolute; several with commas.")
+    ] = None,
+    k: NEIGHBOURS = None,
+    retrieval: Annotated[
+        str | None, typer.Option("--retrieval", help="max, forward, backward or intersection.", metavar="RULE")
+    ] = None,
+    duplicates: DUPLICATES_BUCC = None,
+    max_length: MAX_LENGTH = None,
+    seed: SEED = 1,
+    resamples: RESAMPLES = 1000,
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
+    cache: CACHE = None,
+    no_cache: NO_CACHE = False,
+) -> None:
+    """Find the translated pairs hidden in two texts: precision, recall and F1, with the threshold's origin.
+
+    Examples:
+
+        anyglot retrieve bucc runs/veco runs/xlm --data bucc --pair zh-en --out scores
+
+        anyglot retrieve bucc runs/veco --data bucc --pair zh-en --layer 3 --margin ratio,distance,absolute
+
+        anyglot retrieve bucc runs/veco --data bucc --pair zh-en --split test --tune-split training
+    """
+    from anyglot.retrieval.bucc import read_split
+    from anyglot.retrieval.running import run_bucc
+
+    kinds = listed(margin or "")
+    protocol = _protocol(
+        "bucc",
+        preset,
+        layer,
+        pooling=pooling,
+        max_length=max_length,
+        centre=centre,
+        margin=kinds[0] if kinds else None,
+        k=k,
+        rule=retrieval,
+        duplicates=duplicates,
+        tuning=_tuning(tune, tune_data, tune_split),
+    )
+    _check_tuning(protocol, tune_split)
+    splits = [read_split(data, each, split) for each in listed(pair)]
+    other = {}
+    if tune_split is not None:
+        other = {f"{each} {split}": read_split(tune_data or data, each, tune_split) for each in listed(pair)}
+    request = _request(models, protocol, layer, out, seed, resamples, device, precision, cache, no_cache)
+    print(run_bucc(request, splits, other, _margins(kinds, protocol), _say))
+
+
+def _protocol(task: Task, preset: str | None, layer: str | None, **changes: object) -> RetrievalProtocol:
+    """The preset, or the default, with what the user chose otherwise."""
+    from anyglot.retrieval.protocol import DEFAULTS, changed
+    from anyglot.retrieval.protocol import preset as known_preset
+
+    base = DEFAULTS[task] if preset is None else known_preset(task, preset)
+    return changed(base, layer, {name: value for name, value in changes.items() if value is not None})
+
+
+def _tuning(tune: str | None, tune_data: Path | None, tune_split: str | None) -> str | None:
+    from anyglot.errors import UserError
+
+    if tune_split is not None:
+        if tune is not None:
+            raise UserError("--tune and --tune-split were both given; tune on halves or on another split, not both")
+        return "other split"
+    if tune_data is not None:
+        raise UserError("--tune-data was given without --tune-split; name the split to tune on, such as training")
+    if tune not in (None, "half", "oracle"):
+        raise UserError(f"--tune is half or oracle, not {tune!r}; to tune on another split give --tune-split")
+    return {"half": "halves", "oracle": "oracle", None: None}[tune]
+
+
+def _check_tuning(protocol: RetrievalProtocol, tune_split: str | None) -> None:
+    from anyglot.errors import UserError
+
+    if protocol.tuning == "other split" and tune_split is None:
+        raise UserError(
+            f"the preset {protocol.name} tunes its threshold on another split: name it with --tune-split training, or "
+            "tune on halves with --tune half"
+        )
+
+
+def _margins(kinds: Sequence[str], protocol: RetrievalProtocol) -> tuple[Margin, ...]:
+    from anyglot.retrieval.protocol import changed
+
+    # Each is checked as the first one was.
+    return tuple(changed(protocol, None, {"margin": kind}).margin for kind in kinds) or (protocol.margin,)
+
+
+def _request(
+    models: list[str],
+    protocol: RetrievalProtocol,
+    layer: str | None,
+    out: Path,
+    seed: int,
+    resamples: int,
+    device: str | None,
+    precision: str,
+    cache: Path | None,
+    no_cache: bool,
+) -> Request:
+    from anyglot.embedding.remembered import default_vectors
+    from anyglot.errors import UserError
+    from anyglot.evaluation.running import unique_labels
+    from anyglot.retrieval.running import Request
+
+    if cache is not None and no_cache:
+        raise UserError("--cache and --no-cache were both given; leave one out")
+    folder = None if no_cache else cache or default_vectors()
+    labels = unique_labels(models)
+    return Request(
+        systems={
+            label: _opener(name, label, protocol, device, precision, folder)
+            for name, label in zip(models, labels, strict=True)
+        },
+        protocol=protocol,
+        scaled=layer == "scaled",
+        out=out,
+        seed=seed,
+        resamples=resamples,
+        facts={"Preset": protocol.name or "none", "Precision": precision},
+    )
+
+
+def _opener(
+    name: str,
+    label: str,
+    protocol: RetrievalProtocol,
+    device: str | None,
+    precision: str,
+    cache: Path | None,
+) -> Callable[[], System]:
+    """A function that loads an encoder and makes a system of it."""
+
+    def open_system() -> System:
+        from anyglot.embedding import Embedder, EmbeddingSettings
+        from anyglot.retrieval.system import System
+        from anyglot.translator.languages import ModelLanguages
+
+        _say(f"loading {label}")
+        embedder = Embedder.from_pretrained(name, device=device, precision=precision, cache=cache)
+        known = ModelLanguages.load(Path(name)) if Path(name).is_dir() else None
+
+        def stream(texts: Sequence[str], layers: Sequence[int], language: str) -> Iterator[NDArray[np.float32]]:
+            settings = EmbeddingSettings(pooling=protocol.pooling, max_length=protocol.max_length, language=language)
+            cut = embedder.counts.cut
+            yield from embedder.stream(texts, layers, settings)
+            if embedder.counts.cut > cut:
+                limit = min(protocol.max_length, embedder.limit or protocol.max_length)
+                _say(f"{label}: {embedder.counts.cut - cut} sentences have more than {limit} tokens and were cut off")
+
+        return System(label, embedder.layers, stream, None if known is None else known.source | known.supervised)
+
+    return open_system
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

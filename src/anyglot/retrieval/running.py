@@ -1,0 +1,196 @@
+"""A retrieval test from a request to its report, one model in memory at a time."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anyglot.errors import UserError
+from anyglot.evaluation.contents import Report
+from anyglot.evaluation.markdown import markdown_table
+from anyglot.evaluation.provenance import provenance
+from anyglot.evaluation.report import write_report, write_text
+from anyglot.retrieval import bucc_report, tatoeba_report
+from anyglot.retrieval.bucc import Split
+from anyglot.retrieval.bucc_report import BuccResult
+from anyglot.retrieval.margin import Margin
+from anyglot.retrieval.protocol import RetrievalProtocol
+from anyglot.retrieval.sweep import ModelResult, score_language
+from anyglot.retrieval.system import System
+from anyglot.retrieval.tatoeba import LanguageFiles, SentencePairs, read_pairs
+from anyglot.retrieval.tuning import across_halves, from_other, mine_split, oracle
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to score.
+
+    Attributes:
+        systems: By label: opens the model.
+        protocol: How.
+        scaled: Take the protocol's layer at the same relative depth of a model of another depth.
+        out: Folder of the report.
+        seed: Of the halves.
+        resamples: Of the bootstrap.
+        facts: Further settings to tell.
+    """
+
+    systems: Mapping[str, Callable[[], System]]
+    protocol: RetrievalProtocol
+    scaled: bool
+    out: Path
+    seed: int
+    resamples: int
+    facts: Mapping[str, str]
+
+    def protocol_for(self, system: System) -> RetrievalProtocol:
+        """Return the protocol for a model.
+
+        Raises:
+            UserError: The model has no such layer.
+        """
+        protocol = self.protocol.scaled(system.depth) if self.scaled else self.protocol
+        protocol.layers(system.depth)
+        return protocol
+
+
+def run_tatoeba(request: Request, languages: Sequence[LanguageFiles], missing: Sequence[str], say: Say) -> str:
+    """Score models on Tatoeba, write the report, and return the table of scores as Markdown.
+
+    A language whose files are not as they should be is told and left out; the others go on.
+
+    Args:
+        request: Models and protocol.
+        languages: From `tatoeba.choose_languages`.
+        missing: Languages asked for that have no files.
+        say: Told what happens.
+
+    Raises:
+        UserError: No language is left; a model cannot be opened or has no such layer; the folder cannot be written.
+    """
+    begun = time.monotonic()
+    _make(request.out)
+    pairs, refused = _readable(languages, say)
+    for code in missing:
+        say(f"there are no files of {code}: left out")
+    results = []
+    for label, opener in request.systems.items():
+        system = opener()
+        protocol = request.protocol_for(system)
+        found = {}
+        for number, part in enumerate(pairs, start=1):
+            found[part.code] = score_language(system, part, protocol, request.seed)
+            say(f"{label}: {part.code}, {len(part)} sentences ({number} of {len(pairs)} languages)")
+            if system.has_read(part.code) is False:
+                say(f"{label} has never read {part.code}")
+        results.append(ModelResult(label, system.depth, protocol, found))
+    facts = {
+        **request.facts,
+        "Sentences standing in several rows": str(sum(part.repeated for part in pairs)),
+        **({"Languages without files": ", ".join(missing)} if missing else {}),
+        **({"Languages left out": ", ".join(refused)} if refused else {}),
+        **_made(request, [part.data_hash for part in pairs], begun),
+    }
+    report = tatoeba_report.build_report(results, seed=request.seed, resamples=request.resamples, facts=facts)
+    return _write(request.out, report, tatoeba_report.scores_data(results), say)
+
+
+def run_bucc(
+    request: Request,
+    splits: Sequence[Split],
+    tuning: Mapping[str, Split],
+    margins: Sequence[Margin],
+    say: Say,
+) -> str:
+    """Score models on BUCC, write the report, and return the table of scores as Markdown.
+
+    Args:
+        request: Models and protocol.
+        splits: To score.
+        tuning: By name of a split, the one that its threshold is tuned on; empty to tune as the protocol says.
+        margins: To score by, each for itself.
+        say: Told what happens.
+
+    Raises:
+        UserError: A model cannot be opened or has no such layer; the folder cannot be written.
+    """
+    begun = time.monotonic()
+    _make(request.out)
+    for split in splits:
+        few = min(len(split.source.texts), len(split.target.texts))
+        if few < request.protocol.k:
+            say(f"{split.name} has a text of {few} sentences: the margin looks at those, not at {request.protocol.k}")
+    results: list[BuccResult] = []
+    for label, opener in request.systems.items():
+        system = opener()
+        protocol = request.protocol_for(system)
+        for split in splits:
+            results += _score_split(system, split, tuning.get(split.name), protocol, margins, request.seed)
+            say(f"{label}: {split.name} mined, {len(split.source.texts):,} by {len(split.target.texts):,} sentences")
+    hashes = [split.data_hash for split in (*splits, *tuning.values())]
+    facts = {**request.facts, **_made(request, hashes, begun)}
+    report = bucc_report.build_report(results, seed=request.seed, resamples=request.resamples, facts=facts)
+    return _write(request.out, report, bucc_report.scores_data(results), say)
+
+
+def _score_split(
+    system: System,
+    split: Split,
+    other: Split | None,
+    protocol: RetrievalProtocol,
+    margins: Sequence[Margin],
+    seed: int,
+) -> list[BuccResult]:
+    mined = mine_split(system, split, protocol, margins, seed)
+    tuned = None if other is None else mine_split(system, other, protocol, margins, seed)
+    results = []
+    for kind in margins:
+        best = oracle(mined[kind], split)
+        if tuned is not None and other is not None:
+            outcomes = (from_other(tuned[kind], other, mined[kind], split), best)
+        elif protocol.tuning == "halves":
+            outcomes = (*across_halves(mined[kind], split, seed), best)
+        else:
+            outcomes = (best,)
+        own = dataclasses.replace(protocol, margin=kind)
+        results.append(BuccResult(system.label, system.depth, own, split, mined[kind], outcomes))
+    return results
+
+
+def _readable(languages: Sequence[LanguageFiles], say: Say) -> tuple[list[SentencePairs], list[str]]:
+    pairs, refused, last = [], [], ""
+    for files in languages:
+        try:
+            pairs.append(read_pairs(files))
+        except UserError as error:
+            say(f"{files.code} is left out: {error}")
+            refused.append(files.code)
+            last = str(error)
+    if not pairs:
+        raise UserError(f"no language can be scored; of the last one: {last}")
+    return pairs, refused
+
+
+def _made(request: Request, hashes: Sequence[str], begun: float) -> dict[str, str]:
+    data = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    return provenance(seed=request.seed, data_hash=data, seconds=time.monotonic() - begun).facts()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} is no folder to write to ({error.strerror}); choose another --out") from error
+
+
+def _write(folder: Path, report: Report, scores: Any, say: Say) -> str:
+    written = write_report(folder, report)
+    write_text(folder / "scores.json", json.dumps(scores, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    say(f"report: {written.html}")
+    return markdown_table(report.tables[0])
