@@ -45,7 +45,7 @@ def without_cross_attention(encoder: Encoder, *, keep_heads: bool = True) -> Enc
     """
     blocks = [
         Block(self_attention=block.self_attention, cross_attention=None, feedforward=block.feedforward)
-        for block in encoder.stack.blocks
+        for block in _blocks(encoder.stack)
     ]
     alone = Encoder(
         encoder.config,
@@ -113,9 +113,9 @@ def encoder_decoder_from(
         model = build_encoder_decoder(config, alone)
         initialise_bert(model.decoder.stack, deviation)
     _copy_embeddings(alone.embeddings, model.decoder.embeddings)
-    stack = model.decoder.stack
-    for copy, place in zip(stack.blocks, chosen, strict=False):
-        _copy_block(encoder.stack.blocks[place], copy)  # type: ignore[arg-type]
+    stack, origins = model.decoder.stack, _blocks(encoder.stack)
+    for copy, place in zip(_blocks(stack), chosen, strict=bool(chosen)):
+        _copy_block(origins[place], copy)
     if chosen and stack.final_norm is not None and alone.stack.final_norm is not None:
         _copy_values(alone.stack.final_norm, stack.final_norm)
     return model.train(encoder.training)
@@ -160,6 +160,10 @@ def set_dropout(encoder: Encoder, dropout: float | None, attention_dropout: floa
             "stack": config.stack.model_copy(update={"dropout": chosen, "attention_dropout": on_weights}),
         }
     )
+
+
+def _blocks(stack: Stack) -> list[Block]:
+    return [block for block in stack.blocks if isinstance(block, Block)]
 
 
 def _copy_embeddings(origin: Embeddings, copy: Embeddings) -> None:
