@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.errors import UserError
+from anyglot.retrieval.distinct import distinct
+from anyglot.retrieval.operands import Side
+from anyglot.retrieval.search import Search, SearchPrecision
 
-SearchPrecision = Literal["auto", "fp32", "bf16"]
+BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +37,12 @@ def nearest(
     k: int,
     *,
     precision: SearchPrecision = "auto",
-    block: int = 1024,
+    block: int = BLOCK,
 ) -> Neighbours:
     """The k rows of `base` with the largest cosine to each query.
 
     Args:
-        queries: (N, D), of any lengths but zero-length rows have cosine 0 to all.
+        queries: (N, D) float32, of any lengths; a row of zeros has cosine 0 to all.
         base: (M, D).
         k: How many; all M where the base has fewer.
         precision: Of the products that find candidates; the result is the same for each.
@@ -50,15 +52,7 @@ def nearest(
         UserError: No rows, different widths, k below 1, or vectors that are not finite.
     """
     check_vectors(queries, base, k)
-    k = min(k, len(base))
-    scores, ids = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-    unit = _unit(base)
-    for begin in range(0, len(queries), block):
-        rows = slice(begin, begin + block)
-        cosines = (_unit(queries[rows]) @ unit.T).astype(np.float32)
-        ids[rows] = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-        scores[rows] = np.take_along_axis(cosines, ids[rows], axis=1)
-    return Neighbours(scores, ids)
+    return _search(queries, base, k, False, precision, block)[0]
 
 
 def both_ways(
@@ -67,10 +61,33 @@ def both_ways(
     k: int,
     *,
     precision: SearchPrecision = "auto",
-    block: int = 1024,
+    block: int = BLOCK,
 ) -> tuple[Neighbours, Neighbours]:
-    """`nearest(a, b, k)` and `nearest(b, a, k)`."""
-    return nearest(a, b, k, precision=precision, block=block), nearest(b, a, k, precision=precision, block=block)
+    """`nearest(a, b, k)` and `nearest(b, a, k)`, for the products of one."""
+    check_vectors(a, b, k)
+    forward, backward = _search(a, b, k, True, precision, block)
+    assert backward is not None
+    return forward, backward
+
+
+def _search(
+    queries: NDArray[np.float32],
+    base: NDArray[np.float32],
+    k: int,
+    backward: bool,
+    precision: SearchPrecision,
+    block: int,
+) -> tuple[Neighbours, Neighbours | None]:
+    ahead, back = distinct(queries), distinct(base)
+    sides = Side(queries, ahead.rows), Side(base, back.rows)
+    search = Search(*sides, k, backward=backward, precision=precision, block=block)
+    parts = [search.run(places) for places in search.stripes()]
+    scores, ids = np.concatenate([part.scores for part in parts]), np.concatenate([part.ids for part in parts])
+    found = Neighbours(*back.spread(scores[ahead.kind], ids[ahead.kind], k))
+    if not backward:
+        return found, None
+    scores, ids = search.backward()
+    return found, Neighbours(*ahead.spread(scores[back.kind], ids[back.kind], k))
 
 
 def check_vectors(queries: NDArray[np.float32], base: NDArray[np.float32], k: int) -> None:
@@ -87,10 +104,3 @@ def check_vectors(queries: NDArray[np.float32], base: NDArray[np.float32], k: in
             f"The vectors are {queries.shape[1]} wide on one side and {base.shape[1]} on the other; "
             "embed both sides with one model."
         )
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = vectors.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = wide / np.where(lengths == 0, 1, lengths)
-    return unit
