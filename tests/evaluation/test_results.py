@@ -60,10 +60,10 @@ def test_bars_show_kinds_for_the_system_and_the_baseline_by_name():
     assert (bars[0].low, bars[0].high) == (89.0, 91.0)
 
 
-def test_a_pair_is_supervised_if_both_languages_are():
-    assert kind_of("de", "en", ["de"], ["en"]) == "supervised"
-    assert kind_of("hi", "en", ["de"], ["en"]) == "zero-shot"
-    assert kind_of("de", "fr", {"de"}, {"en"}) == "zero-shot"
+def test_a_direction_is_supervised_if_it_had_pairs_itself():
+    pairs = {("de", "en"), ("en", "fr")}
+    assert kind_of("de", "en", pairs) == kind_of("en", "fr", pairs) == "supervised"
+    assert kind_of("hi", "en", pairs) == kind_of("en", "de", pairs) == kind_of("de", "fr", pairs) == "zero-shot"
 
 
 def test_differences_are_told_with_both_p_values():

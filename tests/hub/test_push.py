@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,15 @@ def test_the_card_tells_what_was_written_down(run: Path, scores: Path) -> None:
     digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
     assert digest in text and "it has no base" in text
     assert "zero-shot" in text and "## Limits" in text
+
+
+def test_the_card_of_a_model_into_several_languages_tells_what_it_had_into_each(run: Path, tmp_path: Path) -> None:
+    many = shutil.copytree(run, tmp_path / "many", ignore=shutil.ignore_patterns("checkpoints"))
+    told = {"source": ["de", "en", "fr"], "target": ["de", "en", "fr"], "pairs": ["de-en", "fr-en", "en-de"]}
+    (many / "languages.json").write_text(json.dumps(told))
+    _, text = card(prepare(many, "me/words"))
+    assert "into English: German (de), French (fr)" in text
+    assert "into German: English (en)" in text and "into French: none" in text
 
 
 def test_the_card_has_the_scores_of_this_model_only(run: Path, scores: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_run_folder_is_a_model_folder(folder: Path) -> None:
     assert tokenizer.fingerprint == load_tokenizer(folder / "encoder").fingerprint
     assert tokenizer.decode(tokenizer.encode(["hund sieht katze"])) == ["hund sieht katze"]
     languages = json.loads((run / "languages.json").read_text())
-    assert languages == {"source": ["de", "en"], "supervised": ["de"], "target": ["en"]}
+    assert languages == {"source": ["de", "en"], "supervised": ["de"], "target": ["en"], "pairs": ["de-en"]}
     record = json.loads((run / "run.json").read_text())
     assert record["updates"] == 10 and record["command"] == "anyglot train" and record["seed"] == 1
     assert {"commit", "data", "tokenizer", "versions", "machine", "seconds", "metrics"} <= set(record)

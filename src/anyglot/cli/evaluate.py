@@ -214,7 +214,7 @@ def _opener(
                 _say(f"{label}: {remark.message}")
 
         def kind(source: str, target: str) -> Kind | None:
-            return None if languages is None else kind_of(source, target, languages.supervised, languages.target)
+            return None if languages is None else kind_of(source, target, languages.pairs)
 
         def translate(texts: list[str], source: str, target: str) -> list[str]:
             done = _Shares(f"{label}: {source}-{target}")

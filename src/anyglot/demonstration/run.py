@@ -175,7 +175,7 @@ def _system(label: str, folder: Path, course: Course) -> System:
         label=label,
         made_from={"model": translator.identity, "beam": 4},
         check=lambda source, target: None,
-        kind=lambda source, target: kind_of(source, target, course.supervised, (course.target,)),
+        kind=lambda source, target: kind_of(source, target, [(code, course.target) for code in course.supervised]),
         translate=translate,
     )
 

@@ -1,6 +1,6 @@
 """Scores of several models over several test sets, as the table, the means and the bars of a report."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Literal
@@ -38,9 +38,9 @@ class Result:
     differences: Mapping[str, Difference] = field(default_factory=dict)
 
 
-def kind_of(source: str, target: str, supervised: Iterable[str], targets: Iterable[str]) -> Kind:
-    """Return "supervised" if both languages had parallel data in training, else "zero-shot". Canonical codes."""
-    return "supervised" if source in set(supervised) and target in set(targets) else "zero-shot"
+def kind_of(source: str, target: str, pairs: Collection[tuple[str, str]]) -> Kind:
+    """Return "supervised" if this direction, of canonical codes, had parallel data in training, else "zero-shot"."""
+    return "supervised" if (source, target) in pairs else "zero-shot"
 
 
 def kinds_by_test(results: Sequence[Result]) -> dict[str, Kind | None]:

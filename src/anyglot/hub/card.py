@@ -131,6 +131,9 @@ def _languages(known: ModelLanguages | None) -> str:
         told.append(f"- Translates into: {_named(known.target)}")
     if known.supervised:
         told.append(f"- Supervised (parallel data in training): {_named(known.supervised)}")
+        if len(known.target) > 1:
+            into = {target: [one for one, other in known.pairs if other == target] for target in sorted(known.target)}
+            told += [f"- Supervised into {language(code).name}: {_named(into[code]) or 'none'}" for code in into]
         told.append(f"- Zero-shot (read by the encoder, no parallel data): {_named(unseen) if unseen else 'none'}")
     else:
         told.append(f"- Read, without parallel data: {_named(known.source)}")
@@ -152,8 +155,7 @@ def _usage(name: str, record: Record) -> str:
             f"`method.start={name}` in a recipe of anyglot trains a translator from it."
         )
     known = record.languages
-    target = min(known.target) if known is not None and known.target else "en"
-    source = min(known.supervised - {target}, default="de") if known is not None else "de"
+    source, target = ("de", "en") if known is None else min(known.pairs, default=("de", "en"))
     choice, note = "", ""
     if config.target_languages:
         choice = f', target_language=torch.tensor([model.config.network.target_row("{target}")])'

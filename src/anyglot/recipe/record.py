@@ -27,22 +27,28 @@ LANGUAGES = "languages.json"
 
 
 def languages_of(recipe: Recipe) -> dict[str, list[str]]:
-    """Which languages the model has read ("source"), had pairs of ("supervised"), and writes ("target")."""
+    """Which languages the model has read ("source") and writes ("target"), and its directions with data ("pairs").
+
+    "supervised", the sources of the pairs, is for who asks for languages and not for directions.
+    """
     read: set[str] = set()
-    supervised: set[str] = set()
-    written: set[str] = set()
+    pairs: set[tuple[str, str]] = set()
     for source in recipe.data.train:
         if isinstance(source, ParallelSource):
-            supervised.add(source.source)
-            written.add(source.target)
+            pairs.add((source.source, source.target))
             read |= {source.source, source.target}
         else:
             read.add(source.language)
     if METHODS[recipe.method.name].kind != "translation":  # type: ignore[attr-defined]
-        supervised, written = set(), set()
+        pairs = set()
     if recipe.start is not None:
         read |= languages_read(Path(recipe.start))
-    return {"source": sorted(read), "supervised": sorted(supervised), "target": sorted(written)}
+    return {
+        "source": sorted(read),
+        "supervised": sorted({source for source, _ in pairs}),
+        "target": sorted({target for _, target in pairs}),
+        "pairs": [f"{source}-{target}" for source, target in sorted(pairs)],
+    }
 
 
 def languages_read(start: Path) -> set[str]:

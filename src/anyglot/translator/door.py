@@ -131,7 +131,7 @@ class Translator:
                 more than 200,000 characters, a prefix the model cannot write.
 
         Warns:
-            UserWarning: Once a source language, if the model saw no parallel data of it.
+            UserWarning: Once a direction, if the model saw no parallel data of it.
         """
         settings = SearchSettings(
             decoder=chosen_decoder(decoder),
@@ -208,7 +208,7 @@ class Translator:
         return PieceSearch(self.model, self.tokenizer, self.framing, self.counts)
 
     def check_languages(self, source: str, target: str) -> None:
-        """Refuse languages the model cannot be told; warn once of a source it saw no parallel data of."""
+        """Refuse languages the model cannot be told; warn once of a direction it saw no parallel data of."""
         source, target = self.framing.source(source), self.framing.target(target)
         check_projection(self.model.config.target_languages, target)
         remark = self.framing.doubt(source, target)

@@ -61,7 +61,7 @@ class PlainFraming:
         return target
 
     def doubt(self, source: str, target: str) -> str | None:
-        return None if self.languages is None else self.languages.doubt_about_source(source)
+        return None if self.languages is None else self.languages.doubt(source, target)
 
     def encode(self, texts: Sequence[str], source: str, targets: Sequence[str]) -> list[list[int]]:
         return self.tokenizer.encode_source(texts)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from anyglot.data.languages import language
@@ -17,17 +18,26 @@ class ModelLanguages:
 
     Attributes:
         source: Languages the encoder has seen, in whatever way.
-        supervised: Languages it saw parallel data of.
+        pairs: Directions it saw parallel data of, each (source, target).
         target: Languages it translates into.
     """
 
     source: frozenset[str]
-    supervised: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
     target: frozenset[str]
+
+    @property
+    def supervised(self) -> frozenset[str]:
+        """Languages it learned to translate from, into whatever language."""
+        return frozenset(source for source, _ in self.pairs)
 
     @classmethod
     def load(cls, folder: Path) -> "ModelLanguages | None":
-        """Read a folder's list; None where there is none (checkpoints of other projects)."""
+        """Read a folder's list; None where there is none (checkpoints of other projects).
+
+        A list without "pairs", as older versions wrote it, is taken to have had each "supervised" language into each
+        target.
+        """
         path = folder / FILE
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
@@ -37,11 +47,12 @@ class ModelLanguages:
             raise UserError(f"{path} cannot be read ({error}): copy the model folder again.") from None
         if not isinstance(raw, dict):
             raise UserError(f"{path} is not a JSON object: copy the model folder again.")
-        lists = [raw.get(key, []) for key in ("source", "supervised", "target")]
+        lists = [raw.get(key, []) for key in ("source", "supervised", "target", "pairs")]
         if not all(isinstance(codes, list) and all(isinstance(code, str) for code in codes) for codes in lists):
-            raise UserError(f"{path} must hold lists of language codes under source, supervised and target.")
-        source, supervised, target = (frozenset(language(code).code for code in codes) for codes in lists)
-        return cls(source=source, supervised=supervised, target=target)
+            raise UserError(f"{path} must hold lists of language codes under source, supervised, target and pairs.")
+        source, supervised, target = (frozenset(language(code).code for code in codes) for codes in lists[:3])
+        pairs = {_pair(name, path) for name in lists[3]} if "pairs" in raw else product(supervised, target)
+        return cls(source=source, pairs=frozenset(pairs), target=target)
 
     def check_target(self, code: str) -> None:
         """Refuse a target language the model cannot write."""
@@ -51,17 +62,23 @@ class ModelLanguages:
                 "choose one of these or another model."
             )
 
-    def doubt_about_source(self, code: str) -> str | None:
-        """One sentence on a source language without parallel data; None for a supervised one.
+    def doubt(self, source: str, target: str) -> str | None:
+        """One sentence on a direction without parallel data; None for a supervised one.
 
         Zero-shot translation is what these models are for, so it is a remark and no error.
         """
-        if code in self.supervised:
+        if (source, target) in self.pairs:
             return None
-        if code in self.source:
+        if source in self.supervised:
+            seen = _listed(frozenset(into for read, into in self.pairs if read == source))
+            return (
+                f"{named(source)} to {named(target)} is zero-shot: the model saw no parallel data of this direction "
+                f"(from {source} it did into {seen})."
+            )
+        if source in self.source:
             seen = _listed(self.supervised)
-            return f"{named(code)} is zero-shot: the model saw no parallel data of it (it did of {seen})."
-        return f"the model was never trained on {named(code)} (only on {_listed(self.source | self.supervised)})."
+            return f"{named(source)} is zero-shot: the model saw no parallel data of it (it did of {seen})."
+        return f"the model was never trained on {named(source)} (only on {_listed(self.source | self.supervised)})."
 
 
 def check_projection(languages: Sequence[str], target: str) -> None:
@@ -76,6 +93,17 @@ def check_projection(languages: Sequence[str], target: str) -> None:
 def named(code: str) -> str:
     """Name and code: `German (de)`."""
     return f"{language(code).name} ({code})"
+
+
+def _pair(name: str, path: Path) -> tuple[str, str]:
+    """Both languages of `de-en`; a code may have a hyphen of its own (`zh-Hant-en`)."""
+    parts = name.split("-")
+    for cut in range(1, len(parts)):
+        try:
+            return language("-".join(parts[:cut])).code, language("-".join(parts[cut:])).code
+        except UserError:
+            continue
+    raise UserError(f"{path} names the pair '{name}', which is not two language codes: copy the model folder again.")
 
 
 def _listed(codes: frozenset[str]) -> str:
