@@ -49,7 +49,7 @@ def pretraining_encoder(sizes: EncoderSizes, tokenizer: Any, seed: int, *, cross
     """A fresh encoder in XLM-R's shape, or the one to continue from, with its language head.
 
     Args:
-        cross_attention: Whether its blocks have one (VECO); blocks loaded without get fresh ones.
+        cross_attention: Whether its blocks have one (VECO); blocks without get fresh ones.
 
     Raises:
         UserError: The encoder to continue from has no language head.
@@ -57,18 +57,19 @@ def pretraining_encoder(sizes: EncoderSizes, tokenizer: Any, seed: int, *, cross
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if sizes.start is None:
-            encoder = build_encoder(_config(sizes, tokenizer.vocabulary_size, cross_attention))
+            encoder = build_encoder(_config(sizes, tokenizer.vocabulary_size))
             initialise_bert(encoder, sizes.deviation)
-            return encoder
-        encoder = encoder_of(load_pretrained(sizes.start)) if cross_attention else load_encoder(sizes.start)
+        else:
+            encoder = encoder_of(load_pretrained(sizes.start)) if cross_attention else load_encoder(sizes.start)
         if encoder.head is None:
             raise UserError(f"{sizes.start} has no masked-language head, so its pretraining cannot continue.")
+        # Last, so that all else is the same with a cross-attention and without: VECO and XLM begin alike.
         if cross_attention and not encoder.config.stack.cross_attention:
             add_cross_attention(encoder, sizes.deviation)
     return encoder
 
 
-def _config(sizes: EncoderSizes, vocabulary_size: int, cross_attention: bool) -> EncoderConfig:
+def _config(sizes: EncoderSizes, vocabulary_size: int) -> EncoderConfig:
     return EncoderConfig(
         family="xlm-roberta",
         embeddings=EmbeddingsConfig(
@@ -87,7 +88,6 @@ def _config(sizes: EncoderSizes, vocabulary_size: int, cross_attention: bool) ->
             feedforward_width=sizes.feedforward_width,
             activation=sizes.activation,
             norm_first=sizes.norm_first,
-            cross_attention=cross_attention,
             dropout=sizes.dropout,
             attention_dropout=sizes.attention_dropout,
         ),
