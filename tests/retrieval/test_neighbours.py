@@ -52,7 +52,7 @@ def _same(found: Neighbours, expected: Neighbours) -> None:
     assert not differ.any() or np.abs(found.scores - expected.scores)[differ].max() <= 1.2e-7
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_sides(), st.integers(1, 70), st.sampled_from(["auto", "fp32", "bf16"]), st.sampled_from([1, 5, 1024]))
 def test_equal_to_brute_force(sides: tuple[Vectors, Vectors], k: int, precision: SearchPrecision, block: int) -> None:
     a, b = sides

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anyglot.retrieval.operands import chunks
+from anyglot.retrieval.operands import Side, chunks
 
 _CHUNK = 4096
 
@@ -62,17 +62,19 @@ class Distinct:
         return members
 
 
-def distinct(vectors: NDArray[np.float32]) -> Distinct:
-    """Which rows of (N, D) vectors are equal in every bit."""
-    keys = np.empty(len(vectors), np.uint64)
-    factors = np.random.default_rng(0).integers(1, 1 << 63, vectors.shape[1], dtype=np.uint64) * 2 + 1
-    for part in chunks(len(vectors), _CHUNK):
-        bits = np.ascontiguousarray(vectors[part], np.float32).view(np.uint32)
-        keys[part] = (bits * factors).sum(axis=1)
+def distinct(side: Side) -> Distinct:
+    """Which rows of a side are equal in every bit."""
+    keys = np.empty(len(side), np.uint64)
+    factors = np.random.default_rng(0).integers(1, 1 << 63, side.width, dtype=np.uint64) * 2 + 1
+    for part in chunks(len(side), _CHUNK):
+        keys[part] = (np.ascontiguousarray(side.take(part)).view(np.uint32) * factors).sum(axis=1)
+        side.forget()
     _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
     first = first[kind]  # of each row the first with its key
-    for row in np.flatnonzero(first != np.arange(len(first))):
-        if not np.array_equal(vectors[row], vectors[first[row]]):
-            first[row] = row  # another row that happens to have the same key
+    again = np.flatnonzero(first != np.arange(len(first)))
+    for part in chunks(len(again), _CHUNK):
+        rows = again[part]
+        unlike = (side.take(rows) != side.take(first[rows])).any(axis=1)
+        first[rows[unlike]] = rows[unlike]  # another row that happens to have the same key
     rows, kind = np.unique(first, return_inverse=True)
     return Distinct(rows, kind)

@@ -65,7 +65,7 @@ def settled(
     best = order[np.where(crowded[:, None], 0, place)] if len(order) else np.zeros_like(place)
     scores, ids = np.empty(place.shape, np.float32), np.empty(place.shape, np.int64)
     scores[~crowded], ids[~crowded] = exact[best[~crowded]], other[best[~crowded]]
-    for each in np.flatnonzero(crowded):
+    for each in np.flatnonzero(crowded).tolist():
         scores[each], ids[each] = exact_row(queries, base, each + first, shortlist.k)
     queries.forget()
     base.forget()

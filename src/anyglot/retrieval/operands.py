@@ -11,14 +11,18 @@ columns each, as a coarse number and the coarse rest of it; the fourth is the sa
 
 from __future__ import annotations
 
+import copy
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from anyglot.errors import UserError
 
 _CHUNK = 4096
 _SAMPLE = 8192
@@ -33,25 +37,45 @@ class Side:
     Args:
         vectors: (N, D) float32; may be a memory map.
         rows: (n,) which rows count; None: all.
+
+    Attributes:
+        lengths: (n,) float64; 1 where a row is zero, whose cosines are 0.
+        zero: (n,) bool, rows that are zero.
+
+    Raises:
+        UserError: A row holds a number that is not finite.
     """
 
     def __init__(self, vectors: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> None:
-        self.vectors, self.rows = vectors, rows
+        self.vectors = vectors
+        self.rows = np.arange(len(vectors)) if rows is None else rows
         self.width = vectors.shape[1]
         self.lengths = np.empty(len(self), np.float64)
         for places in chunks(len(self), _CHUNK):
             wide = self.take(places).astype(np.float64)
             self.lengths[places] = np.sqrt(np.einsum("nd,nd->n", wide, wide))
-        self.lengths[self.lengths == 0] = 1
-        self.forget()
+            self.forget()
+        bad = np.flatnonzero(~np.isfinite(self.lengths))
+        if len(bad):
+            raise UserError(
+                f"{len(bad)} of {len(self)} vectors hold numbers that are not finite (nan or infinite), the first in "
+                f"row {self.rows[bad[0]]} counted from 0; embed the text again."
+            )
+        self.zero = self.lengths == 0
+        self.lengths[self.zero] = 1
 
     def __len__(self) -> int:
-        return len(self.vectors) if self.rows is None else len(self.rows)
+        return len(self.rows)
+
+    def narrowed(self, places: NDArray[np.int64]) -> Side:
+        """Some of the rows."""
+        side = copy.copy(self)
+        side.rows, side.lengths, side.zero = self.rows[places], self.lengths[places], self.zero[places]
+        return side
 
     def take(self, places: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """Rows as they were given, (len(places), D)."""
-        found = self.vectors[places if self.rows is None else self.rows[places]]
-        return np.asarray(found, dtype=np.float32)
+        return np.asarray(self.vectors[self.rows[places]], dtype=np.float32)
 
     def unit(self, places: slice) -> Tensor:
         """Rows of length 1, fp32."""
@@ -69,11 +93,11 @@ class Side:
 
     def forget(self) -> None:
         """Let go of the pages of a memory map: they would count as this process's memory."""
-        mapped = self.vectors
-        while isinstance(mapped, np.ndarray) and mapped.base is not None:
-            mapped = mapped.base  # type: ignore[assignment]
-        if isinstance(mapped, mmap.mmap):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        owner: Any = self.vectors
+        while isinstance(owner, np.ndarray):
+            owner = owner.base
+        if isinstance(owner, mmap.mmap):
+            owner.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(frozen=True)
@@ -195,4 +219,5 @@ def chunks(count: int, size: int) -> Iterator[slice]:
 
 def _lengths(rows: Tensor) -> Tensor:
     # The second factor covers what fp32 sums of D squares can round off.
-    return torch.linalg.vector_norm(rows.float(), dim=1).double() * (1 + rows.shape[1] * 2.0**-23) + 1e-30
+    lengths: Tensor = torch.linalg.vector_norm(rows.float(), dim=1)
+    return lengths.double() * (1 + rows.shape[1] * 2.0**-23) + 1e-30

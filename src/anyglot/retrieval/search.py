@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anyglot.errors import UserError
 from anyglot.retrieval.exact import settled
 from anyglot.retrieval.operands import Preparation, Side, chunks
 from anyglot.retrieval.shortlist import Candidates, Shortlist, joined
@@ -61,7 +62,7 @@ class Search:
         self, queries: Side, base: Side, k: int, *, backward: bool, precision: SearchPrecision, block: int
     ) -> None:
         self.queries, self.base, self.block = queries, base, block
-        self.kind = _faster(len(queries), len(base), base.width) if precision == "auto" else _TYPES[precision]
+        self.kind = _TYPES[chosen(precision, len(queries), len(base), base.width)]
         self.k, self.k_backward = min(k, len(base)), min(k, len(queries))
         self._preparation = Preparation(queries, base, self.kind)
         self._operand = self._preparation.base()
@@ -106,12 +107,19 @@ class Search:
         return settled(self.base, self.queries, self._columns, self._preparation.offset)
 
 
-def _faster(queries: int, base: int, width: int) -> torch.dtype:
-    """The type whose products are faster here; small searches are not worth the question."""
+def chosen(precision: SearchPrecision, queries: int, base: int, width: int) -> SearchPrecision:
+    """For "auto" the precision whose products are faster here; small searches are not worth the question.
+
+    Raises:
+        UserError: No such precision.
+    """
+    if precision not in get_args(SearchPrecision):
+        raise UserError(f"There is no search precision {precision!r}; choose auto, fp32 or bf16.")
+    if precision != "auto":
+        return precision
     if queries * base * width < _WORTH_ASKING:
-        return torch.float32
-    seconds = {kind: _seconds(kind, width) for kind in (torch.float32, torch.bfloat16)}
-    return min(seconds, key=lambda kind: seconds[kind])
+        return "fp32"
+    return "bf16" if _seconds(torch.bfloat16, width) < _seconds(torch.float32, width) else "fp32"
 
 
 def _seconds(kind: torch.dtype, width: int) -> float:

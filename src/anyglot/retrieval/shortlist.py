@@ -131,8 +131,8 @@ def _highest(scores: Tensor, group: int) -> Tensor:
     Reduced along the memory's rows, whichever way the scores lie: 30 times as fast as along its columns.
     """
     if scores.stride(1) == 1:
-        return scores.unflatten(1, (group, -1)).amax(1)
-    return scores.T.unflatten(0, (group, -1)).amax(0).T.contiguous()
+        return scores.view(len(scores), group, -1).amax(1)
+    return scores.T.view(group, -1, len(scores)).amax(0).T.contiguous()
 
 
 def _group(columns: int, k: int) -> int:
