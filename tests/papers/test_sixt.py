@@ -19,10 +19,11 @@ from anyglot.models.build import build_encoder, dropped_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.store import load_model, save_model
 from anyglot.recipe.load import load_recipe
+from anyglot.recipe.outline import VocabularyOnly
 from anyglot.recipe.run import recipe_identity
 from anyglot.training.freezing import enter_stage, set_modes
 from anyglot.training.optim import build_schedule
-from papers.tiny import DECODER, LAYERS, WIDTH, batch, moved, optimise, sixt, values
+from papers.tiny import DECODER, LAYERS, WIDTH, WORDS, batch, moved, optimise, sixt, values
 
 # Section 2.1
 
@@ -225,7 +226,7 @@ def test_a_target_token_does_not_see_later_ones(start: str) -> None:
 
 def test_ft_all_is_the_same_network_with_every_parameter_moving(start: str) -> None:
     method = FinetuneAll(FinetuneAllOptions.model_validate({"start": start, "decoder": DECODER}))
-    model = method.build(None, seed=5)
+    model = method.build(VocabularyOnly(WORDS), seed=5)
     _, reference = sixt(start)
     assert {name: value.shape for name, value in values(model).items()} == {
         name: value.shape for name, value in values(reference).items()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
@@ -15,6 +16,7 @@ from anyglot.evaluation.metrics import score
 from anyglot.hub.export import export_ctranslate2
 from anyglot.layers.attention import Attention, Memory
 from anyglot.layers.residual import Residual
+from anyglot.methods import METHODS
 from anyglot.methods.sixt import SixT, SixTOptions
 from anyglot.methods.veco import VecoTranslation, VecoTranslationOptions
 from anyglot.models.build import build_encoder
@@ -157,11 +159,42 @@ def test_more_blocks_than_the_encoder_has(veco: str) -> None:
 
 def test_sixt_and_others_take_the_encoder_out_of_a_veco_folder(veco: str) -> None:
     method = SixT(SixTOptions.model_validate({"start": veco, "decoder": DECODER}))
-    model, whole, example = method.build(None, seed=5).eval(), pretrained(veco), batch()
+    model, whole, example = method.build(load_tokenizer(veco), seed=5).eval(), pretrained(veco), batch()
     with torch.no_grad():
         states = model.encode(example.source, example.source_mask).states
         assert torch.equal(states, whole(example.source, example.source_mask).last)
     assert not any("cross_attention" in name for name, _ in model.encoder.named_parameters())
+
+
+def write_mbert(folder: Path) -> str:
+    """One of transformers' own folders: a BERT, whose sentences end with [SEP]."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[MASK]", "das", "haus", "ist", "alt", "[SEP]"]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    transformers.BertTokenizer.from_pretrained(folder).save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=32,
+    )
+    transformers.BertForMaskedLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["veco_translation", "sixt"])
+def test_translations_end_with_the_end_token_of_the_start(kind: str, tmp_path: Path) -> None:
+    """Models once ended with XLM-R's, whatever the tokenizer: over mBERT they never ended."""
+    start = write_mbert(tmp_path / "mbert")
+    tokenizer = load_tokenizer(start)
+    options = {"start": start, "decoder": {"layers": 1} if kind == "veco_translation" else DECODER}
+    method = METHODS[kind](METHODS[kind].Options.model_validate({"name": kind, **options}))
+    model = method.build(tokenizer, seed=1)
+    assert isinstance(model, EncoderDecoder)
+    assert model.config.start_id == model.config.end_id == tokenizer.end_id == 8
+    assert model.config.padding_id == 0
 
 
 RECIPE = """

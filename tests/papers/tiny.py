@@ -14,6 +14,7 @@ from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
 from anyglot.models.store import save_model
+from anyglot.recipe.outline import VocabularyOnly
 from anyglot.training.freezing import enter_stage, set_modes
 
 LAYERS, WIDTH, WORDS = 4, 32, 60
@@ -85,4 +86,4 @@ def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> se
 
 def sixt(start: str, **options: object) -> tuple[SixT, EncoderDecoder]:
     method = SixT(SixTOptions.model_validate({"start": start, "decoder": DECODER, **options}))
-    return method, method.build(None, seed=5)
+    return method, method.build(VocabularyOnly(WORDS), seed=5)

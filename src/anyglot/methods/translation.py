@@ -81,7 +81,7 @@ class TranslationOptions(LikelihoodOptions):
 
 
 def attach_decoder(
-    encoder: Encoder, options: DecoderOptions, *, seed: int, target_languages: tuple[str, ...] = ()
+    encoder: Encoder, options: DecoderOptions, *, seed: int, end_id: int = 2, target_languages: tuple[str, ...] = ()
 ) -> EncoderDecoder:
     """An encoder-decoder around `encoder`, with a fresh decoder in fairseq's initialisation.
 
@@ -90,6 +90,7 @@ def attach_decoder(
     cross-attention that the encoder may have had are left behind.
 
     Args:
+        end_id: Of the tokenizer; it ends a translation and starts the decoder. XLM-R's is 2, BERT's another.
         target_languages: Those of a target projection between the two (method card 1.5), or none for no projection.
     """
     encoder = without_cross_attention(encoder, keep_heads=False)
@@ -118,6 +119,8 @@ def attach_decoder(
         ),
         share_embeddings=options.table == "shared",
         padding_id=encoder.config.padding_id,
+        start_id=end_id,
+        end_id=end_id,
         target_languages=target_languages,
     )
     with torch.random.fork_rng(devices=[]):

@@ -86,7 +86,7 @@ class Outline:
     memory: tuple[Memory, ...]
 
 
-class _VocabularyOnly:
+class VocabularyOnly:
     """All that building a model asks of a tokenizer."""
 
     end_id = 2
@@ -195,8 +195,8 @@ def _origin(name: str, provenance: Mapping[str, str]) -> str:
 
 def _vocabulary(recipe: Recipe) -> Any:
     if isinstance(recipe.tokenizer, LearnedTokenizer):
-        return _VocabularyOnly(recipe.tokenizer.train.vocabulary_size)
-    return load_tokenizer(recipe.tokenizer) if recipe.tokenizer is not None else _VocabularyOnly(0)
+        return VocabularyOnly(recipe.tokenizer.train.vocabulary_size)
+    return load_tokenizer(recipe.tokenizer) if recipe.tokenizer is not None else VocabularyOnly(0)
 
 
 @contextmanager

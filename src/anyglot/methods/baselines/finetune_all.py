@@ -32,8 +32,8 @@ class FinetuneAll(TranslationMethod):
     def build(self, tokenizer: Any, seed: int) -> EncoderDecoder:
         """Load the encoder and put a fresh decoder on it."""
         encoder = load_encoder(self.options.start)
-        languages = self.options.target_languages
-        return attach_decoder(encoder, self.options.decoder, seed=seed, target_languages=languages)
+        languages, end = self.options.target_languages, tokenizer.end_id
+        return attach_decoder(encoder, self.options.decoder, seed=seed, end_id=end, target_languages=languages)
 
     def stages(self) -> list[Stage]:
         """One stage in which all moves."""

@@ -70,8 +70,8 @@ class Transformer(TranslationMethod):
             torch.manual_seed(seed)
             encoder = build_encoder(config)
             initialise_fairseq(encoder)
-        languages = self.options.target_languages
-        return attach_decoder(encoder, self.options.decoder, seed=seed + 1, target_languages=languages)
+        languages, end = self.options.target_languages, tokenizer.end_id
+        return attach_decoder(encoder, self.options.decoder, seed=seed + 1, end_id=end, target_languages=languages)
 
     def stages(self) -> list[Stage]:
         """One stage in which all moves."""

@@ -53,8 +53,8 @@ class SixT(TranslationMethod):
         """Load the encoder and put a fresh decoder on it."""
         encoder = load_encoder(self.options.start)
         self._layers = encoder.config.stack.layers
-        languages = self.options.target_languages
-        return attach_decoder(encoder, self.options.decoder, seed=seed, target_languages=languages)
+        languages, end = self.options.target_languages, tokenizer.end_id
+        return attach_decoder(encoder, self.options.decoder, seed=seed, end_id=end, target_languages=languages)
 
     def disentangled_layer(self) -> int:
         """0-based index of the layer that loses its self-attention skip.
