@@ -99,7 +99,8 @@ def start(room: Path, out: str, processes: int, overrides: Sequence[str]) -> sub
     command = [sys.executable, *(front if processes > 1 else [])]
     command += ["-m", "anyglot.cli.main", "train", "sixt.yaml", *overrides, "--out", out, "--quiet", "--resume"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=room, env=environment, stderr=subprocess.PIPE, text=True)
+    with (room / f"{out}.printed").open("w") as printed:
+        return subprocess.Popen(command, cwd=room, env=environment, stdout=printed, stderr=subprocess.PIPE, text=True)
 
 
 def lines(folder: Path) -> list[dict[str, float]]:
@@ -188,4 +189,5 @@ def test_two_processes_stopped_continued_by_one_killed_and_finished_by_two(room:
     code, said = finished(start(room, out, 2, overrides), room / out)
     assert code == 0, said
     assert (room / out / "run.json").exists()
+    assert (room / f"{out}.printed").read_text() == f"{out}\n"  # by one process
     assert_same(room / "alone", room / out)

@@ -60,10 +60,11 @@ def run_recipe(
 
     Args:
         resume: Go on where the run in the folder stopped; a finished run is left as it is.
-        say: Is told what happens before the first update.
+        say: Is told what happens before the first update, in the first process.
 
     Returns:
-        False if the run had been finished before and nothing was done.
+        Whether this process wrote the model: False on all but the first of several, and if the run had been finished
+        before and nothing was done.
 
     Raises:
         UserError: The folder is taken, the data is at fault, or training went wrong.
@@ -77,8 +78,9 @@ def run_recipe(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with first_process_first() as first:
-            tokenizer = prepare_tokenizer(recipe, folder, say)
-            plan = make_plan(recipe, folder, tokenizer, quiet=quiet, say=say)
+            tell = say if first else logger.debug
+            tokenizer = prepare_tokenizer(recipe, folder, tell)
+            plan = make_plan(recipe, folder, tokenizer, quiet=quiet, say=tell)
             if first:
                 save_recipe(recipe, folder / "recipe.yaml")
     except OSError as error:
@@ -86,7 +88,7 @@ def run_recipe(
     trained = train(plan, resume=resume)
     if trained.main:
         finish(recipe, folder, tokenizer, plan, trained, command)
-    return True
+    return trained.main
 
 
 def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
