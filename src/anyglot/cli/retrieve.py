@@ -32,7 +32,8 @@ MODELS = Annotated[list[str], typer.Argument(help="Model folders or hub names, a
 DATA = Annotated[Path, typer.Option("--data", help="Folder of the test's files.")]
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")]
 PRESET = Annotated[
-    str | None, typer.Option("--preset", help="A release's conventions: xtreme, veco, jiant or laser.", metavar="NAME")
+    str | None,
+    typer.Option("--preset", help="A release's conventions: xtreme, jiant, laser; Tatoeba also veco.", metavar="NAME"),
 ]
 LAYER = Annotated[
     str | None,

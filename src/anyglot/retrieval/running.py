@@ -22,7 +22,7 @@ from anyglot.retrieval.protocol import RetrievalProtocol
 from anyglot.retrieval.sweep import ModelResult, score_language
 from anyglot.retrieval.system import System
 from anyglot.retrieval.tatoeba import LanguageFiles, SentencePairs, read_pairs
-from anyglot.retrieval.tuning import across_halves, from_other, mine_split, oracle
+from anyglot.retrieval.tuning import Outcome, across_halves, from_other, mine_split, oracle
 
 Say = Callable[[str], None]
 
@@ -77,6 +77,8 @@ def run_tatoeba(request: Request, languages: Sequence[LanguageFiles], missing: S
     begun = time.monotonic()
     _make(request.out)
     pairs, refused = _readable(languages, say)
+    if request.protocol.layer is None:
+        _check_halves(pairs, request.seed)
     for code in missing:
         say(f"there are no files of {code}: left out")
     results = []
@@ -150,6 +152,7 @@ def _score_split(
     mined = mine_split(system, split, protocol, margins, seed)
     tuned = None if other is None else mine_split(system, other, protocol, margins, seed)
     results = []
+    outcomes: tuple[Outcome, ...]
     for kind in margins:
         best = oracle(mined[kind], split)
         if tuned is not None and other is not None:
@@ -175,6 +178,15 @@ def _readable(languages: Sequence[LanguageFiles], say: Say) -> tuple[list[Senten
     if not pairs:
         raise UserError(f"no language can be scored; of the last one: {last}")
     return pairs, refused
+
+
+def _check_halves(pairs: Sequence[SentencePairs], seed: int) -> None:
+    halves = [part.tuning_half(seed) for part in pairs]
+    if not any(half.any() for half in halves) or all(half.all() for half in halves):
+        raise UserError(
+            f"{sum(map(len, pairs))} pairs are too few to choose a layer on one half and score the other: name the layer "
+            "with --layer N"
+        )
 
 
 def _made(request: Request, hashes: Sequence[str], begun: float) -> dict[str, str]:

@@ -49,7 +49,7 @@ class LanguageResult:
             returns: (layers,)
         """
         found = self.right[direction]
-        return 100.0 * (found if rows is None else found[:, rows]).mean(axis=1)
+        return np.asarray(100.0 * (found if rows is None else found[:, rows]).mean(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +117,10 @@ def score_language(system: System, pairs: SentencePairs, protocol: RetrievalProt
         system.vectors(pairs.english, layers, ENGLISH) as english,
     ):
         for place in range(len(layers)):
-            sides = [np.asarray(side[place]) for side in (other, english)]
+            ours, theirs = np.asarray(other[place]), np.asarray(english[place])
             if protocol.centre:
-                sides = [centred(side) for side in sides]
-            for direction, right in hits(pairs, *sides, protocol).items():
+                ours, theirs = centred(ours), centred(theirs)
+            for direction, right in hits(pairs, ours, theirs, protocol).items():
                 found[direction].append(right)
     stacked = {direction: np.stack(rows) for direction, rows in found.items()}
     return LanguageResult(pairs.code, layers, stacked, pairs.tuning_half(seed), system.has_read(pairs.code))

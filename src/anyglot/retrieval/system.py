@@ -92,4 +92,4 @@ def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         vectors, returns: (N, D)
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
-    return (vectors - mean).astype(np.float32)
+    return np.asarray(vectors - mean, dtype=np.float32)

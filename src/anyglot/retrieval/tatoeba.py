@@ -220,7 +220,7 @@ def _right(
     found: NDArray[np.int64], wanted: NDArray[np.int64], texts: Sequence[str], protocol: RetrievalProtocol
 ) -> NDArray[np.bool_]:
     if protocol.duplicates == "ids":
-        return found == wanted
+        return np.asarray(found == wanted)
     groups = {text: group for group, text in enumerate(dict.fromkeys(texts))}
     group = np.array([groups[text] for text in texts])
     return np.asarray(group[found] == group[wanted])

@@ -139,18 +139,15 @@ def difference_table(
 ) -> Table:
     """A model against the first one on the same sentences, each at its own layer."""
     (own_layer, halved), (other_layer, _) = _headline(model), _headline(baseline)
-    pairs = []
-    for code in codes:
-        result, other = model.languages[code], baseline.languages[code]
-        if halved and result.tuning.all():
-            continue
-        pairs.append(
-            (
-                code,
-                statistics_of(model, result, own_layer, None, seed, halved=halved),
-                statistics_of(baseline, other, other_layer, None, seed, halved=halved),
-            )
+    pairs = [
+        (
+            code,
+            statistics_of(model, model.languages[code], own_layer, None, seed, halved=halved),
+            statistics_of(baseline, baseline.languages[code], other_layer, None, seed, halved=halved),
         )
+        for code in codes
+        if not halved or not model.languages[code].tuning.all()
+    ]
     pairs.append(("all sentences", _pooled([own for _, own, _ in pairs]), _pooled([other for *_, other in pairs])))
     rows = []
     for name, own, other in pairs:
