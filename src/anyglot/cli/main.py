@@ -9,12 +9,15 @@ import typer
 
 from anyglot.cli.average import average
 from anyglot.cli.demo import demo
+from anyglot.cli.embed import embed
 from anyglot.cli.evaluate import evaluate
 from anyglot.cli.export import export
 from anyglot.cli.listing import list_things
+from anyglot.cli.mine import mine
 from anyglot.cli.phrasebook import phrasebook
 from anyglot.cli.push import push
 from anyglot.cli.retrieve import retrieve
+from anyglot.cli.sheet import sheet
 from anyglot.cli.show import show
 from anyglot.cli.train import train
 from anyglot.cli.translate import translate
@@ -39,15 +42,18 @@ app.command()(demo)
 app.command()(train)
 app.command()(translate)
 app.command()(evaluate)
+app.command()(embed)
 app.command()(show)
 app.command("list")(list_things)
 app.command()(average)
 app.command()(trim)
 app.command()(vocabulary)
 app.command()(phrasebook)
+app.command()(sheet)
 app.command()(export)
 app.command()(push)
 app.add_typer(retrieve, name="retrieve")
+app.command()(mine)
 
 
 def run() -> int | None:

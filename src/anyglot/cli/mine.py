@@ -1,0 +1,189 @@
+"""`anyglot mine`: parallel sentences out of two monolingual files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from anyglot.retrieval.mining import Mined, Vectors
+    from anyglot.retrieval.mining_text import Sentences
+
+SPOKEN_SECONDS = 10.0
+
+A = Annotated[Path, typer.Argument(help="Text of one language, a sentence a line, or .gz of it.", metavar="A")]
+B = Annotated[Path, typer.Argument(help="Text of the other language.", metavar="B")]
+OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="Table of pairs, best first.", metavar="FILE.tsv")]
+MODEL = Annotated[str | None, typer.Option("--model", help="A model folder or a hub name: any encoder.")]
+VECTORS_A = Annotated[
+    Path | None, typer.Option("--vectors-a", help="Vectors of A's lines, as `anyglot embed` writes them.")
+]
+VECTORS_B = Annotated[Path | None, typer.Option("--vectors-b", help="Vectors of B's lines.")]
+IDS = Annotated[bool, typer.Option("--ids", help="Lines are an id, a tab and a sentence; ids stand in the output.")]
+K = Annotated[int, typer.Option("--k", help="Neighbours whose mean cosine a pair's is held against.")]
+MARGIN = Annotated[str, typer.Option("--margin", help="ratio, distance or absolute.")]
+RULE = Annotated[str, typer.Option("--rule", help="max, forward, backward or intersection.")]
+THRESHOLD = Annotated[float | None, typer.Option("--threshold", help="Leave out pairs that score less.")]
+INDEX = Annotated[str, typer.Option("--index", help="exact, ivf (faiss) or auto: exact up to 2M x 2M sentences.")]
+LAYER = Annotated[str, typer.Option("--layer", help="A number from 0, -1 (the last), middle or embeddings.")]
+POOLING = Annotated[str, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first (CLS).")]
+CENTRE = Annotated[bool, typer.Option("--centre", help="Subtract from each side the mean of its vectors.")]
+LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a sentence; the rest is cut off.")]
+LANGUAGES = Annotated[
+    str, typer.Option("--languages", help="Of A and B, e.g. de,en; for encoders that are told it (mBART, NLLB).")
+]
+DEVICE = Annotated[str | None, typer.Option("--device", help="Of the model: cpu, cuda, cuda:1; default: a GPU if any.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="Of the model: auto, fp32, bf16 or fp16.")]
+SEARCH = Annotated[
+    str, typer.Option("--search-precision", help="Of the search's products: auto, fp32, bf16. Same pairs.")
+]
+BLOCK = Annotated[int, typer.Option("--block", help="Sentences searched for, and saved, at a time. Same pairs.")]
+CACHE = Annotated[Path | None, typer.Option("--cache", help="Folder of remembered vectors; default: the user's.")]
+NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Embed everything anew and remember nothing.")]
+OVERWRITE = Annotated[bool, typer.Option("--overwrite", help="Replace the output; forget an unfinished job.")]
+
+
+def mine(
+    a: A,
+    b: B,
+    output: OUTPUT,
+    model: MODEL = None,
+    vectors_a: VECTORS_A = None,
+    vectors_b: VECTORS_B = None,
+    ids: IDS = False,
+    k: K = 4,
+    margin: MARGIN = "ratio",
+    rule: RULE = "max",
+    threshold: THRESHOLD = None,
+    index: INDEX = "auto",
+    layer: LAYER = "-1",
+    pooling: POOLING = "mean",
+    centre: CENTRE = False,
+    max_length: LENGTH = 512,
+    languages: LANGUAGES = "",
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
+    search_precision: SEARCH = "auto",
+    block: BLOCK = 1024,
+    cache: CACHE = None,
+    no_cache: NO_CACHE = False,
+    overwrite: OVERWRITE = False,
+) -> None:
+    """Find sentences of A and B that are translations of each other.
+
+    Each line of the output is a pair: score, line number (or id) in A and in B, the two texts. Killed and started
+    again, the same command goes on where it was.
+
+    Examples:
+
+        anyglot mine news.de news.en --model runs/veco --layer middle -o pairs.tsv --threshold 1.06
+
+        anyglot mine de.txt en.txt --vectors-a de.npy --vectors-b en.npy -o pairs.tsv
+    """
+    from anyglot.errors import UserError
+    from anyglot.retrieval.mining import MiningSettings
+    from anyglot.retrieval.mining import mine as mined_from
+    from anyglot.retrieval.mining_text import read_sentences
+    from anyglot.retrieval.mining_vectors import GivenVectors
+
+    settings = MiningSettings(k, margin, rule, threshold, index, search_precision, block)  # type: ignore[arg-type]
+    begun = time.monotonic()
+    vectors: Vectors
+    if model is None and vectors_a is not None and vectors_b is not None:
+        vectors = GivenVectors((vectors_a, vectors_b))
+    elif model is not None and vectors_a is None and vectors_b is None:
+        folder = None if no_cache else cache or _default_cache()
+        vectors = _embedded(model, device, precision, folder, (layer, pooling, max_length), languages, centre)
+    else:
+        raise UserError("Give either --model, or both --vectors-a and --vectors-b.")
+    sentences = read_sentences(a, ids), read_sentences(b, ids)
+    mined = mined_from(sentences, vectors, output, settings, overwrite=overwrite, say=_say, progress=_told())
+    _conclude(sentences, mined, output, time.monotonic() - begun)
+
+
+def _embedded(
+    model: str,
+    device: str | None,
+    precision: str,
+    cache: Path | None,
+    form: tuple[str, str, int],
+    languages: str,
+    centre: bool,
+) -> Vectors:
+    from anyglot.cli.trim import listed
+    from anyglot.embedding.door import Embedder
+    from anyglot.embedding.settings import EmbeddingSettings
+    from anyglot.errors import UserError
+    from anyglot.retrieval.mining_vectors import EmbeddedVectors
+
+    layer, pooling, max_length = form
+    if layer not in ("middle", "embeddings") and not layer.removeprefix("-").isdecimal():
+        raise UserError(f"--layer is {layer}; give a number, middle or embeddings.")
+    spoken: tuple[str | None, ...] = listed(languages) or (None, None)
+    if len(spoken) != 2:
+        raise UserError(f"--languages names {len(spoken)} languages; give that of A and that of B, as in de,en.")
+    number = layer if layer in ("middle", "embeddings") else int(layer)
+    first, second = (
+        EmbeddingSettings(number, pooling, max_length=max_length, language=language)  # type: ignore[arg-type]
+        for language in spoken
+    )
+    embedder = Embedder.from_pretrained(model, device, precision, cache)
+    return EmbeddedVectors(embedder, (first, second), centre, _embedding_told())
+
+
+def _default_cache() -> Path:
+    from anyglot.embedding.remembered import default_vectors
+
+    return default_vectors()
+
+
+def _say(sentence: str) -> None:
+    print(f"anyglot: {sentence}", file=sys.stderr, flush=True)
+
+
+def _told() -> Callable[[int, int], None]:
+    """Says now and then how the search goes; what an earlier run did is no part of its speed."""
+    begun = spoken = time.monotonic()
+    earlier: int | None = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal spoken, earlier, begun
+        now = time.monotonic()
+        if earlier is None:
+            earlier, begun = done - 1, begun
+        if now - spoken < SPOKEN_SECONDS and done < total:
+            return
+        spoken = now
+        speed = (done - earlier) / max(now - begun, 1e-3)
+        left = (total - done) / speed
+        _say(f"{done:,} of {total:,} stripes searched, {speed:.2f} stripes/s, {left / 60:.1f} minutes left.")
+
+    return tell
+
+
+def _embedding_told() -> Callable[[int, int], None]:
+    begun = spoken = time.monotonic()
+    done = 0
+
+    def tell(texts: int, tokens: int) -> None:
+        nonlocal spoken, done
+        done += texts
+        now = time.monotonic()
+        if now - spoken >= SPOKEN_SECONDS:
+            spoken = now
+            _say(f"{done:,} sentences embedded, {done / max(now - begun, 1e-3):.1f} sentences/s.")
+
+    return tell
+
+
+def _conclude(sentences: tuple[Sentences, Sentences], mined: Mined, output: Path, seconds: float) -> None:
+    for name, side, zero in zip("AB", sentences, mined.zero, strict=True):
+        left = [(side.empty, "empty lines"), (side.repeated, "repeated lines"), (zero, "without a token")]
+        facts = [f"{len(side):,} sentences in {side.lines:,} lines", *(f"{n:,} {what}" for n, what in left if n)]
+        _say(f"{name}: {'; '.join(facts)}.")
+    _say(f"{len(mined.pairs):,} pairs in {output}; {seconds:.1f} s, {mined.index} search.")

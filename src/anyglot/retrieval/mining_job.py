@@ -1,0 +1,138 @@
+"""A mining job's folder: what it is, and every stripe that is done, so that a killed job goes on where it was.
+
+OUTPUT.work/job.json        what the job reads and computes; a job that differs is another job
+OUTPUT.work/vectors-a.npy   where the vectors were not given; appears whole
+OUTPUT.work/stripe-N.npz    what stripe N gave; appears whole
+OUTPUT.work/lock            held by the run that works here
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+
+from anyglot.errors import UserError
+from anyglot.retrieval.search import Stripe
+
+_FORMAT = 1
+_NAMES = ("scores", "ids", "found_rows", "found_ids", "found_scores", "crowded")
+
+
+class Job:
+    """The folder of one job, held by a lock. Open it with `opened`.
+
+    Attributes:
+        folder: The job's own.
+        facts: What the first run wrote down of it: what was asked, and what was chosen for it.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, object], lock: IO[bytes]) -> None:
+        self.folder, self.facts, self._lock = folder, facts, lock
+
+    def remove(self) -> None:
+        """The job is done."""
+        shutil.rmtree(self.folder)
+
+    def close(self) -> None:
+        """Let others have the folder."""
+        self._lock.close()
+
+    def read(self, number: int) -> Stripe | None:
+        """A stripe that was written; None if it was not, or is damaged."""
+        try:
+            with np.load(self._stripe(number), allow_pickle=False) as held:
+                scores, ids, *rest = (held[name] for name in _NAMES)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+        rows, columns, coarse, crowded = (torch.from_numpy(part) for part in rest)
+        return Stripe(scores, ids, (rows, columns, coarse), crowded)
+
+    def write(self, number: int, stripe: Stripe) -> None:
+        """Keep a stripe."""
+        arrays = (stripe.scores, stripe.ids, *(part.numpy() for part in stripe.found), stripe.crowded.numpy())
+        with disk_errors(self.folder):
+            write_whole(self._stripe(number), lambda stream: np.savez(stream, **dict(zip(_NAMES, arrays, strict=True))))
+
+    def _stripe(self, number: int) -> Path:
+        return self.folder / f"stripe-{number}.npz"
+
+
+def opened(
+    folder: Path, asked: Mapping[str, object], chosen: Callable[[], Mapping[str, object]], *, overwrite: bool
+) -> Job:
+    """Begin a job, or take it up again.
+
+    Args:
+        asked: What makes it this job; another run must ask the same.
+        chosen: What a first run chooses besides, kept for those that follow.
+        overwrite: Forget what another job left.
+
+    Raises:
+        UserError: The folder holds another job or something else, or another run works in it.
+    """
+    with disk_errors(folder):
+        folder.mkdir(exist_ok=True)
+        lock = (folder / "lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise UserError(f"Another run is at work in {folder}: wait for it, or name another output.") from None
+        path = folder / "job.json"
+        if overwrite or not path.exists():
+            for left in [*folder.glob("stripe-*.npz*"), *folder.glob("vectors-*.npy*"), path]:
+                left.unlink(missing_ok=True)
+        if not path.exists():
+            content = json.dumps({"format": _FORMAT, "asked": dict(asked), "chosen": dict(chosen())}, indent=1)
+            write_whole(path, lambda stream: stream.write(content.encode()))
+    known = _read(path)
+    differ = sorted(name for name in asked if known["asked"].get(name) != asked[name])
+    if differ:
+        raise UserError(
+            f"{folder} holds an unfinished job with another {', '.join(differ)}: repeat its command to finish it, name "
+            "another output, or give --overwrite to begin anew."
+        )
+    return Job(folder, {**known["asked"], **known["chosen"]}, lock)
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """A file that appears whole or not at all, even if the machine goes down."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as stream:
+        write(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "free some space and run it again, what is done is kept" if full else "put that right and run it again"
+        raise UserError(f"Cannot write {path}: {(error.strerror or str(error)).lower()}; {advice}.") from error
+
+
+def _read(path: Path) -> dict[str, dict[str, object]]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known["format"] != _FORMAT or not all(isinstance(known[part], dict) for part in ("asked", "chosen")):
+            raise ValueError("another format")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); give --overwrite to begin anew.") from error
+    return {part: known[part] for part in ("asked", "chosen")}
