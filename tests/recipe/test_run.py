@@ -217,6 +217,23 @@ def test_averages_are_models(folder: Path, tmp_path: Path) -> None:
         average_run(folder / "translator", tmp_path / "other")
 
 
+def test_the_average_of_the_first_stage_is_the_model_of_the_first_stage(folder: Path, tmp_path: Path) -> None:
+    """With the skip that the second stage drops; and no mean of networks with and without it."""
+    kept = load_recipe(folder / "sixt.yaml", ["checkpoints.keep_last=9"])
+    assert run_recipe(kept, tmp_path / "both", quiet=True)
+    assert run_recipe(load_recipe(folder / "sixt.yaml", ["stages.joint.updates=0"]), tmp_path / "first", quiet=True)
+    average_run(tmp_path / "both", tmp_path / "average", steps=[5])
+    assert load_config(tmp_path / "average") == load_config(tmp_path / "first")
+    assert load_config(tmp_path / "both").dropped_skips and not load_config(tmp_path / "average").dropped_skips
+    wanted = dict(load_model(tmp_path / "first").named_parameters())
+    for name, value in load_model(tmp_path / "average").named_parameters():
+        assert torch.equal(value, wanted[name]), name
+    with pytest.raises(UserError, match="step-5 and step-9 of .* are of different networks"):
+        average_run(tmp_path / "both", tmp_path / "mixed", steps=[5, 9])
+    average_run(tmp_path / "both", tmp_path / "last", last=3)
+    assert load_config(tmp_path / "last") == load_config(tmp_path / "both")
+
+
 def test_the_outline_of_sixt_is_that_of_the_paper() -> None:
     """SixT+ has 0.7 B parameters (method card 1.1); stage one trains the decoder, stage two all but the embeddings."""
     found = outline(load_recipe("sixt/xlmr_large"))

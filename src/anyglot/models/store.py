@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
@@ -38,6 +39,12 @@ def current_config(model: Encoder | EncoderDecoder) -> EncoderConfig | EncoderDe
     return model.config.model_copy(update=changes)
 
 
+def config_document(model: Encoder | EncoderDecoder) -> dict[str, Any]:
+    """What config.json of this model says."""
+    config = current_config(model)
+    return {"format": FORMAT, "model_type": MODEL_TYPES[config.kind], **config.model_dump(mode="json")}
+
+
 def parameters_of(model: nn.Module) -> dict[str, Tensor]:
     """Every parameter once, under its first name: a shared matrix is stored a single time."""
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
@@ -53,10 +60,8 @@ def save_model(model: Encoder | EncoderDecoder, folder: Path | str) -> None:
     temporary = folder / (WEIGHTS + ".tmp")
     save_file(tensors, temporary, metadata={"format": FORMAT})
     publish(temporary, folder / WEIGHTS)
-    described = current_config(model)
-    config = {"format": FORMAT, "model_type": MODEL_TYPES[described.kind], **described.model_dump(mode="json")}
     temporary = folder / (CONFIG + ".tmp")
-    temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(config_document(model), indent=2) + "\n", encoding="utf-8")
     publish(temporary, folder / CONFIG)
 
 
@@ -116,21 +121,34 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
     """Build the model of a folder with its weights, in eval mode and float32."""
     folder = Path(folder)
-    config = load_config(folder)
-    tensors = load_tensors(folder / WEIGHTS)
+    return assemble(load_config(folder), load_tensors(folder / WEIGHTS), str(folder / WEIGHTS))
+
+
+def assemble(
+    config: EncoderConfig | EncoderDecoderConfig, tensors: dict[str, Tensor], origin: str
+) -> Encoder | EncoderDecoder:
+    """Build a model with the values that a folder's weights, or a checkpoint's, hold.
+
+    Args:
+        origin: Where they come from, for the error.
+
+    Raises:
+        UserError: They do not fit the config.
+    """
+    tensors = dict(tensors)
     rows = tensors.pop(OUTPUT_ROWS, None)
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     with blank():
         model = build(config)
-    assign(model, tensors, str(folder / WEIGHTS))
+    assign(model, tensors, origin)
     wanted = config.output_rows if isinstance(config, EncoderDecoderConfig) else None
     if (None if rows is None else len(rows)) != wanted:
         raise UserError(
-            f"{folder / WEIGHTS} does not fit its config: it holds {'no' if rows is None else len(rows)} output rows, "
+            f"{origin} does not fit its config: it holds {'no' if rows is None else len(rows)} output rows, "
             f"the config asks for {wanted}."
         )
     if rows is not None and isinstance(model, EncoderDecoder):
-        restrict_output(model, rows, str(folder / WEIGHTS))
+        restrict_output(model, rows, origin)
     return model.eval()
 
 

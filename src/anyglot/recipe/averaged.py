@@ -8,7 +8,8 @@ from pathlib import Path
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
-from anyglot.models.store import assign, is_model_folder, load_model, save_model
+from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
+from anyglot.models.store import CONFIG, assemble, is_model_folder, load_config, save_model
 from anyglot.recipe.record import LANGUAGES
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
 from anyglot.training.checkpoint import write_document
@@ -20,14 +21,15 @@ def average_run(
 ) -> list[Path]:
     """Write a model folder whose weights are the mean of a run's newest or best checkpoints, or of those named.
 
-    `steps` names checkpoints by their updates. The network is that of the finished run: what a later stage edited is
-    edited in the mean of earlier ones too.
+    `steps` names checkpoints by their updates. The network is that of the checkpoints: what a later stage edits is not
+    edited in the mean of earlier ones. (Checkpoints of older versions do not tell; theirs is the finished run's.)
 
     Returns:
         The checkpoints averaged.
 
     Raises:
-        UserError: The run is not finished, too few checkpoints are left, or `out` is taken.
+        UserError: The run is not finished, too few checkpoints are left, they are of different networks, or `out` is
+            taken.
     """
     if (last is not None) + (best is not None) + bool(steps) != 1:
         raise UserError("Give one of --last N, --best N and --step N.")
@@ -42,9 +44,7 @@ def average_run(
         folders = choose_last(root, last)
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
-    model = load_model(run)  # for all that is no average: edits, and the rows of a restricted output
-    parameters = {name for name, _ in model.named_parameters()}  # a checkpoint may hold buffers besides
-    assign(model, {name: tensor for name, tensor in average(folders) if name in parameters}, str(root))
+    model = assemble(_config(folders, run), dict(average(folders)), str(root))
     out.mkdir(parents=True, exist_ok=True)
     save_model(model, out)
     load_tokenizer(run).save(out)
@@ -53,3 +53,15 @@ def average_run(
             shutil.copyfile(run / name, out / name)
     write_document(out / "average.json", {"run": str(run), "checkpoints": [folder.name for folder in folders]})
     return folders
+
+
+def _config(folders: Sequence[Path], run: Path) -> EncoderConfig | EncoderDecoderConfig:
+    """The one config of these checkpoints."""
+    configs = [load_config(folder if (folder / CONFIG).is_file() else run) for folder in folders]
+    for folder, config in zip(folders, configs, strict=True):
+        if config != configs[0]:
+            raise UserError(
+                f"{folders[0].name} and {folder.name} of {run} are of different networks, since a stage between them "
+                "edits the model; average checkpoints of one stage (--step)."
+            )
+    return configs[0]

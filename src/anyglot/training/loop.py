@@ -20,6 +20,9 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.store import CONFIG, config_document
 from anyglot.training import checkpoint, state
 from anyglot.training.distributed import (
     agreed_precision,
@@ -352,6 +355,8 @@ class Run:
             "random.json": state.gathered_random_states(self.accelerator),
             "scaler.json": {} if scaler is None else scaler.state_dict(),
         }
+        if isinstance(self.model, Encoder | EncoderDecoder):  # the weights alone do not tell which edits came before
+            documents[CONFIG] = config_document(self.model)
         if self.log is not None:
             self.log.sync()
             checkpoint.write_checkpoint(
