@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
 from settings import Setting
 
-# Two-sided 95 % points of Student's t by degrees of freedom; three seeds have two.
-STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+from anyglot.evaluation.seeds import over_seeds
+
 METRICS = ("BLEU", "chrF++")
 COMPARISONS = (
     ("disentangling, all data", "sixt", "without_disentangling"),
@@ -65,7 +64,7 @@ def write_tables(out: Path, setting: Setting, variants: Sequence[str], roots: Ma
         for metric in METRICS:
             for languages in groups.values():
                 values = [mean(found[variant, seed][metric][code] for code in languages) for seed in seeds]
-                cells.append(f"{mean(values):.2f} ± {stdev(values) if len(values) > 1 else 0:.2f}")
+                cells.append(over_seeds(values).spread)
         lines.append(f"| {variant} | {', '.join(map(str, seeds))} | " + " | ".join(cells) + " |")
     lines += [
         "",
@@ -81,7 +80,7 @@ def write_tables(out: Path, setting: Setting, variants: Sequence[str], roots: Ma
                 values = [
                     mean(found[left, s][metric][c] - found[right, s][metric][c] for c in languages) for s in seeds
                 ]
-                cells.append(interval(values))
+                cells.append(over_seeds(values).difference)
             better = sum(
                 mean(found[left, s][metric][c] - found[right, s][metric][c] for s in seeds) > 0
                 for c in setting.zero_shot
@@ -105,11 +104,3 @@ def write_tables(out: Path, setting: Setting, variants: Sequence[str], roots: Ma
         json.dumps({f"{v}-{s}": scores for (v, s), scores in found.items()}, indent=1), encoding="utf-8"
     )
     return text
-
-
-def interval(values: Sequence[float]) -> str:
-    """Mean and 95 % interval of paired differences by Student's t over the seeds."""
-    if len(values) < 2:
-        return f"{mean(values):+.2f}"
-    half = STUDENT[len(values) - 1] * stdev(values) / math.sqrt(len(values))
-    return f"{mean(values):+.2f} [{mean(values) - half:+.2f}, {mean(values) + half:+.2f}]"
