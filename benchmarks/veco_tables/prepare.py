@@ -1,7 +1,7 @@
 """Lay out text, sentence pairs and captions for VECO's tables.
 
-BIBLE/LANG.txt.gz (line i of every file is verse i of vref.txt.gz) and PAIRS/eng-XXX.tsv.gz give the text to pretrain on;
-RETRIEVAL/tatoeba.XXX-eng.* is what it is tested on, so a pair with a sentence of it, in either language, is left out.
+BIBLE/LANG.txt.gz (line i of every file is verse i of vref.txt.gz) and PAIRS/eng-XXX.tsv.gz give the text to pretrain
+on; RETRIEVAL/tatoeba.XXX-eng.* is what it is tested on, so a pair with a sentence of it, in either language, is left out.
 CAPTIONS/{train,val,test_2016_flickr}.{en,de}.gz is for fine-tuning to translation.
 
 The text of both conditions, with and without pairs, is the same: what the pairs add is who belongs to whom.
@@ -99,9 +99,9 @@ def _documents(verses: list[str], chapters: list[str]) -> Iterator[str]:
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f"{path} is not there; name the folders of the corpora on the command line.")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
-        return [line.rstrip("\n").strip() for line in stream]
+    raw = path.read_bytes()
+    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+    return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
 
 def _write_pairs(folder: Path, code: str, pairs: Pairs, front: str = "") -> None:

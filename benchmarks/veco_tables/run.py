@@ -1,11 +1,12 @@
 """VECO's tables in miniature: VECO against XLM, with and without sentence pairs, and what a decoder begins with.
 
-    python benchmarks/veco_tables/run.py --bible DIR --pairs DIR --retrieval DIR --captions DIR --bucc DIR --out runs/veco
+    python benchmarks/veco_tables/run.py --bible DIR --pairs DIR --retrieval DIR --captions DIR --bucc DIR --out DIR
 
 Four models are pretrained from scratch on the same text in the same number of updates: VECO and XLM, on text alone and
 on text and sentence pairs in turns. Each is asked to find translations (Tatoeba in every language it has read, BUCC
 Chinese-English) and is fine-tuned to translate captions; the initialisations of table 4 are compared over seeds. Each
-step is a command of the package; what was finished is passed over, what was interrupted goes on. OUT/tables.md has it all.
+step is a command of the package; what was finished is passed over, what was interrupted goes on. OUT/tables.md has the
+translation table, OUT/scores the reports.
 """
 
 from __future__ import annotations
