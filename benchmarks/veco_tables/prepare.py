@@ -1,7 +1,7 @@
 """Lay out text, sentence pairs and captions for VECO's tables.
 
 BIBLE/LANG.txt.gz (line i of every file is verse i of vref.txt.gz) and PAIRS/eng-XXX.tsv.gz give the text to pretrain
-on; RETRIEVAL/tatoeba.XXX-eng.* is what it is tested on, so a pair with a sentence of it, in either language, is left out.
+on; RETRIEVAL/tatoeba.XXX-eng.* is what it is tested on, so pairs with one of its sentences are left out.
 CAPTIONS/{train,val,test_2016_flickr}.{en,de}.gz is for fine-tuning to translation.
 
 The text of both conditions, with and without pairs, is the same: what the pairs add is who belongs to whom.
