@@ -3,7 +3,7 @@
     python benchmarks/veco_tables/run.py --bible DIR --pairs DIR --retrieval DIR --captions DIR --bucc DIR --out DIR
 
 Four models are pretrained from scratch with the same updates of the same text: VECO and XLM, on text alone and with as
-many updates of sentence pairs in between. Each is asked to find translations (Tatoeba in every language it has read, BUCC
+many updates of sentence pairs between them. Each has to find translations (Tatoeba in every language it read, BUCC
 Chinese-English) and is fine-tuned to translate captions; the initialisations of table 4 are compared over seeds. Each
 step is a command of the package; what was finished is passed over, what was interrupted goes on. OUT/tables.md has the
 translation table, OUT/scores the reports.
