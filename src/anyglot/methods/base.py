@@ -44,12 +44,15 @@ class Stage:
         trains: Patterns (as in fnmatch) over the model's parameter names.
         edits: Changes to the model before the stage; they stay.
         evaluates: Patterns over module names kept in eval mode (without dropout) during the stage.
+        passes: How often the model reads as many tokens as the larger side of a batch has, with a gradient; only the
+            estimate of memory asks.
     """
 
     name: str
     trains: tuple[str, ...]
     edits: tuple[DropSkip, ...] = ()
     evaluates: tuple[str, ...] = ()
+    passes: int = 1
 
 
 @dataclass(frozen=True)

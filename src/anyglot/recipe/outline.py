@@ -113,7 +113,7 @@ def outline(recipe: Recipe) -> Outline:
         moving.append({name for name, parameter in model.named_parameters() if parameter.requires_grad})
         options = recipe.stages.get(stage.name)
         tokens = (options.batch_tokens if options else None) or recipe.data.batch_tokens
-        memory.append(memory_of(model, tokens))
+        memory.append(memory_of(model, tokens * stage.passes))
     parts = parts_of(model, method.provenance(), moving)
     return Outline(parts, dropped_parts(recipe.start, model), tuple(stages), tuple(memory))
 
@@ -163,7 +163,7 @@ def part_name(name: str) -> str:
 
 
 def memory_of(model: nn.Module, tokens: int) -> Memory:
-    """The memory of training with Adam in float32 on micro-batches of `tokens`."""
+    """The memory of training with Adam in float32 where `tokens` are read before the gradient is taken."""
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     gradients = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     widths = 0
@@ -196,7 +196,12 @@ def _origin(name: str, provenance: Mapping[str, str]) -> str:
 def _vocabulary(recipe: Recipe) -> Any:
     if isinstance(recipe.tokenizer, LearnedTokenizer):
         return VocabularyOnly(recipe.tokenizer.train.vocabulary_size)
-    return load_tokenizer(recipe.tokenizer) if recipe.tokenizer is not None else VocabularyOnly(0)
+    if recipe.tokenizer is None:
+        return VocabularyOnly(0)
+    published = None if Path(recipe.tokenizer).exists() else _published_config(recipe.tokenizer)
+    if published is not None:  # no download for the number of its pieces
+        return VocabularyOnly(published.embeddings.vocabulary_size)
+    return load_tokenizer(recipe.tokenizer)
 
 
 @contextmanager

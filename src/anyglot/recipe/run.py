@@ -28,7 +28,7 @@ from anyglot.recipe.vocabulary import output_rows
 from anyglot.training.checkpoint import write_document
 from anyglot.training.distributed import first_process_first
 from anyglot.training.loop import CHECKPOINTS, Trained, train
-from anyglot.training.plan import Plan
+from anyglot.training.plan import Longest, Plan
 from anyglot.training.validation import TestSentences, Validation
 
 logger = logging.getLogger(__name__)
@@ -198,14 +198,14 @@ def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, t
     write_document(folder / RUN, run_record(recipe, plan, trained, command))
 
 
-def _longest(recipe: Recipe) -> int:
-    """Tokens of the longest sequence a model may be given: a pair's two sides are joined where both are read."""
-    lengths = [recipe.data.max_length]
-    kinds = {isinstance(source, ParallelSource) for source in (*recipe.data.train, *recipe.data.validation)}
-    if METHODS[recipe.method.name].kind == "segments":  # type: ignore[attr-defined]
-        joined = 2 * recipe.data.for_pairs().max_length - 1
-        lengths = [length for pairs, length in ((False, lengths[0]), (True, joined)) if pairs in kinds]
-    return max(lengths)
+def _longest(recipe: Recipe) -> tuple[Longest, ...]:
+    """The longest sequences a model may be given: a pair's two sides are joined where both are read."""
+    data = recipe.data
+    if METHODS[recipe.method.name].kind != "segments":  # type: ignore[attr-defined]
+        return (Longest("data.max_length", data.max_length),)
+    of_pairs = Longest("data.bilingual.max_length", data.for_pairs().max_length, joined=True)
+    kinds = {isinstance(source, ParallelSource) for source in (*data.train, *data.validation)}
+    return tuple(of_pairs if pairs else Longest("data.max_length", data.max_length) for pairs in sorted(kinds))
 
 
 def _texts(recipe: Recipe) -> Iterator[str | Path]:

@@ -57,6 +57,26 @@ class OutputRows:
 
 
 @dataclass(frozen=True)
+class Longest:
+    """The longest sequences the streams may hold.
+
+    Args:
+        key: Where the recipe says how long a side may be.
+        side: Tokens of it, special ones included.
+        joined: Two sides are read as one sequence too, `<s> x </s> y </s>`.
+    """
+
+    key: str
+    side: int
+    joined: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Of the sequence; joined, one of the two `<s>` is left out."""
+        return 2 * self.side - 1 if self.joined else self.side
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run is made of.
 
@@ -65,7 +85,7 @@ class Plan:
         stages: Options by the name of the method's stage.
         identity: What may not change when the run is resumed, by name.
         validator: None: no validation.
-        longest: Tokens of the longest sentence the streams may hold; None: not known.
+        longest: The longest sequences of each kind that the streams may hold; empty: not known.
         output_rows: What the output is restricted to; None: the full table.
         quiet: Nothing on stderr.
     """
@@ -82,7 +102,7 @@ class Plan:
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
-    longest: int | None = None
+    longest: tuple[Longest, ...] = ()
     output_rows: OutputRows | None = None
     quiet: bool = False
 
@@ -96,16 +116,22 @@ class Plan:
         return model
 
     def check_lengths(self, model: nn.Module) -> None:
-        """The model has a position for every token of the longest sentence.
+        """The model has a position for every token of the longest sequence.
 
         Raises:
-            UserError: Says how long sentences may be.
+            UserError: Says how long sides may be.
         """
         limits = [part.limit for part in model.modules() if isinstance(part, LearnedPositions)]
-        if self.longest is not None and limits and self.longest > min(limits):
+        for longest in self.longest if limits else ():
+            if longest.tokens <= min(limits):
+                continue
+            told, most = f"{longest.key} is {longest.side}", min(limits)
+            if longest.joined:
+                told += f" and translation language modelling joins both sides of a pair to {longest.tokens} tokens"
+                most = (min(limits) + 1) // 2
             raise UserError(
-                f"data.max_length is {self.longest}, but the model has {min(limits)} positions. "
-                f"Set data.max_length={min(limits)} or less, or build the model with more positions."
+                f"{told}, but the model has {min(limits)} positions. Set {longest.key}={most} or less, or build the "
+                "model with more positions."
             )
 
     def check_stages(self) -> None:

@@ -36,7 +36,7 @@ class Xlm:
 
     def stages(self) -> list[Stage]:
         """One stage in which all moves."""
-        return [Stage("pretrain", trains=("*",))]
+        return [Stage("pretrain", trains=("*",), passes=2)]
 
     def losses(self, model: nn.Module, batch: SegmentBatch) -> Losses:
         """MLM on both segments of a text; TLM on a sentence pair."""

@@ -43,7 +43,8 @@ class Veco:
 
     def stages(self) -> list[Stage]:
         """First the cross-attentions over a frozen XLM-R, then all; from scratch the first has no updates."""
-        return [Stage("cross_attention", trains=(CROSS_ATTENTION,)), Stage("joint", trains=("*",))]
+        # Both segments are read twice; of a sentence pair TLM reads both once more.
+        return [Stage("cross_attention", trains=(CROSS_ATTENTION,), passes=2), Stage("joint", trains=("*",), passes=6)]
 
     def losses(self, model: nn.Module, batch: SegmentBatch) -> Losses:
         """Equation 8, and TLM on sentence pairs: summed over the masked positions of every pass.
