@@ -15,25 +15,35 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    r"""The lines of a UTF-8 file, without their line ends; `.gz` files are unpacked on the way.
+    """The lines of a UTF-8 file, as `raw_lines` finds them.
+
+    Raises:
+        UserError: As `raw_lines`, or a line that is not UTF-8.
+    """
+    for number, line in enumerate(raw_lines(path), start=1):
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path} is not UTF-8: byte 0x{error.object[error.start]:02x} in line {number}; convert it to UTF-8 "
+                "first."
+            ) from error
+
+
+def raw_lines(path: Path) -> Iterator[bytes]:
+    r"""The lines of a file as bytes, without their line ends; `.gz` files are unpacked on the way.
 
     Only `\n` and `\r\n` end a line, so that line `i` here is line `i` for every other program. A byte order mark at
     the start is dropped.
 
     Raises:
-        UserError: No such file, not UTF-8, a truncated or damaged gzip file, or an empty file.
+        UserError: No such file, a truncated or damaged gzip file, or an empty file.
     """
     number = 0
     try:
         with _open(path) as stream:
-            for number, raw in enumerate(stream, start=1):
-                line = raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw
-                line = line.removesuffix(b"\n").removesuffix(b"\r")
-                yield line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8: byte 0x{error.object[error.start]:02x} in line {number}; convert it to UTF-8 first."
-        ) from error
+            for number, line in enumerate(stream, start=1):
+                yield bare_line(line, number)
     except EOFError as error:
         raise UserError(
             f"{path} is truncated: its gzip data stops after line {number}; copy or download it again."
@@ -44,6 +54,12 @@ def read_lines(path: Path) -> Iterator[str]:
         raise UserError(f"Cannot read {path}: {error.strerror or error}.") from error
     if number == 0:
         raise UserError(f"{path} is empty; give a file with one sentence on each line.")
+
+
+def bare_line(raw: bytes, number: int) -> bytes:
+    """A line without its end, the first (number 1) also without a byte order mark."""
+    line = raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw
+    return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def read_columns(path: Path, columns: tuple[int, ...]) -> Iterator[tuple[str, ...]]:

@@ -17,12 +17,13 @@ from anyglot.embedding.framing import Frame, SourceFraming
 from anyglot.embedding.packed import pack, vectors_of
 from anyglot.embedding.remembered import RememberedVectors
 from anyglot.embedding.settings import EmbeddingSettings, Layer, depth_of
+from anyglot.embedding.vectors import normalised
 from anyglot.embedding.windows import Window, windows
 from anyglot.layers.embeddings import LearnedPositions
 from anyglot.models.choice import choose_device, choose_precision
 from anyglot.models.encoder import Encoder
 from anyglot.models.identity import encoder_key
-from anyglot.models.precision import prepare_encoder
+from anyglot.models.precision import Precision, prepare_encoder
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_encoder
 
@@ -74,6 +75,7 @@ class Embedder:
     tokenizer: TextTokenizer
     framing: SourceFraming
     name: str = ""
+    precision: Precision = "fp32"
     cache: Path | None = None
     identity: str = ""
     counts: Counts = field(default_factory=Counts)
@@ -109,6 +111,7 @@ class Embedder:
             tokenizer=tokenizer,
             framing=SourceFraming.of(tokenizer, folder, encoder.config.embeddings.vocabulary_size),
             name=str(name_or_folder),
+            precision=kind,
             cache=cache,
             identity=identity,
         )
@@ -256,9 +259,3 @@ class _WindowWork:
     def close(self) -> None:
         if self.memory is not None:
             self.memory.close()
-
-
-def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors of length 1; zeros stay zeros. (..., D) float32."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)

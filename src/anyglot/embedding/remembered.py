@@ -46,9 +46,8 @@ class RememberedVectors:
             returns: (depths, sentences, D) float32
         """
         found = [self.store.read(_keys(sentences, depth), 1) for depth in depths]
-        return torch.stack([states[:, 0] for states, _ in found]), [
-            all(row) for row in zip(*(k for _, k in found), strict=True)
-        ]
+        known = [all(row) for row in zip(*(there for _, there in found), strict=True)]
+        return torch.stack([states[:, 0] for states, _ in found]), known
 
     def add(self, sentences: Sequence[Sequence[int]], depths: Sequence[int], vectors: Tensor) -> None:
         """Keep the vectors of sentences.

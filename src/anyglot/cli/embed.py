@@ -1,0 +1,105 @@
+"""`anyglot embed`: lines of text in, a vector for each out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MODEL = Annotated[str, typer.Argument(help="A model folder or a hub name.", metavar="MODEL")]
+INPUT = Annotated[
+    str,
+    typer.Option("--input", "-i", help="Text, a sentence a line; .gz too; - is standard input.", metavar="FILE"),
+]
+OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="File for the vectors: .npy or .parquet.", metavar="FILE")]
+LAYER = Annotated[
+    str | None,
+    typer.Option(
+        "--layer", help="A number from 0, -1 (the last, default), middle, embeddings, or scaled with --preset."
+    ),
+]
+POOLING = Annotated[
+    str | None, typer.Option("--pooling", help="mean (default), mean_words (without special tokens) or first (CLS).")
+]
+PRESET = Annotated[
+    str | None, typer.Option("--preset", help="xtreme-tatoeba, xtreme-bucc, veco or jiant: layer, pooling and length.")
+]
+LENGTH = Annotated[
+    int | None,
+    typer.Option("--max-length", help="Most tokens of a line (512); the rest is cut off.", metavar="N"),
+]
+NORMALISE = Annotated[bool, typer.Option("--normalise", help="Give every vector length 1, after centring.")]
+CENTRE = Annotated[
+    bool, typer.Option("--centre", help="Subtract the mean of all vectors, and write it to OUTPUT's stem.mean.npy.")
+]
+CENTRE_FROM = Annotated[
+    Path | None, typer.Option("--centre-from", help="Subtract this mean, which --centre wrote.", metavar="FILE")
+]
+LANGUAGE = Annotated[
+    str | None,
+    typer.Option("--language", help="Of the text; for encoders that are told it (mBART, NLLB).", metavar="CODE"),
+]
+BATCH = Annotated[int, typer.Option("--batch-tokens", help="Tokens that go through the model at a time.", metavar="N")]
+DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
+PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
+CACHE = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder of vectors already made; default: in the user's cache.", metavar="FOLDER"),
+]
+NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Neither look vectors up nor keep them.")]
+
+
+def embed(
+    model: MODEL,
+    output: OUTPUT,
+    input_name: INPUT = "-",
+    layer: LAYER = None,
+    pooling: POOLING = None,
+    preset: PRESET = None,
+    max_length: LENGTH = None,
+    normalise: NORMALISE = False,
+    centre: CENTRE = False,
+    centre_from: CENTRE_FROM = None,
+    language: LANGUAGE = None,
+    batch_tokens: BATCH = 2048,
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
+    cache: CACHE = None,
+    no_cache: NO_CACHE = False,
+) -> None:
+    """Turn lines of text into vectors: one row out for each line in, zeros for an empty one.
+
+    Examples:
+
+        anyglot embed FacebookAI/xlm-roberta-base -i news.de -o de.npy --layer 7
+
+        anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --centre --normalise
+
+    An interrupted run loses nothing: what it made is in the cache, and the same command goes on from there.
+    """
+    from anyglot.embedding.remembered import default_vectors
+    from anyglot.embedding.work import Work, run
+    from anyglot.errors import UserError
+
+    if no_cache and cache is not None:
+        raise UserError("--cache and --no-cache exclude each other: leave one out.")
+    run(
+        Work(
+            model=model,
+            input=None if input_name == "-" else Path(input_name),
+            output=output,
+            layer=layer,
+            pooling=pooling,
+            preset=preset,
+            max_length=max_length,
+            normalise=normalise,
+            centre=centre,
+            centre_from=centre_from,
+            language=language,
+            batch_tokens=batch_tokens,
+            device=device,
+            precision=precision,
+            cache=None if no_cache else cache or default_vectors(),
+        )
+    )
