@@ -10,6 +10,7 @@ import pytest
 from anyglot.demonstration.run import Outcome, run_demo
 from anyglot.demonstration.text import Course, write_text
 from anyglot.errors import UserError
+from anyglot.phrasebook.corpus import Phrasebook
 from anyglot.translator import Translator
 
 COURSE = Course(supervised=("de",), zero_shot=("nl", "uk"), monolingual=600, pairs=300, held_out=12)
@@ -58,10 +59,18 @@ def test_zero_shot_languages_have_no_parallel_text(demo: tuple[Path, Outcome, li
     assert files == {"train.de-en.de", "train.de-en.en"}
 
 
+def test_no_sentence_is_scored_that_chose_the_settings(tmp_path: Path) -> None:
+    """The first 200 test sentences of seed 1 did."""
+    course = Course(supervised=("de",), zero_shot=("nl",), monolingual=20, pairs=20)
+    write_text(course, tmp_path, seed=1)
+    chosen = [row["en"].text for row in Phrasebook(("en",), 1, course.level).parallel("test", 200)]
+    scored = (tmp_path / "test.en.txt").read_text().splitlines()
+    assert len(chosen) == len(scored) == len(set(scored)) == 200
+    assert not set(chosen) & set(scored)
+
+
 def test_no_two_languages_pretrain_on_the_same_sentences(tmp_path: Path) -> None:
     write_text(Course(supervised=("de",), zero_shot=("nl",), monolingual=200, pairs=50, held_out=5), tmp_path, seed=1)
-    from anyglot.phrasebook.corpus import Phrasebook
-
     book = Phrasebook(("en", "de"), 1, "beginner")
     english = [sentence.meaning.key() for sentence in book.sentences("train", 200, "en")]
     german = [sentence.meaning.key() for sentence in book.sentences("train", 200, "de")]

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from anyglot.phrasebook.corpus import Phrasebook
 
+# The demo's settings were chosen by scores on the first test sentences (of seed 1, docs/log.md): none is scored again.
+# A held-out split repeats no sentence, so those behind them are others.
+LOOKED_AT = 200
+
 
 @dataclass(frozen=True)
 class Course:
@@ -43,7 +47,7 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
     """Write the files the tiny recipes name.
 
     `mono.LANG.txt`; `train.LANG-en.{LANG,en}` and `validation.LANG-en.{LANG,en}` of the supervised languages;
-    `test.{LANG}.txt`, the same sentences in every language.
+    `test.{LANG}.txt`, the same sentences in every language, none of which ever chose a setting.
     """
     folder.mkdir(parents=True, exist_ok=True)
     book = Phrasebook(course.languages, seed, course.level)
@@ -57,7 +61,7 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
             for side in (language, course.target):
                 path = folder / f"{split}.{language}-{course.target}.{side}"
                 _write(path, (row[side].text for row in rows))
-    tests = list(book.parallel("test", course.held_out))
+    tests = list(book.parallel("test", course.held_out, offset=LOOKED_AT))
     for language in course.languages:
         _write(folder / f"test.{language}.txt", (row[language].text for row in tests))
 
