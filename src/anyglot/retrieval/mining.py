@@ -13,7 +13,7 @@ import numpy as np
 from anyglot.errors import UserError
 from anyglot.retrieval.inverted import approximate_both_ways, faiss_is_there
 from anyglot.retrieval.margin import MARGINS, RULES, Margin, Pairs, Rule, best_pairs
-from anyglot.retrieval.mining_job import Job, disk_errors, opened, write_whole
+from anyglot.retrieval.mining_job import Job, disk_errors, opened, whole
 from anyglot.retrieval.mining_text import Sentences
 from anyglot.retrieval.neighbours import BLOCK, Neighbours, Progress, all_neighbours
 from anyglot.retrieval.operands import Side
@@ -125,8 +125,8 @@ def mine(
     with closing(job):
         sides = vectors.side(job, 0, first), vectors.side(job, 1, second)
         mined = _mined(sides, job, settings, index, say, progress)
-        with disk_errors(output):
-            write_whole(output, lambda stream: stream.writelines(_rows(mined.pairs, *sentences)))
+        with disk_errors(output), whole(output) as stream:
+            stream.writelines(_rows(mined.pairs, first, second))
         job.remove()
     return mined
 
@@ -153,7 +153,7 @@ def _mined(
     if fewest < settings.k:
         say(f"a side has only {fewest} sentences: its margins are held against {fewest} neighbours, not {settings.k}.")
     if index == "ivf":
-        both = approximate_both_ways(*used, settings.k)
+        both = approximate_both_ways(used[0], used[1], settings.k)
         say(f"ivf found {both.recall:.1%} of the exact neighbours of {both.sampled} sentences.")
         forward, backward = both.forward, both.backward
     else:

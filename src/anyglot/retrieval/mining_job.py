@@ -61,9 +61,18 @@ class Job:
 
     def write(self, number: int, stripe: Stripe) -> None:
         """Keep a stripe."""
-        arrays = (stripe.scores, stripe.ids, *(part.numpy() for part in stripe.found), stripe.crowded.numpy())
-        with disk_errors(self.folder):
-            write_whole(self._stripe(number), lambda stream: np.savez(stream, **dict(zip(_NAMES, arrays, strict=True))))
+        rows, ids, coarse = (part.numpy() for part in stripe.found)
+        crowded = stripe.crowded.numpy()
+        with disk_errors(self.folder), whole(self._stripe(number)) as stream:
+            np.savez(
+                stream,
+                scores=stripe.scores,
+                ids=stripe.ids,
+                found_rows=rows,
+                found_ids=ids,
+                found_scores=coarse,
+                crowded=crowded,
+            )
 
     def _stripe(self, number: int) -> Path:
         return self.folder / f"stripe-{number}.npz"
@@ -96,7 +105,8 @@ def opened(
                 left.unlink(missing_ok=True)
         if not path.exists():
             content = json.dumps({"format": _FORMAT, "asked": dict(asked), "chosen": dict(chosen())}, indent=1)
-            write_whole(path, lambda stream: stream.write(content.encode()))
+            with whole(path) as stream:
+                stream.write(content.encode())
     known = _read(path)
     differ = sorted(name for name in asked if known["asked"].get(name) != asked[name])
     if differ:
@@ -107,11 +117,12 @@ def opened(
     return Job(folder, {**known["asked"], **known["chosen"]}, lock)
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+@contextmanager
+def whole(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears whole or not at all, even if the machine goes down."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as stream:
-        write(stream)
+        yield stream
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)

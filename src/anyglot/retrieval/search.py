@@ -83,10 +83,10 @@ class Search:
         rows = Shortlist(self.k, queries.error(self._sizes), self.kind)
         kept = [_NOTHING]
         for columns in chunks(len(self.base), _COLUMNS * self.block):
-            scores = self._product(queries.matrix, self._operand.matrix[columns])
-            rows.offer(slice(0, len(scores)), columns.start, scores)
+            block = self._product(queries.matrix, self._operand.matrix[columns])
+            rows.offer(slice(0, len(block)), columns.start, block)
             if self._columns is not None:
-                kept.append(self._columns.offer(columns, places.start, scores.T))
+                kept.append(self._columns.offer(columns, places.start, block.T))
         scores, ids = settled(self.queries, self.base, rows, self._preparation.offset, first=places.start)
         crowded = torch.zeros(0, dtype=torch.bool) if self._columns is None else self._columns.crowded.clone()
         return Stripe(scores, ids, joined(kept), crowded)
