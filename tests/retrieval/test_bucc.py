@@ -154,6 +154,17 @@ def test_a_sentence_with_several_ids_is_dropped_or_stands_for_all():
     assert scores == [2.0, 2.0, 1.5, 1.0, 1.0, 1.0, 1.0]
 
 
+@pytest.mark.parametrize(("duplicates", "taken", "right"), [("drop", 1, 1), ("expand", 3, 2)])
+def test_gold_pairs_of_dropped_sentences_still_count_in_recall(tmp_path, duplicates, taken, right):
+    # The first sentence stands under two ids, of which the gold pair names one.
+    files = ["z0\t句0", "z9\t句0", "z1\t句1"], ["e0\ts0", "e1\ts1"], ["z9\te0", "z1\te1"]
+    split = read_split(write(tmp_path / "data", *files), "zh-en", "dev")
+    vectors = {text: [np.eye(2, dtype=np.float32)[row]] for text, row in (("句0", 0), ("s0", 0), ("句1", 1), ("s1", 1))}
+    protocol = dataclasses.replace(PROTOCOL, duplicates=duplicates, k=2)
+    cut = oracle(mine_split(system(vectors), split, protocol, ["ratio"], 1)["ratio"], split).cut
+    assert (cut.taken, cut.right, cut.gold) == (taken, right, 2)
+
+
 @settings(max_examples=30, deadline=None)
 @given(some.integers(1, 7), some.integers(1, 7), some.integers(0, 10_000), some.sampled_from(["ratio", "distance"]))
 def test_mining_is_that_of_a_naive_search(rows, others, seed, kind):

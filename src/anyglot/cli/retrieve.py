@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from anyglot.retrieval.running import Request
     from anyglot.retrieval.system import System
 
+_WORTH_TELLING = 2000
+
 retrieve = typer.Typer(
     help="Find translations by their vectors: Tatoeba and BUCC, every layer, by one protocol.\n\n"
     "For example:  anyglot retrieve tatoeba runs/veco --data tatoeba --languages de,zh",
@@ -293,7 +295,13 @@ def _opener(
         def stream(texts: Sequence[str], layers: Sequence[int], language: str) -> Iterator[NDArray[np.float32]]:
             settings = EmbeddingSettings(pooling=protocol.pooling, max_length=protocol.max_length, language=language)
             cut = embedder.counts.cut
-            yield from embedder.stream(texts, layers, settings)
+            done = 0
+            for part in embedder.stream(texts, layers, settings):
+                yield part
+                done += part.shape[1]
+                # A language of Tatoeba is done in one go and told by who asks.
+                if len(texts) > _WORTH_TELLING:
+                    _say(f"{label}: {done:,} of {len(texts):,} sentences embedded")
             if embedder.counts.cut > cut:
                 limit = min(protocol.max_length, embedder.limit or protocol.max_length)
                 _say(f"{label}: {embedder.counts.cut - cut} sentences have more than {limit} tokens and were cut off")

@@ -1,5 +1,6 @@
 """Tatoeba's scores as a report: tables with intervals and signatures, curves over layers, maps of layer by language."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -262,18 +263,25 @@ def _curves(results: Sequence[ModelResult]) -> Iterator[Curves]:
 
 
 def _maps(results: Sequence[ModelResult]) -> Iterator[HeatMap]:
-    for model in results:
-        if len(model.layers) < 2:
-            continue
+    swept = [model for model in results if len(model.layers) > 1]
+    every = [
+        found.max() for model in swept for result in model.languages.values() for found in _accuracies(result).values()
+    ]
+    # One scale for all maps of the report, so that a colour means one accuracy.
+    high = 10.0 * math.ceil(max(1.0, *every) / 10) if every else 100.0
+    for model in swept:
         for way in model.protocol.directions:
-            values = tuple(tuple(result.accuracies(way).tolist()) for result in model.languages.values())
             yield HeatMap(
                 f"{model.label}, {ARROWS[way]}, all pairs",
                 "layer",
                 tuple(map(str, model.layers)),
                 tuple(model.languages),
-                values,
+                tuple(tuple(_accuracies(result)[way].tolist()) for result in model.languages.values()),
                 0.0,
-                100.0,
+                high,
                 "Accuracy in per cent.",
             )
+
+
+def _accuracies(result: LanguageResult) -> dict[Direction, NDArray[np.float64]]:
+    return {way: result.accuracies(way) for way in result.right}
