@@ -56,6 +56,11 @@ class ModelLanguages:
 
     def check_target(self, code: str) -> None:
         """Refuse a target language the model cannot write."""
+        if not self.target:
+            raise UserError(
+                "this model has a decoder but was never trained to translate: fine-tune what it was made from "
+                "(docs/veco.md)."
+            )
         if code not in self.target:
             raise UserError(
                 f"this model translates into {_listed(self.target)}, not into {named(code)}: "
