@@ -143,7 +143,7 @@ def test_broken_records_name_the_line(tmp_path: Path, name: str, content: str, m
     [
         ({"source": "gemran", "target": "en", "files": ["a", "b"]}, "did you mean 'de'"),
         ({"source": "de", "target": "en"}, "needs either files"),
-        ({"source": "de", "target": "en", "file": "x.txt"}, r"must be .tsv, .jsonl or hf"),
+        ({"source": "de", "target": "en", "file": "x.txt"}, r"must be .tsv, .jsonl, hf"),
         ({"source": "de", "target": "en", "file": "x.tsv", "fields": ["a", "b"]}, "fields belongs to"),
         ({"source": "de", "target": "en", "files": ["a"]}, "files"),
         ({"source": "de", "target": "en", "files": ["a", "b"], "colums": [0, 1]}, "colums"),

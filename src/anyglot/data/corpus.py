@@ -5,6 +5,7 @@
     {source: de, target: en, file: x.jsonl, fields: [german, english]}
     {source: de, target: en, file: "hf:owner/name?split=train", fields: [translation.de, translation.en]}
     {language: de, file: a.txt.gz}
+    {language: de, file: "phrasebook:sentences=20000&level=beginner"}      the embedded phrasebook, pairs likewise
 
 Every file may end in `.gz`. Empty lines are skipped (in a pair: when either side is empty) and counted by who reads.
 """
@@ -16,10 +17,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
+from anyglot.data import phrasebook_text
 from anyglot.data.huggingface import PREFIX, field_exists, parse_address, read_dataset
 from anyglot.data.languages import language
 from anyglot.data.readers import kind_of, raw_hash, read_columns, read_fields, read_lines
 from anyglot.errors import UserError
+
+ADDRESSES = (PREFIX, phrasebook_text.PREFIX)
+"""How a location begins that is no file."""
 
 
 def _language_code(value: Any) -> str:
@@ -56,7 +61,7 @@ class ParallelSource(_Source):
         None, description="source file and target file, one sentence a line"
     )
     file: str | None = Field(
-        None, description="one .tsv or .jsonl file (also .gz), or hf:owner/name?config=..&split=.."
+        None, description="one .tsv or .jsonl file (also .gz), hf:owner/name?config=..&split=.. or phrasebook:.."
     )
     columns: Annotated[tuple[Column, Column] | None, BeforeValidator(_columns)] = Field(
         None, description="TSV: columns of source and target, from 0 (default 0, 1)"
@@ -70,8 +75,11 @@ class ParallelSource(_Source):
         if (self.files is None) == (self.file is None):
             raise ValueError("a pair of languages needs either files: [source, target] or file: x.tsv|x.jsonl|hf:...")
         if self.file is not None and _kind(self.file) == "text":
-            raise ValueError(f"one file for two languages must be .tsv, .jsonl or hf:..., found {self.file!r}")
+            raise ValueError(
+                f"one file for two languages must be .tsv, .jsonl, hf:... or phrasebook:..., found {self.file!r}"
+            )
         _check_options(self.file, self.columns is not None, self.fields is not None, "columns", "fields")
+        _check_address(self.file, self.source, self.target)
         return self
 
     @property
@@ -109,6 +117,8 @@ class ParallelSource(_Source):
             return read_columns(Path(location), self.columns or (0, 1))
         if _kind(location) == "jsonl":
             return read_fields(Path(location), self.fields or (self.source, self.target))
+        if _kind(location) == "phrasebook":
+            return iter(phrasebook_text.read_phrasebook(location, self.source, self.target))
         return read_dataset(location, self.fields or self._dataset_fields(location))
 
     def _dataset_fields(self, address: str) -> tuple[str, str]:
@@ -120,13 +130,16 @@ class MonolingualSource(_Source):
     """Sentences of one language in document order: a text, TSV, JSON-lines or Hugging Face source."""
 
     language: LanguageCode = Field(description="language of the text, in any common code")
-    file: str = Field(description="text, .tsv or .jsonl file (also .gz), or hf:owner/name?config=..&split=..")
+    file: str = Field(
+        description="text, .tsv or .jsonl file (also .gz), hf:owner/name?config=..&split=.. or phrasebook:.."
+    )
     column: Column | None = Field(None, description="TSV: the column, from 0 (default 0)")
     field: str | None = Field(None, description="JSON lines, Hugging Face: the field name (default text)")
 
     @model_validator(mode="after")
     def _check(self) -> "MonolingualSource":
         _check_options(self.file, self.column is not None, self.field is not None, "column", "field")
+        _check_address(self.file, self.language)
         return self
 
     @property
@@ -162,6 +175,8 @@ class MonolingualSource(_Source):
             return (row[0] for row in read_columns(Path(self.file), (self.column or 0,)))
         if kind == "jsonl":
             return (row[0] for row in read_fields(Path(self.file), (self.field or "text",)))
+        if kind == "phrasebook":
+            return (row[0] for row in phrasebook_text.read_phrasebook(self.file, self.language))
         return (row[0] for row in read_dataset(self.file, (self.field or "text",)))
 
 
@@ -204,12 +219,12 @@ def read_monolingual(source: MonolingualSource) -> tuple[list[str], int]:
 
 
 def content_hash(source: Source) -> str:
-    """SHA-256 of the raw bytes of a source's files; for Hugging Face sources of their text.
+    """SHA-256 of the raw bytes of a source's files; of what has no file (Hugging Face, phrasebook), of its text.
 
     Raises:
         UserError: A file is missing or cannot be read.
     """
-    if not source.locations[0].startswith(PREFIX):
+    if not source.locations[0].startswith(ADDRESSES):
         return raw_hash(tuple(Path(location) for location in source.locations))
     digest = hashlib.sha256()
     for row in rows(source):
@@ -247,6 +262,8 @@ def _unequal(source: Path, source_lines: int, target: Path, target_lines: int) -
 
 
 def _kind(location: str) -> str:
+    if location.startswith(phrasebook_text.PREFIX):
+        return "phrasebook"
     return "dataset" if location.startswith(PREFIX) else kind_of(Path(location))
 
 
@@ -256,17 +273,24 @@ def _check_options(location: str | None, has_columns: bool, has_fields: bool, co
         raise ValueError(f"{columns} belongs to a .tsv file, found {location or 'files'!r}")
     if has_fields and kind not in ("jsonl", "dataset"):
         raise ValueError(f"{fields} belongs to a .jsonl file or an hf: source, found {location or 'files'!r}")
-    if location is not None and kind == "dataset":
-        try:
+
+
+def _check_address(location: str | None, *languages: str) -> None:
+    """Refuse an address that cannot be right while a recipe is read, and not when its text is wanted."""
+    try:
+        if location is not None and _kind(location) == "dataset":
             parse_address(location)
-        except UserError as error:
-            raise ValueError(str(error)) from error
+        elif location is not None and _kind(location) == "phrasebook":
+            phrasebook_text.parse_address(location)
+            phrasebook_text.check_speaks(*languages)
+    except UserError as error:
+        raise ValueError(str(error)) from error
 
 
 def _resolve(location: str, folder: Path) -> str:
-    if not location.startswith(PREFIX):
+    if not location.startswith(ADDRESSES):
         return str(folder / Path(location).expanduser())
     name = location.removeprefix(PREFIX)
-    if name.startswith(("./", "../")):  # a local data set; owner/name stays a name on the hub
+    if location.startswith(PREFIX) and name.startswith(("./", "../")):  # a local data set; owner/name is on the hub
         return f"{PREFIX}{folder / name}"
     return location

@@ -1,6 +1,7 @@
 """From YAML, `extends:` and `key=value` to a Recipe, with every mistake told at once.
 
-Relative paths in a file are taken from that file's folder; those in overrides and bundled recipes from the current one.
+Relative paths in a file are taken from that file's folder; those in overrides and bundled recipes from the current one,
+and those in a data sheet from the sheet's.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from anyglot.recipe import yaml_text
 from anyglot.recipe.faults import described
 from anyglot.recipe.paths import anchored
 from anyglot.recipe.schema import Recipe
+from anyglot.recipe.sheets import expanded
 
 EXTENDS = "extends"
+# A sheet of a thousand corpora can be wrong a thousand times in the same way.
+_MOST_TOLD = 40
 Keys = tuple[str, ...]
 
 
@@ -36,7 +40,8 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     """Read a recipe.
 
     Args:
-        name_or_path: A YAML file, or the name of a bundled recipe such as "sixt/xlmr_large".
+        name_or_path: A YAML file, or the name of a bundled recipe such as "sixt/xlmr_large"; it may also be written
+            "recipes/sixt/xlmr_large.yaml", as in the package's source.
         overrides: "dotted.key=value" with the value in YAML; list items by index ("data.train.0.limit=100").
 
     Raises:
@@ -46,12 +51,15 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     for override in overrides:
         _override(document, override)
     # What is still relative came by an override or with the package, and is meant from where the command is run.
-    anchored_values = anchored(document.values, Path.cwd())
+    values, origins = expanded(anchored(document.values, Path.cwd()), document.origins)
     try:
-        return Recipe.model_validate(anchored_values)
+        return Recipe.model_validate(values)
     except ValidationError as error:
-        told = [described(fault, anchored_values, document.origins) for fault in error.errors()]
-        title = f"The recipe {name_or_path} has {len(told)} mistake{'s' if len(told) > 1 else ''}:"
+        faults = error.errors()
+        told = [described(fault, values, origins) for fault in faults[:_MOST_TOLD]]
+        if len(faults) > len(told):
+            told.append(f"and {len(faults) - len(told):,} more.")
+        title = f"The recipe {name_or_path} has {len(faults):,} mistake{'s' if len(faults) > 1 else ''}:"
         raise UserError("\n  ".join([title, *told])) from None
 
 
@@ -103,7 +111,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, bool]:
         return path, False
     if path.is_dir() and (path / "recipe.yaml").is_file():
         return path / "recipe.yaml", False
-    name = str(name_or_path).removesuffix(".yaml")
+    name = str(name_or_path).removesuffix(".yaml").removeprefix("recipes/")
     known = bundled_recipes()
     if name in known:
         return Path(str(resources.files("anyglot") / "recipes" / f"{name}.yaml")), True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-REMOTE = "hf:"
+from anyglot.data.corpus import ADDRESSES
 
 
 def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -38,11 +38,13 @@ def _with(values: dict[str, Any], key: str, change: Any) -> dict[str, Any]:
 def _sources(value: Any, folder: Path) -> Any:
     if not isinstance(value, list):
         return value
-    return [_source(item, folder) if isinstance(item, dict) else item for item in value]
+    return [anchored_source(item, folder) if isinstance(item, dict) else item for item in value]
 
 
-def _source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
-    value = _with(value, "file", lambda file: _sure(file, folder))
+def anchored_source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The raw values of one corpus, or of a sheet that lists corpora, with relative paths taken from `folder`."""
+    for key in ("file", "sheet"):
+        value = _with(value, key, lambda file: _sure(file, folder))
     return _with(value, "files", lambda files: _all(files, folder))
 
 
@@ -67,7 +69,7 @@ def _tokenizer(value: Any, folder: Path) -> Any:
 
 
 def _vocabulary(value: Any, folder: Path) -> Any:
-    return _source(value, folder) if isinstance(value, dict) else value
+    return anchored_source(value, folder) if isinstance(value, dict) else value
 
 
 def _all(value: Any, folder: Path) -> Any:
@@ -75,7 +77,7 @@ def _all(value: Any, folder: Path) -> Any:
 
 
 def _sure(value: Any, folder: Path) -> Any:
-    if not isinstance(value, str) or value.startswith(REMOTE):
+    if not isinstance(value, str) or value.startswith(ADDRESSES):
         return value
     return str(folder / Path(value).expanduser())
 
