@@ -18,7 +18,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from anyglot.cli.main import app
-from anyglot.embedding import Embedder, EmbeddingSettings, door
+from anyglot.embedding import Embedder, EmbeddingSettings, door, output
 from anyglot.embedding.work import Work, mean_path, run
 from anyglot.errors import UserError
 from embedding.tiny import LAYERS, SENTENCES, WIDTH, write_xlmr
@@ -132,6 +132,7 @@ def different(count: int) -> list[str]:
 
 def test_memory_does_not_grow_with_the_text(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "WINDOW", 512)
+    monkeypatch.setattr(output, "_BLOCK", 512)
     peaks = []
     assert work.input is not None
     for lines in (1024, 4096):
