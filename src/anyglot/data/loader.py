@@ -117,6 +117,12 @@ def build_loader(
             f"batch_tokens {options.batch_tokens} is below data.max_length {options.max_length}, so a sentence may not "
             "fit; raise the one or lower the other."
         )
+    pairs = options.for_pairs()
+    if kind == "segments" and pairs.batch_tokens < pairs.max_length:
+        raise UserError(
+            f"batch_tokens {pairs.batch_tokens} is below data.bilingual.max_length {pairs.max_length}, so a sentence "
+            "pair may not fit; set data.bilingual.batch_tokens or a lower max_length."
+        )
     corpora = _corpora(options.train, kind, tokenizer, options.cache, progress)
     share = _Share(rank, world, accumulation)
     if kind == "translation":
@@ -329,6 +335,7 @@ def _facts(samples: AnySamples, weight: float) -> CorpusFacts:
         tokens=sum(len(side.tokens) for side in corpus.sides),
         weight=weight,
         content_hash=corpus.content_hash,
+        alone=samples.alone if isinstance(samples, AdjacentSegments) else 0,
     )
 
 

@@ -15,7 +15,7 @@ class AdjacentSegments:
     """Two neighbouring segments of a document, every segment `<s> a </s> b </s> ...` of consecutive sentences.
 
     A document's segments are taken two by two; of an odd number the last pair shares a segment with the one before.
-    A document of one segment is cut between two sentences, and left out if it has but one.
+    A document of one segment is cut between the two sentences nearest its middle, and left out if it has but one.
 
     Attributes:
         lengths: (samples, 2) tokens with specials.
@@ -84,8 +84,8 @@ def _paired(bounds: list[int], ends: NDArray[np.int64]) -> list[tuple[int, int, 
     """
     segments = len(bounds) - 1
     if segments == 1:
-        half = int(np.searchsorted(ends[:-1], ends[-1] / 2))
-        return [(bounds[0], bounds[0] + min(half + 1, len(ends) - 1), bounds[1])]
+        middle = int(np.abs(ends[:-1] - ends[-1] / 2).argmin()) + 1
+        return [(bounds[0], bounds[0] + middle, bounds[1])]
     pairs = [(bounds[place], bounds[place + 1], bounds[place + 2]) for place in range(0, segments - 1, 2)]
     if segments % 2:
         pairs.append((bounds[-3], bounds[-2], bounds[-1]))

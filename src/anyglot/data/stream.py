@@ -44,6 +44,7 @@ class CorpusFacts:
         sentences: Sentences or pairs in the cache.
         skipped: Empty lines.
         dropped, truncated: Too long.
+        alone: Left out because their document has no other sentence.
         tokens: Tokens of all sides without specials.
         weight: Share of the epoch's samples.
         content_hash: SHA-256 of the raw text.
@@ -57,6 +58,7 @@ class CorpusFacts:
     tokens: int
     weight: float
     content_hash: str
+    alone: int = 0
 
 
 class Loader(Generic[BatchT]):
@@ -201,6 +203,8 @@ class Alternation(Generic[BatchT]):
     def updates(self, state: Place = ()) -> Iterator[tuple[list[BatchT], Place]]:
         """Without end: this rank's micro-batches of the next update, and the place after it."""
         *flat, turn = state or (*(0,) * (2 * len(self.loaders)), 0)
+        if len(flat) != 2 * len(self.loaders):
+            raise ValueError(f"{state} is no place of {len(self.loaders)} loaders in turns")
         places = [Position(*flat[2 * number : 2 * number + 2]) for number in range(len(self.loaders))]
         streams = [loader.updates(place) for loader, place in zip(self.loaders, places, strict=True)]
         while True:

@@ -129,6 +129,7 @@ def make_plan(
         say(
             f"{fact.name}: {fact.sentences:,} samples, {fact.weight:.1%} of each epoch, {fact.skipped} empty, "
             f"{fact.dropped} too long, {fact.truncated} cut"
+            + (f", {fact.alone:,} without a neighbour in their document" if fact.alone else "")
         )
     identity = recipe_identity(recipe)
     identity |= {f"data.{number}.{fact.name}": fact.content_hash for number, fact in enumerate(first.facts)}
