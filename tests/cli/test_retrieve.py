@@ -77,7 +77,7 @@ def test_every_layer_is_swept_by_default_and_the_facts_are_told(model, data, tmp
     command("tatoeba", model, "--data", data, "--out", tmp_path / "out", "--no-cache", "--device", "cpu", "--seed", "3")
     report = json.loads((tmp_path / "out/report.json").read_text("utf-8"))
     assert [part["columns"] for part in report["maps"]] == [[str(layer) for layer in range(LAYERS)]] * 2
-    assert {"Command", "Seed", "Data hash", "Commit", "Precision"} <= set(report["facts"])
+    assert {"Command", "Seed", "Data hash", "Commit", "Preset"} <= set(report["facts"])
     assert any("tuned:half-1(seed-3)" in line for line in report["signatures"]["accuracy"])
     assert str(tmp_path) not in json.dumps(report)
 

@@ -27,9 +27,17 @@ def test_the_presets_are_the_releases_layers_poolings_and_thresholds():
 
 def test_a_signature_says_everything_that_decides_a_score_but_the_name():
     base = DEFAULTS["bucc"].signature(layer=3)
-    assert base.startswith("retrieval:bucc|layer:3|pool:mean|length:512|centre:no|score:cosine-ratio|k:4|rule:max|")
-    for field, value in (("pooling", "first"), ("max_length", 64), ("centre", True), ("margin", "distance"), ("k", 5),
-                         ("rule", "forward"), ("duplicates", "expand")):  # fmt: skip
+    assert base.startswith("retrieval:bucc|layer:3|pool:mean|length:512|vectors:fp32|centre:no|score:cosine-ratio|k:4|")
+    for field, value in {
+        "pooling": "first",
+        "max_length": 64,
+        "precision": "bf16",
+        "centre": True,
+        "margin": "distance",
+        "k": 5,
+        "rule": "forward",
+        "duplicates": "expand",
+    }.items():
         assert dataclasses.replace(DEFAULTS["bucc"], **{field: value}).signature(layer=3) != base
     assert dataclasses.replace(DEFAULTS["bucc"], name="other").signature(layer=3) == base
     assert "k:" not in DEFAULTS["tatoeba"].signature(layer=3)  # a cosine alone does not look at it

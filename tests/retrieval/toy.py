@@ -17,4 +17,4 @@ def system(vectors: Mapping[str, Sequence[NDArray[np.float32]]], depth: int = 1,
             part = texts[begin : begin + at_once]
             yield np.array([[vectors[text][layer] for text in part] for layer in layers], dtype=np.float32)
 
-    return System(label, depth, stream, read)
+    return System(label, depth, stream, read=read)

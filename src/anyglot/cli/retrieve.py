@@ -269,7 +269,7 @@ def _request(
         out=out,
         seed=seed,
         resamples=resamples,
-        facts={"Preset": protocol.name or "none", "Precision": precision},
+        facts={"Preset": protocol.name or "none"},
     )
 
 
@@ -306,7 +306,8 @@ def _opener(
                 limit = min(protocol.max_length, embedder.limit or protocol.max_length)
                 _say(f"{label}: {embedder.counts.cut - cut} sentences have more than {limit} tokens and were cut off")
 
-        return System(label, embedder.layers, stream, None if known is None else known.source | known.supervised)
+        read = None if known is None else known.source | known.supervised
+        return System(label, embedder.layers, stream, embedder.precision, read)
 
     return open_system
 

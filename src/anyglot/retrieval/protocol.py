@@ -55,6 +55,7 @@ class RetrievalProtocol:
             BUCC: a sentence that stands under several ids is dropped from scoring ("drop"), or stands for all of
             them ("expand").
         tuning: BUCC: what the threshold was tuned on, besides the oracle, which is always reported.
+        precision: What the model computed the vectors in.
         name: Of the preset, or "" for choices of one's own.
     """
 
@@ -70,6 +71,7 @@ class RetrievalProtocol:
     directions: tuple[Direction, ...] = DIRECTIONS
     duplicates: Duplicates = "ids"
     tuning: Tuning = "halves"
+    precision: str = "fp32"
     name: str = ""
 
     def signature(self, *, layer: int | None = None, **further: str) -> str:
@@ -86,6 +88,7 @@ class RetrievalProtocol:
             "layer": chosen,
             "pool": self.pooling,
             "length": str(self.max_length),
+            "vectors": self.precision,
             "centre": "file" if self.centre else "no",
             "score": "cosine" if self.margin == "absolute" else f"cosine-{self.margin}",
             "k": str(self.k),

@@ -50,12 +50,13 @@ class Request:
     facts: Mapping[str, str]
 
     def protocol_for(self, system: System) -> RetrievalProtocol:
-        """Return the protocol for a model.
+        """Return the protocol for a model, its precision included.
 
         Raises:
             UserError: The model has no such layer.
         """
         protocol = self.protocol.scaled(system.depth) if self.scaled else self.protocol
+        protocol = dataclasses.replace(protocol, precision=system.precision)
         protocol.layers(system.depth)
         return protocol
 
@@ -184,8 +185,8 @@ def _check_halves(pairs: Sequence[SentencePairs], seed: int) -> None:
     halves = [part.tuning_half(seed) for part in pairs]
     if not any(half.any() for half in halves) or all(half.all() for half in halves):
         raise UserError(
-            f"{sum(map(len, pairs))} pairs are too few to choose a layer on one half and score the other: name the layer "
-            "with --layer N"
+            f"{sum(map(len, pairs))} pairs are too few to choose a layer on one half and score the other: name the "
+            "layer with --layer N"
         )
 
 

@@ -27,12 +27,14 @@ class System:
         depth: How many layers it has.
         stream: Texts, layers counted from 0 and the texts' language to pooled vectors, some texts at a time and in
             order: (layers, n, D), float32.
+        precision: What the model computes in.
         read: Canonical codes of the languages the model has read; None where nobody wrote them down.
     """
 
     label: str
     depth: int
     stream: Stream
+    precision: str = "fp32"
     read: frozenset[str] | None = None
 
     def has_read(self, code: str) -> bool | None:
