@@ -4,9 +4,9 @@
     python benchmarks/embedding/run.py --text news.en --shape tiny --sentences 200    # seconds: does it run?
 
 An encoder of XLM-R's shape with random weights is written once, with a tokenizer trained on the text; --model takes a
-real one. sentence-transformers runs as shipped (fp32, batches of 32, mean of all tokens) and at its best (bf16); anyglot
-in fp32, in bf16, and as shipped (auto, without its cache). First the vectors are compared: at most 1e-5 of cosine
-distance in fp32 and 1e-2 in bf16, or the program ends with an error. Then every engine embeds the same sentences in a
+real one. sentence-transformers runs as shipped (fp32, batches of 32, mean of all tokens) and at its best (bf16);
+anyglot in fp32, in bf16, and as shipped (auto, without its cache). First the vectors are compared: at most 1e-5 of
+cosine distance in fp32 and 1e-2 in bf16, or the program ends with an error. Then every engine embeds the same sentences in a
 process of its own, engines taking turns; a warm-up is not counted, and neither is loading. Text goes in, vectors come
 out: tokenising is part of the time.
 """
@@ -123,8 +123,8 @@ def measure(model: Path, texts: list[str], rounds: int, threads: int) -> Table:
         rows.append((name, *cells, f"{slowest / median(wall):.2f}", f"{peak:.2f}", f"{distances[engine]:.0e}"))
     head = ("Engine", "Sentences/s", "Least", "Most", "Processor s", "Times the first", "Peak GB", "Distance")
     note = (
-        f"{len(texts):,} sentences, {rounds} rounds in fresh processes taking turns, {threads} threads; sentences/s of the "
-        "median, slowest and fastest round, without loading; Distance is the largest cosine distance from the first row."
+        f"{len(texts):,} sentences, {rounds} rounds in fresh processes taking turns, {threads} threads; sentences/s of "
+        "the median, slowest and fastest round, without loading; Distance: largest cosine distance from the first row."
     )
     return Table("Embedding", head, tuple(rows), note)
 
