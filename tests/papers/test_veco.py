@@ -6,15 +6,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import transformers
 from torch import Tensor
 
 from anyglot.data.batch import IGNORED, SegmentBatch
-from anyglot.data.collate import collate_segments
-from anyglot.data.noise import Masking
 from anyglot.layers.attention import Memory
 from anyglot.methods.base import Losses
 from anyglot.methods.baselines.xlm import Xlm, XlmOptions
@@ -23,33 +20,9 @@ from anyglot.methods.veco.pretraining import cross_passes, inner_passes, summed_
 from anyglot.models.encoder import Encoder
 from anyglot.training.freezing import enter_stage
 from papers.naive_veco import NaiveVeco
+from papers.tiny_veco import LAYERS, SIZES, WIDTH, WORDS, Vocabulary, made, segments
 
-WORDS, LAYERS, WIDTH, PAD, MASK = 40, 3, 16, 1, 39
-SIZES = {"layers": LAYERS, "width": WIDTH, "heads": 2, "feedforward_width": 24, "positions": 40}
 FOUR = ("inner_first", "inner_second", "cross_second", "cross_first")
-
-
-class Vocabulary:
-    vocabulary_size = WORDS
-
-
-def made(**options: Any) -> tuple[Veco, Encoder]:
-    """A VECO without dropout, every weight random, norms and biases too."""
-    method = Veco(VecoOptions.model_validate({**SIZES, "dropout": 0.0, "attention_dropout": 0.0, **options}))
-    model = method.build(Vocabulary(), seed=5)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return method, model
-
-
-def segments(*, pairs: bool, seed: int = 0, rows: int = 5) -> SegmentBatch:
-    """Rows of 3 to 11 words a side, a quarter of them hidden."""
-    generator = np.random.default_rng(seed)
-    sides = [[[generator.integers(4, MASK, generator.integers(3, 12))] for _ in range(rows)] for _ in range(2)]
-    masking = Masking(0.25, MASK, (0, 1, 2, 3, MASK), WORDS)
-    return collate_segments(*sides, begin=0, pad=PAD, end=2, masking=masking, seed=(seed, 0, 0), join=pairs)
 
 
 def terms(losses: Losses) -> dict[str, Tensor]:

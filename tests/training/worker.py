@@ -58,7 +58,7 @@ def plan(folder: Path, *, shard: bool) -> Plan:
 
 def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: int = 0, killed_at: int = 0) -> None:
     """Train as rank `rank`, as torchrun would start it; the last rank asks to stop, or is killed, at an update."""
-    _become(rank, world, port)
+    become(rank, world, port)
     Stopping.stop_at = stop_at or killed_at
     Stopping.signal = signal.SIGKILL if killed_at else signal.SIGTERM
     code: Any = 0
@@ -69,7 +69,7 @@ def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: 
         code = 2
     except SystemExit as stopped:
         code = stopped.code
-    _end(code)
+    end(code)
 
 
 class Cubes(nn.Module):
@@ -86,7 +86,7 @@ class Cubes(nn.Module):
 
 def translate_alone_and_train(folder: str, rank: int, world: int, port: int) -> None:
     """A sharded encoder between two updates: the first rank runs it on its own, as validation does."""
-    _become(rank, world, port)
+    become(rank, world, port)
     accelerator = start_accelerator("fp32", (), Path(folder))
     stack = StackConfig(layers=2, width=8, heads=2, feedforward_width=8, norm_first=False)
     embeddings = EmbeddingsConfig(vocabulary_size=9, width=8, positions="sinusoidal", norm=True)
@@ -99,10 +99,11 @@ def translate_alone_and_train(folder: str, rank: int, world: int, port: int) -> 
             encoder(tokens, torch.ones_like(tokens, dtype=torch.bool))
     give_back_shards(objective)
     objective(tokens).backward()
-    _end(0 if all(parameter.grad is not None for parameter in encoder.parameters()) else 1)
+    end(0 if all(parameter.grad is not None for parameter in encoder.parameters()) else 1)
 
 
-def _become(rank: int, world: int, port: int) -> None:
+def become(rank: int, world: int, port: int) -> None:
+    """Take a place among processes, as torchrun gives it."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -115,7 +116,8 @@ def _become(rank: int, world: int, port: int) -> None:
     torch.set_num_threads(1)
 
 
-def _end(code: Any) -> NoReturn:
+def end(code: Any) -> NoReturn:
+    """Leave the group and exit."""
     # The traceback is gone and with it what DDP held of the process group. A DDP that outlives the group joins gloo's
     # thread with Python's lock in its hand, which that thread may be waiting for: one run in ninety never ended.
     gc.collect()
