@@ -6,9 +6,9 @@
 An encoder of XLM-R's shape with random weights is written once, with a tokenizer trained on the text; --model takes a
 real one. sentence-transformers runs as shipped (fp32, batches of 32, mean of all tokens) and at its best (bf16);
 anyglot in fp32, in bf16, and as shipped (auto, without its cache). First the vectors are compared: at most 1e-5 of
-cosine distance in fp32 and 1e-2 in bf16, or the program ends with an error. Then every engine embeds the same sentences in a
-process of its own, engines taking turns; a warm-up is not counted, and neither is loading. Text goes in, vectors come
-out: tokenising is part of the time.
+cosine distance in fp32 and 1e-2 in bf16, or the program ends with an error. Then every engine embeds the same sentences
+in a process of its own, engines taking turns; a warm-up is not counted, and neither is loading. Text goes in, vectors
+come out: tokenising is part of the time.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ LANGUAGE = Annotated[
     str | None,
     typer.Option("--language", help="Of the text; for encoders that are told it (mBART, NLLB).", metavar="CODE"),
 ]
-BATCH = Annotated[int, typer.Option("--batch-tokens", help="Tokens that go through the model at a time.", metavar="N")]
+BATCH = Annotated[
+    int | None, typer.Option("--batch-tokens", help="Tokens that go through the model at a time.", metavar="N")
+]
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
 CACHE = Annotated[
@@ -62,7 +64,7 @@ def embed(
     centre: CENTRE = False,
     centre_from: CENTRE_FROM = None,
     language: LANGUAGE = None,
-    batch_tokens: BATCH = 2048,
+    batch_tokens: BATCH = None,
     device: DEVICE = None,
     precision: PRECISION = "auto",
     cache: CACHE = None,

@@ -29,6 +29,8 @@ from anyglot.weights.load import load_encoder
 
 WINDOW = 8192
 """Texts that are sorted and held in memory together; fewer where several layers are asked for."""
+BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
+"""Tokens of a batch by kind of device: on a processor few, so that what is between two products stays in its cache."""
 Progress = Callable[[int, int], None]
 """Is told how many texts are done since the last call, and how many tokens went through the model for them."""
 
@@ -213,6 +215,8 @@ class _WindowWork:
         self.depths = list(dict.fromkeys(depths))
         self.places = [self.depths.index(depth) for depth in depths]
         self.progress = progress or (lambda texts, tokens: None)
+        device = embedder.encoder.embeddings.tokens.weight.device.type
+        self.batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(device, BATCH_TOKENS["cuda"])
         self.memory: RememberedVectors | None = None
         if embedder.cache is not None:
             self.memory = RememberedVectors(embedder.cache, embedder.identity, embedder.width, settings.pooling, frame)
@@ -246,7 +250,7 @@ class _WindowWork:
             counts.remembered += len(there)
             yield [sentences[place] for place in there], vectors[:, there], 0
             sentences = [sentence for sentence, each in zip(sentences, known, strict=True) if not each]
-        for places in pack([len(sentence) for sentence in sentences], self.settings.batch_tokens):
+        for places in pack([len(sentence) for sentence in sentences], self.batch_tokens):
             batch = [sentences[place] for place in places]
             vectors = vectors_of(self.embedder.encoder, batch, self.depths, self.settings.pooling, self.frame)
             if self.memory is not None:

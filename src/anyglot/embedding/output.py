@@ -73,7 +73,9 @@ class VectorFile:
             self._stream: IO[bytes] = os.fdopen(os.open(self.partial, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
             try:
                 fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                if not os.path.samestat(os.fstat(self._stream.fileno()), self.partial.stat()):
+                    raise BlockingIOError  # the other run has just made it its output
+            except (BlockingIOError, FileNotFoundError):
                 self._stream.close()
                 raise UserError(f"another run is writing {self.path}: wait for it, or name another output.") from None
             self._stream.truncate(0)

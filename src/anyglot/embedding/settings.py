@@ -24,7 +24,8 @@ class EmbeddingSettings:
         normalise: Whether vectors get length 1.
         max_length: Most tokens of a sentence, special ones included; the rest is cut off, and counted.
         language: Of the texts; only checkpoints whose encoder is told it need it (mBART, M2M-100, NLLB).
-        batch_tokens: Tokens that go through the model at a time. Speed and memory depend on it, vectors do not.
+        batch_tokens: Tokens that go through the model at a time; None: as many as are fast on the device. Speed and
+            memory depend on it, vectors do not.
     """
 
     layer: Layer = -1
@@ -32,7 +33,7 @@ class EmbeddingSettings:
     normalise: bool = False
     max_length: int = 512
     language: str | None = None
-    batch_tokens: int = 2048
+    batch_tokens: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no encoder can do.
@@ -44,7 +45,7 @@ class EmbeddingSettings:
             raise UserError(f"there is no pooling '{self.pooling}': choose one of {', '.join(POOLINGS)}.")
         if self.max_length < 4:
             raise UserError(f"--max-length {self.max_length} leaves no room for words: take at least 4.")
-        if self.batch_tokens < 1:
+        if self.batch_tokens is not None and self.batch_tokens < 1:
             raise UserError(f"--batch-tokens must be positive, not {self.batch_tokens}.")
 
 

@@ -40,7 +40,7 @@ class Work:
     centre: bool = False
     centre_from: Path | None = None
     language: str | None = None
-    batch_tokens: int = 2048
+    batch_tokens: int | None = None
     device: str | None = None
     precision: str = "auto"
     cache: Path | None = None
