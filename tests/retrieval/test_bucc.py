@@ -314,3 +314,16 @@ def test_what_does_not_fit_in_memory_lies_on_disk_and_is_the_same():
         assert isinstance(there, np.memmap) and not isinstance(here, np.memmap)
         assert (here == there).all() and here.shape == (2, 10, 5)
         assert (here[1, 7] == vectors["t7"][1]).all()
+
+
+def test_a_full_disk_is_told(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    vectors = {f"t{row}": [np.ones(5, np.float32)] for row in range(10)}
+    with (
+        pytest.raises(UserError, match=r"vectors of 10 sentences at 1 layers .*No space left.*choose one --layer"),
+        system(vectors).vectors(list(vectors), (0,), "de", in_memory=9),
+    ):
+        pass

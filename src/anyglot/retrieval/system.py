@@ -1,6 +1,7 @@
 """A model as retrieval sees it: texts and layers in, vectors out."""
 
 import math
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,13 +68,22 @@ class System:
             return
         with tempfile.TemporaryDirectory(prefix="anyglot-", ignore_cleanup_errors=True) as folder:
             try:
-                room = np.lib.format.open_memmap(Path(folder) / "vectors.npy", "w+", np.float32, shape)
+                room = _room_on_disk(Path(folder) / "vectors.npy", shape)
             except OSError as error:
                 raise UserError(
                     f"the vectors of {len(texts):,} sentences at {len(layers)} layers could not be kept in a temporary "
                     f"file ({error.strerror or error}): choose one --layer, or set TMPDIR to a folder with room"
                 ) from error
             yield _filled(room, first, parts)
+
+
+def _room_on_disk(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    room = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    # A full disk is an error here; later, while the map is written, it would end the process without a word.
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return room
 
 
 def _filled(
