@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ from anyglot.models.store import load_model
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.translator import Translator
+from recipe.words import write_words
 
 from .endpoint import endpoint
 
-WORDS = {"hund": "dog", "katze": "cat", "mann": "man", "sieht": "sees", "isst": "eats", "brot": "bread"}
 SAID, REFERENCES = ["the dog eats the old bread", "b cat", "d"], ["the dog eats the new bread", "b cat", "c"]
 RECIPE = """
 name: words
@@ -50,10 +49,7 @@ runtime: {precision: fp32}
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     root = tmp_path_factory.mktemp("secret_place")
-    draw = random.Random(1)
-    german = [" ".join(draw.choices(list(WORDS), k=draw.randint(2, 6))) for _ in range(60)]
-    (root / "train.de").write_text("\n".join(german) + "\n")
-    (root / "train.en").write_text("\n".join(" ".join(WORDS[w] for w in line.split()) for line in german) + "\n")
+    write_words(root, train=60)
     (root / "words.yaml").write_text(RECIPE)
     assert run_recipe(load_recipe(root / "words.yaml"), root / "translator", quiet=True, command="anyglot train here")
     return root / "translator"

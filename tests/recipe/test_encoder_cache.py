@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +15,7 @@ from anyglot.errors import UserError
 from anyglot.models.store import load_model
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import recipe_identity, run_recipe
-
-WORDS = {"hund": "dog", "katze": "cat", "mann": "man", "sieht": "sees", "isst": "eats", "brot": "bread"}
+from recipe.words import write_words
 
 MASKED = """
 name: encoder
@@ -51,10 +49,7 @@ runtime: {precision: fp32}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cached")
-    draw = random.Random(1)
-    german = [" ".join(draw.choices(list(WORDS), k=draw.randint(2, 6))) for _ in range(150)]
-    (folder / "train.de").write_text("\n".join(german) + "\n")
-    (folder / "train.en").write_text("\n".join(" ".join(WORDS[w] for w in line.split()) for line in german) + "\n")
+    write_words(folder, train=150)
     (folder / "encoder.yaml").write_text(MASKED)
     (folder / "sixt.yaml").write_text(SIXT)
     run_recipe(load_recipe(folder / "encoder.yaml"), folder / "encoder", quiet=True)

@@ -22,16 +22,8 @@ import pytest
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.training import checkpoint
+from recipe.words import WORDS
 
-WORDS = {
-    "hund": "dog",
-    "katze": "cat",
-    "mann": "man",
-    "sieht": "sees",
-    "isst": "eats",
-    "brot": "bread",
-    "haus": "house",
-}
 ENCODER = """
 name: encoder
 method: {name: masked_language, layers: 2, width: 16, heads: 2, feedforward_width: 16, positions: 32}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 from pathlib import Path
@@ -24,17 +23,8 @@ from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
 from anyglot.training.checkpoint import read_tensors
 from anyglot.training.signals import Stopped
+from recipe.words import write_words
 from training import traces
-
-WORDS = {
-    "hund": "dog",
-    "katze": "cat",
-    "mann": "man",
-    "sieht": "sees",
-    "isst": "eats",
-    "brot": "bread",
-    "haus": "house",
-}
 
 MASKED = """
 name: encoder
@@ -75,12 +65,7 @@ tracking: {log_every: 2}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Corpora, recipes, a trained encoder and a translator trained from it."""
     root = tmp_path_factory.mktemp("runs")
-    draw = random.Random(1)
-    for split, count in (("train", 300), ("valid", 12)):
-        german = [" ".join(draw.choices(list(WORDS), k=draw.randint(2, 6))) for _ in range(count)]
-        english = [" ".join(WORDS[word] for word in line.split()) for line in german]
-        (root / f"{split}.de").write_text("\n".join(german) + "\n")
-        (root / f"{split}.en").write_text("\n".join(english) + "\n")
+    write_words(root, train=300, valid=12)
     (root / "encoder.yaml").write_text(MASKED)
     (root / "sixt.yaml").write_text(SIXT)
     assert run_recipe(load_recipe(root / "encoder.yaml"), root / "encoder", quiet=True)
@@ -228,7 +213,7 @@ def test_the_average_of_the_first_stage_is_the_model_of_the_first_stage(folder: 
     wanted = dict(load_model(tmp_path / "first").named_parameters())
     for name, value in load_model(tmp_path / "average").named_parameters():
         assert torch.equal(value, wanted[name]), name
-    with pytest.raises(UserError, match="step-5 and step-9 of .* are of different networks"):
+    with pytest.raises(UserError, match=r"step-5 and step-9 of .* are of different networks"):
         average_run(tmp_path / "both", tmp_path / "mixed", steps=[5, 9])
     average_run(tmp_path / "both", tmp_path / "last", last=3)
     assert load_config(tmp_path / "last") == load_config(tmp_path / "both")

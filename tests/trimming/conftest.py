@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.vocabulary import Vocabulary
@@ -14,14 +13,6 @@ from anyglot.trimming.choice import choose
 from anyglot.trimming.tokenizers import completed
 
 from .build import write_model, write_texts
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+"""Tiny models gain nothing from threads, and workers share the cores."""
+
 import pytest
 import torch
 
