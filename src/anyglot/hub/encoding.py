@@ -11,23 +11,12 @@ from anyglot.errors import UserError
 from anyglot.hub.configuration import AnyglotEncoderConfig
 from anyglot.hub.shell import Shell, bool_mask, mean_loss, refuse
 from anyglot.layers.stack import StackOutput
-from anyglot.models.config import EncoderConfig
 from anyglot.models.encoder import Encoder
-from anyglot.models.store import current_config
 
 
 class _EncoderShell(Shell):
     config: AnyglotEncoderConfig
     config_class = AnyglotEncoderConfig
-
-    @classmethod
-    def around(cls, network: Encoder) -> _EncoderShell:
-        """A shell around an encoder, whose weights it shares."""
-        described = current_config(network)
-        assert isinstance(described, EncoderConfig)
-        shell = cls(AnyglotEncoderConfig(described), network)
-        shell.train(network.training)
-        return shell
 
     @property
     def network(self) -> Encoder:

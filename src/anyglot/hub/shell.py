@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, Self
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,13 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
         self._tied_weights_keys = tied_names(network)
         config.tie_word_embeddings = bool(self._tied_weights_keys)
         self.post_init()
+
+    @classmethod
+    def around(cls, network: Encoder | EncoderDecoder) -> Self:
+        """A shell around a model, whose weights it shares."""
+        shell = cls(cls.config_class(current_config(network)), network)
+        shell.train(network.training)
+        return shell
 
     def parts(self) -> dict[str, nn.Module]:
         """The parts by name. An adapter may have taken the place of what was in them."""

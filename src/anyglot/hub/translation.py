@@ -16,9 +16,7 @@ from anyglot.hub.searching import search_settings
 from anyglot.hub.shell import IGNORED, Shell, bool_mask, mean_loss, refuse
 from anyglot.layers.attention import Memory
 from anyglot.layers.heads import OutputProjection
-from anyglot.models.config import EncoderDecoderConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.store import current_config
 
 
 class SourceEncoder(nn.Module):
@@ -67,15 +65,6 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
         super().__init__(config, network)
         self.encoder.main_input_name = self.main_input_name  # `generate` asks it
         self.generation_config = search_settings(config.network)
-
-    @classmethod
-    def around(cls, network: EncoderDecoder) -> AnyglotForConditionalGeneration:
-        """A shell around a model, whose weights it shares."""
-        described = current_config(network)
-        assert isinstance(described, EncoderDecoderConfig)
-        shell = cls(AnyglotConfig(described), network)
-        shell.train(network.training)
-        return shell
 
     @property
     def network(self) -> EncoderDecoder:
