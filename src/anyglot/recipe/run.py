@@ -78,7 +78,7 @@ def run_recipe(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with first_process_first() as first:
-            tell = say if first else logger.debug
+            tell: Callable[[str], None] = say if first else logger.debug
             tokenizer = prepare_tokenizer(recipe, folder, tell)
             plan = make_plan(recipe, folder, tokenizer, quiet=quiet, say=tell)
             if first:

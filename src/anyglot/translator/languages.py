@@ -51,8 +51,10 @@ class ModelLanguages:
         if not all(isinstance(codes, list) and all(isinstance(code, str) for code in codes) for codes in lists):
             raise UserError(f"{path} must hold lists of language codes under source, supervised, target and pairs.")
         source, supervised, target = (frozenset(language(code).code for code in codes) for codes in lists[:3])
-        pairs = {_pair(name, path) for name in lists[3]} if "pairs" in raw else product(supervised, target)
-        return cls(source=source, pairs=frozenset(pairs), target=target)
+        pairs = frozenset(_pair(name, path) for name in lists[3])
+        if "pairs" not in raw:
+            pairs = frozenset(product(supervised, target))
+        return cls(source=source, pairs=pairs, target=target)
 
     def check_target(self, code: str) -> None:
         """Refuse a target language the model cannot write."""
