@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.retrieval.test_neighbours import brute_force
 
 from anyglot.errors import UserError
 from anyglot.retrieval import shortlist as shortlists
@@ -17,6 +16,7 @@ from anyglot.retrieval.neighbours import both_ways, nearest
 from anyglot.retrieval.operands import Preparation, Side
 from anyglot.retrieval.search import Search
 from anyglot.retrieval.shortlist import Shortlist
+from retrieval.brute import brute_force
 
 
 def _crowd(rng: np.random.Generator, rows: int, width: int, distance: float) -> np.ndarray:

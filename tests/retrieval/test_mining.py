@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.retrieval.test_neighbours import brute_force
 
 from anyglot.errors import UserError
 from anyglot.retrieval.margin import MARGINS, RULES, Margin, Rule, best_pairs
@@ -21,6 +20,7 @@ from anyglot.retrieval.mining_job import opened
 from anyglot.retrieval.mining_text import read_sentences
 from anyglot.retrieval.mining_vectors import GivenVectors
 from anyglot.retrieval.neighbours import Neighbours
+from retrieval.brute import brute_force
 
 Vectors = NDArray[np.float32]
 
@@ -193,10 +193,19 @@ def test_another_job_is_told_apart(two: tuple[tuple[Path, Path], tuple[Path, Pat
     asked = {"text a": text_a.digest, "text b": text_b.digest, "k": 7, "index": "exact"}
     asked |= GivenVectors((two[0][1], two[1][1])).facts()
     opened(tmp_path / "pairs.tsv.work", asked, dict, overwrite=False).close()
+    (tmp_path / "pairs.tsv.work" / "stripe-0.npz").touch()
     with pytest.raises(UserError, match="another k:"):
         _mine(two, output)
     _mine(two, output, overwrite=True)
     assert output.exists()
+
+
+def test_a_job_that_did_nothing_is_in_nobody_s_way(
+    two: tuple[tuple[Path, Path], tuple[Path, Path]], tmp_path: Path
+) -> None:
+    opened(tmp_path / "pairs.tsv.work", {"k": 7}, dict, overwrite=False).close()
+    _mine(two, tmp_path / "pairs.tsv")
+    assert (tmp_path / "pairs.tsv").exists()
 
 
 def test_two_runs_do_not_work_in_one_folder(two: tuple[tuple[Path, Path], tuple[Path, Path]], tmp_path: Path) -> None:

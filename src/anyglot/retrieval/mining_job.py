@@ -100,8 +100,9 @@ def opened(
             lock.close()
             raise UserError(f"Another run is at work in {folder}: wait for it, or name another output.") from None
         path = folder / "job.json"
-        if overwrite or not path.exists():
-            for left in [*folder.glob("stripe-*.npz*"), *folder.glob("vectors-*.npy*"), path]:
+        done = [each for pattern in ("stripe-*.npz", "vectors-*.npy") for each in folder.glob(pattern)]
+        if overwrite or not path.exists() or not done:  # of a job that did nothing, nothing is lost
+            for left in [*done, path, *folder.glob("*.tmp"), *folder.glob("*.partial")]:
                 left.unlink(missing_ok=True)
         if not path.exists():
             content = json.dumps({"format": _FORMAT, "asked": dict(asked), "chosen": dict(chosen())}, indent=1)
