@@ -148,7 +148,8 @@ class Embedder:
             returns: (N, D) float32
         """
         settings = settings or EmbeddingSettings()
-        return self.embed_layers(texts, [settings.layer], settings, progress=progress)[0]
+        vectors: NDArray[np.float32] = self.embed_layers(texts, [settings.layer], settings, progress=progress)[0]
+        return vectors
 
     def embed_layers(
         self,

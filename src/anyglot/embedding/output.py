@@ -191,7 +191,8 @@ def load_mean(path: Path, width: int) -> NDArray[np.float64]:
             f"{path} holds {mean.dtype} of shape {mean.shape}, not one vector of {width} numbers: name the .mean.npy "
             "that --centre wrote with the same model."
         )
-    return mean.astype(np.float64)
+    exact: NDArray[np.float64] = mean.astype(np.float64)
+    return exact
 
 
 def _changed(block: NDArray[np.float32], centre: NDArray[np.float64] | None, normalise: bool) -> NDArray[np.float32]:

@@ -62,7 +62,7 @@ def vectors_of(
     x = torch.cat(
         [
             encoder.embeddings(part.view(run.count, run.length)).flatten(0, 1)
-            for part, run in zip(tokens.to(device).split([run.positions for run in packed]), packed, strict=True)
+            for part, run in zip(torch.split(tokens.to(device), [run.positions for run in packed]), packed, strict=True)
         ]
     )[None]
     found: dict[int, Tensor] = {}
@@ -82,7 +82,7 @@ def vectors_of(
 def _attend_within(encoder: Encoder, runs: Sequence[Run]) -> None:
     attend = partial(attention_within, runs)
     for block in encoder.stack.blocks:
-        attention: Attention = block.self_attention.inner  # type: ignore[union-attr,assignment]
+        attention: Attention = block.self_attention.inner  # type: ignore[assignment]
         attention.attend = attend
 
 

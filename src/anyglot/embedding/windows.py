@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -29,7 +29,7 @@ class Window:
 
 def windows(
     texts: Iterable[str], size: int, tokenizer: TextTokenizer, frame: Frame, limit: int, rows: int
-) -> Iterator[Window]:
+) -> Generator[Window, None, None]:
     """The windows of texts, in order; the next is tokenised in a thread while one is worked on.
 
     Args:
@@ -63,7 +63,7 @@ def _window(encoded: Sequence[Sequence[int]], tokenizer: TextTokenizer, frame: F
     )
 
 
-def _ahead(following: Callable[[], Window | None]) -> Iterator[Window]:
+def _ahead(following: Callable[[], Window | None]) -> Generator[Window, None, None]:
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenising") as thread:
         future = thread.submit(following)
         while (window := future.result()) is not None:

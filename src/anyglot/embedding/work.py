@@ -106,8 +106,10 @@ def _layer(work: Work, preset: Preset | None, layers: int | None) -> Layer:
         if preset is None:
             raise UserError("--layer scaled takes a preset's layer at another depth: give --preset, or name a layer.")
         return -1 if layers is None else preset.scaled(layers)
-    if text == "middle" or text == "embeddings":
-        return text
+    if text == "middle":
+        return "middle"
+    if text == "embeddings":
+        return "embeddings"
     try:
         return int(text)
     except ValueError:

@@ -39,7 +39,7 @@ def unpacked(states: Tensor, runs: Sequence[Run]) -> list[Tensor]:
     Shape:
         states: (1, T, D)    returns: one (count, length, D) a run
     """
-    parts = states[0].split([run.positions for run in runs])
+    parts = torch.split(states[0], [run.positions for run in runs])
     return [part.view(run.count, run.length, -1) for part, run in zip(parts, runs, strict=True)]
 
 
@@ -61,7 +61,7 @@ def attention_within(
         raise ValueError("packed sequences have no mask: their runs say what sees what.")
     sizes = [run.positions for run in runs]
     attended = []
-    for run, *parts in zip(runs, *(part[0].split(sizes, dim=1) for part in (query, key, value)), strict=True):
+    for run, *parts in zip(runs, *(torch.split(part[0], sizes, dim=1) for part in (query, key, value)), strict=True):
         # (H, count * length, d) -> (count, H, length, d): sequences become the batch without being copied.
         q, k, v = (part.unflatten(1, (run.count, run.length)).transpose(0, 1) for part in parts)
         states = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
