@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 
 K = 4
 SAMPLE = 256
-PART = (200_000, 50_000)
 Vectors = NDArray[np.float32]
 Found = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -153,9 +152,9 @@ def memory_part(arguments: argparse.Namespace) -> dict[str, Any]:
 
     torch.set_num_threads(arguments.threads)
     texts, held = [], []
-    for name, rows, seed in (("part-a", PART[0], 1), ("part-b", PART[1], 2)):
-        texts.append(arguments.out / f"{name}.txt")
-        held.append(arguments.out / f"{name}.npy")
+    for name, rows, seed in (("part-a", arguments.part[0], 1), ("part-b", arguments.part[1], 2)):
+        texts.append(arguments.out / f"{name}-{rows}.txt")
+        held.append(arguments.out / f"{name}-{rows}-{arguments.width}.npy")
         if not held[-1].exists():
             np.save(held[-1], made_up(rows, arguments.width, seed))
             texts[-1].write_text("".join(f"sentence {row} of {name}\n" for row in range(rows)), encoding="utf-8")
@@ -178,11 +177,11 @@ def memory_part(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     seconds = time.perf_counter() - begin
     stripe = float(np.median(np.diff(times)))  # 1,024 queries with all of the base
-    whole = stripe * (1_000_000 / 1024) * (1_000_000 / PART[1])
+    whole = stripe * (1_000_000 / 1024) * (1_000_000 / arguments.part[1])
     # The base's operand, its bounds and candidates grow with the rows that stay; stripes do not.
     per_row = (arguments.width + 4) * 2 + 8 * (K + 12) + 12 * 16
     return {
-        "part": f"{PART[0]:,} x {PART[1]:,} x {arguments.width:,}",
+        "part": f"{arguments.part[0]:,} x {arguments.part[1]:,} x {arguments.width:,}",
         "seconds": seconds,
         "seconds_per_stripe": stripe,
         "peak_gb": peak(),
@@ -196,6 +195,7 @@ def called(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     """A worker's result."""
     command = [sys.executable, __file__, "--out", str(arguments.out), "--rows", str(arguments.rows), "--worker", name]
     command += ["--width", str(arguments.width), "--threads", str(arguments.threads)]
+    command += ["--part", *map(str, arguments.part)]
     environment = os.environ | {"OMP_NUM_THREADS": str(arguments.threads)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -235,6 +235,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--engines", default="", help="only those whose name begins with one of these, comma-separated")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--part", type=int, nargs=2, default=(200_000, 50_000), help="of --memory: rows of a and b")
     parser.add_argument("--worker", default="")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
