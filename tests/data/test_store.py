@@ -62,6 +62,19 @@ def test_cache_is_keyed_by_content_not_by_place(
     assert sorted(path.suffix for path in cache.iterdir()) == ["", "", ""], "no temporary folder is left"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in Linux's /proc")
+def test_corpora_are_mapped_without_keeping_their_files_open(
+    source: ParallelSource, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """A thousand pairs would need four thousand open files, and most systems grant 1,024."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    corpora = [tokenise(source, tokenizer, tmp_path) for _ in range(5)]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert str(tmp_path / corpora[0].key / "tokens-0.npy") in Path("/proc/self/maps").read_text()
+    with pytest.raises(ValueError, match="read-only"):
+        corpora[0].sides[0].tokens[0] = 1
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove", "entry", "empty"])
 def test_a_damaged_entry_is_made_again(
     source: ParallelSource, tokenizer: Tokenizer, tmp_path: Path, damage: str

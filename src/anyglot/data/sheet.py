@@ -38,8 +38,8 @@ def read_sheet(path: Path) -> list[SheetRow]:
     """The corpora of a sheet in their order; nothing is known yet about whether they are right.
 
     Raises:
-        UserError: A file that cannot be read (see `readers`), an unknown or repeated column, a line with more cells
-            than columns, or no corpus at all.
+        UserError: A file that cannot be read (see `readers`), an unknown or repeated column, a line with more filled
+            cells than columns, or no corpus at all.
     """
     header: list[str] | None = None
     rows: list[SheetRow] = []
@@ -50,7 +50,7 @@ def read_sheet(path: Path) -> list[SheetRow]:
         if header is None:
             header = _checked(cells, f"{path}, line {number}")
             continue
-        if len(cells) > len(header):
+        if any(cells[len(header) :]):
             raise UserError(
                 f"{path}, line {number} has {len(cells)} tab-separated cells, but there are {len(header)} columns; "
                 "remove a tab or name the column."
