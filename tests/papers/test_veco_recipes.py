@@ -16,9 +16,11 @@ from anyglot.data.loader import build_loader
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
+from anyglot.methods.baselines.xlm import Xlm, XlmOptions
 from anyglot.methods.veco import Veco, VecoOptions
+from anyglot.models.blank import blank
 from anyglot.recipe.load import load_recipe
-from anyglot.recipe.outline import outline
+from anyglot.recipe.outline import VocabularyOnly, memory_of, outline
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
 
@@ -73,6 +75,16 @@ def test_xlm_differs_from_veco_in_the_method_alone(suffix: str) -> None:
     assert ("files" in str(ours["data"]["train"])) == (suffix == "")
     kinds = {isinstance(source, MonolingualSource) for source in load_recipe(f"veco/small{suffix}").data.train}
     assert kinds == ({True} if suffix else {True, False})
+
+
+def test_the_estimate_of_memory_counts_every_pass() -> None:
+    """MLM reads both segments; VECO reads them twice, and of a pair TLM once more, and has a cross-attention."""
+    ours, theirs = (outline(load_recipe(name)).memory for name in ("veco/small", "veco/xlm_small"))
+    assert len(theirs) == 1 and ours[1].activations > 3 * theirs[0].activations
+    shape = XlmOptions.model_validate(load_recipe("veco/xlm_small").method.model_dump())
+    with blank():
+        model = Xlm(shape).build(VocabularyOnly(250_002), seed=1)
+    assert theirs[0].activations == 2 * memory_of(model, 8192).activations
 
 
 @pytest.fixture(scope="module")
