@@ -3,7 +3,7 @@
 | question | where |
 |---|---|
 | the k nearest rows, one way or both | `neighbours.py` |
-| how the sweep over all pairs is exact and fast | `search.py`, `operands.py`, `shortlist.py`, `exact.py`, `distinct.py` |
+| how a sweep over all pairs is exact, and fast | `search.py`; `operands.py` `shortlist.py` `exact.py` `distinct.py` |
 | margin scores; which pairs a retrieval rule chooses | `margin.py` |
 | parallel sentences out of two files, resumable | `mining.py`, `mining_text.py`, `mining_vectors.py`, `mining_job.py` |
 | neighbours of near cells only (faiss) | `inverted.py` |

@@ -37,7 +37,7 @@ class Stripe:
         scores: (R, K) float32 of its rows' nearest in the base.
         ids: (R, K) int64.
         found: Candidates for rows of the base.
-        crowded: (M,) rows of the base that had too many.
+        crowded: int64, rows of the base that have had too many so far.
     """
 
     scores: NDArray[np.float32]
@@ -88,7 +88,7 @@ class Search:
             if self._columns is not None:
                 kept.append(self._columns.offer(columns, places.start, block.T))
         scores, ids = settled(self.queries, self.base, rows, self._preparation.offset, first=places.start)
-        crowded = torch.zeros(0, dtype=torch.bool) if self._columns is None else self._columns.crowded.clone()
+        crowded = _NOTHING[0].long() if self._columns is None else self._columns.crowded.nonzero()[:, 0]
         return Stripe(scores, ids, joined(kept), crowded)
 
     def _product(self, queries: Tensor, base: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class Shortlist:
 
     def restore(self, found: Candidates, crowded: Tensor) -> None:
         """Take up again what `offer` returned for all blocks of some ids, and who was crowded after it."""
-        self.crowded |= crowded
+        self.crowded[crowded] = True
         row, _, values = found
         order = torch.argsort(values, descending=True, stable=True)
         order = order[torch.argsort(row[order], stable=True)]
