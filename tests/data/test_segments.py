@@ -102,7 +102,7 @@ def test_packing_fills_segments_and_the_last_of_an_odd_number_is_met_again() -> 
 
 def test_pairs_that_are_too_long_are_dropped_or_cut() -> None:
     corpus = corpus_of([[3, 15, 14]], ("de", "en"))
-    dropping, cutting = (ParallelSegments(corpus, MAX_LENGTH, rule) for rule in ("drop", "truncate"))  # type: ignore[arg-type]
+    dropping, cutting = (ParallelSegments(corpus, MAX_LENGTH, rule) for rule in ("drop", "truncate"))
     assert (dropping.dropped, dropping.truncated, dropping.lengths.tolist()) == (1, 0, [[5, 5], [16, 16]])
     assert (cutting.dropped, cutting.truncated, cutting.lengths.tolist()) == (0, 1, [[5, 5], [16, 16], [16, 16]])
     assert [len(segment[0]) for segment in cutting[1]] == [14, 14]
@@ -212,8 +212,10 @@ def changed(options: DataOptions, **changes: object) -> DataOptions:
     return DataOptions.model_validate(options.model_dump() | changes)
 
 
-def turns(options: DataOptions, tokenizer: Tokenizer, *place: int, seed: int = 3) -> Alternation[SegmentBatch]:
-    loader = build_loader(options, "segments", tokenizer, seed, *place)
+def turns(
+    options: DataOptions, tokenizer: Tokenizer, rank: int = 0, world: int = 1, accumulation: int = 1, seed: int = 3
+) -> Alternation[SegmentBatch]:
+    loader = build_loader(options, "segments", tokenizer, seed, rank, world, accumulation)
     assert isinstance(loader, Alternation)
     return loader
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from anyglot.errors import UserError
-from anyglot.recipe import run as run_module
 from anyglot.recipe.load import load_recipe
+from anyglot.recipe.record import RUN
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
 from anyglot.training.loop import Run
@@ -83,7 +83,7 @@ def test_stopped_between_text_and_pairs_a_run_ends_with_the_same_bits(
     for update in (1, 2, 5, 8):  # after text and after pairs, in either stage
         with stopped_after(update, monkeypatch), pytest.raises(Stopped):
             run_recipe(recipe, run, resume=True, quiet=True)
-        assert not (run / run_module.RUN).exists()
+        assert not (run / RUN).exists()
     assert run_recipe(recipe, run, resume=True, quiet=True)
     assert (run / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
     assert traces.metrics(run) == traces.metrics(unbroken)
