@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q $(PIP_FLAGS) "$(TORCH)"
-	$(BIN)/python -m pip install -q $(PIP_FLAGS) -e ".[dev,plots,lid,fast]"
+	$(BIN)/python -m pip install -q $(PIP_FLAGS) -e ".[dev,plots,lid,fast,retrieval]"
 	touch $@
 
 demo: $(VENV)/.installed

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from anyglot.layers.feedforward import gelu
 from anyglot.layers.heads import MaskedLanguageHead, OutputProjection
-from anyglot.losses.likelihood import Likelihood, chunked_likelihood
+from anyglot.losses.likelihood import chunked_likelihood
 from anyglot.losses.masked_lm import masked_likelihood
 
 ROWS, WIDTH, VOCABULARY = 11, 6, 17
