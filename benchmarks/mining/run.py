@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--engines", default="", help="only those whose name begins with one of these, comma-separated")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="only these")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--part", type=int, nargs=2, default=(200_000, 50_000), help="of --memory: rows of a and b")
     parser.add_argument("--worker", default="")
@@ -251,8 +251,7 @@ def main() -> None:
         path = arguments.out / f"{name}-{arguments.rows}-{arguments.width}.npy"
         if not path.exists():
             np.save(path, made_up(arguments.rows, arguments.width, seed))
-    wanted = tuple(part for part in arguments.engines.split(",") if part) or ENGINES
-    engines = [engine for engine in ENGINES if engine.startswith(wanted)]
+    engines = [engine for engine in ENGINES if engine in arguments.engines]
     journal = arguments.out / f"rounds-{arguments.rows}-{arguments.width}.jsonl"
     rounds = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     for number in range(arguments.rounds):
