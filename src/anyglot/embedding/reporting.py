@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
+from anyglot.data.progress import LineProgress, say
 from anyglot.embedding.door import Counts
-
-_PLAIN_SECONDS = 30.0
 
 
 class Report:
-    """Progress of an embedding: a bar on a terminal, else a line every half minute.
+    """Progress of an embedding, and what is to be known of its lines.
+
+    Args:
+        counts: The embedder's.
+        total: Lines there are, or None if nobody knows.
 
     Attributes:
         damaged: Lines that were not valid UTF-8.
@@ -22,66 +19,28 @@ class Report:
     """
 
     def __init__(self, counts: Counts, total: int | None) -> None:
-        """Start counting.
-
-        Args:
-            counts: The embedder's.
-            total: Lines there are, or None if nobody knows.
-        """
         self.damaged = 0
         self.settings = ""
-        self._counts, self._total = counts, total
-        self._begun = self._spoken = time.monotonic()
-        self._lines = 0
-        self._bar: Progress | None = None
-        if sys.stderr.isatty():
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("embedding"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[speed]}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._task = self._bar.add_task("embed", total=total, speed="")
+        self._counts, self._lines = counts, 0
+        self._progress = LineProgress("embedding", total)
 
     def __enter__(self) -> Report:
-        if self._bar is not None:
-            self._bar.start()
+        self._progress.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._progress.__exit__()
         if kind is None:  # else the error's own sentence is what to read
             self._conclude()
 
     def advance(self, lines: int, tokens: int) -> None:
         """Count lines as done."""
         self._lines += lines
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._lines, speed=self._speed())
-        elif time.monotonic() - self._spoken > _PLAIN_SECONDS:
-            self._spoken = time.monotonic()
-            _say(f"{self._lines:,} of {self._number()} lines, {self._speed()}{self._left()}.")
-
-    def _number(self) -> str:
-        return "unknown" if self._total is None else f"{self._total:,}"
-
-    def _left(self) -> str:
-        if self._total is None or not self._lines:
-            return ""
-        seconds = (time.monotonic() - self._begun) / self._lines * (self._total - self._lines)
-        return f", {seconds / 60:.0f} min left"
-
-    def _speed(self) -> str:
-        seconds = max(time.monotonic() - self._begun, 1e-3)
-        return f"{self._lines / seconds:.1f} sentences/s, {self._counts.tokens / seconds:.0f} tokens/s"
+        self._progress.show(self._lines, self._counts.tokens)
 
     def _conclude(self) -> None:
-        facts = [f"lines embedded: {self._lines:,} ({self.settings}; {self._speed()})"]
+        speed = self._progress.speed(self._lines, self._counts.tokens)
+        facts = [f"lines embedded: {self._lines:,} ({self.settings}; {speed})"]
         for count, fact in (
             (self._counts.remembered, "different sentences found in the cache"),
             (self._counts.empty, "lines without text, whose rows are zeros"),
@@ -91,8 +50,4 @@ class Report:
         ):
             if count:
                 facts.append(f"{fact}: {count:,}")
-        _say("; ".join(facts) + ".")
-
-
-def _say(sentence: str) -> None:
-    print(f"anyglot: {sentence}", file=sys.stderr, flush=True)
+        say("; ".join(facts) + ".")

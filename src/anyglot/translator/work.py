@@ -14,6 +14,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from anyglot.data.languages import language
+from anyglot.data.progress import say
 from anyglot.errors import UserError
 from anyglot.translator.door import Translator
 from anyglot.translator.jobs import (
@@ -28,7 +29,7 @@ from anyglot.translator.jobs import (
 from anyglot.translator.lines import check_length, read_line
 from anyglot.translator.pieces import Candidate
 from anyglot.translator.prefixes import Prefixes
-from anyglot.translator.reporting import Report, say
+from anyglot.translator.reporting import Report
 from anyglot.translator.settings import SearchSettings
 from anyglot.translator.streams import arriving_lines
 from anyglot.trimming.record import UnreadableWarning

@@ -1,0 +1,76 @@
+"""How far a command is through its lines: a bar on a terminal, else a sentence on stderr every half minute."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+_PLAIN_SECONDS = 30.0
+
+
+def say(sentence: str) -> None:
+    """One line on stderr."""
+    print(f"anyglot: {sentence}", file=sys.stderr, flush=True)
+
+
+class LineProgress:
+    """Lines done, sentences and tokens a second, time left. A context: the bar stands while it is entered.
+
+    Args:
+        doing: What is done to the lines, such as "translating".
+        total: Lines there are, or None if nobody knows.
+    """
+
+    def __init__(self, doing: str, total: int | None) -> None:
+        self._total, self._earlier = total, 0
+        self._begun = self._spoken = time.monotonic()
+        self._bar: Progress | None = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn(doing),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(doing, total=total, speed="")
+
+    def __enter__(self) -> LineProgress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin_after(self, earlier: int) -> None:
+        """Count from here on: an earlier run did so many lines."""
+        self._earlier = earlier
+
+    def show(self, lines: float, tokens: int) -> None:
+        """Tell that this run has done so many lines, of so many tokens."""
+        done, speed = self._earlier + lines, self.speed(lines, tokens)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, speed=speed)
+        elif time.monotonic() - self._spoken > _PLAIN_SECONDS:
+            self._spoken = time.monotonic()
+            number = "unknown" if self._total is None else f"{self._total:,}"
+            say(f"{int(done):,} of {number} lines, {speed}{self._left(lines)}.")
+
+    def speed(self, lines: float, tokens: int) -> str:
+        """Sentences and tokens a second since the beginning, in words."""
+        seconds = max(time.monotonic() - self._begun, 1e-3)
+        return f"{lines / seconds:.1f} sentences/s, {tokens / seconds:.0f} tokens/s"
+
+    def _left(self, lines: float) -> str:
+        if self._total is None or not lines:
+            return ""
+        seconds = (time.monotonic() - self._begun) / lines * (self._total - self._earlier - lines)
+        return f", {seconds / 60:.0f} min left"
