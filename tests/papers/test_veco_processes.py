@@ -80,4 +80,6 @@ def test_two_processes_pretrain_like_one(tmp_path: Path, shard: bool) -> None:
         assert {name: two[name] for name in logged} == pytest.approx(logged, rel=1e-5)
     theirs = weights(tmp_path / "both")
     for name, value in weights(tmp_path / "alone").items():
+        if name.endswith(".key.bias"):
+            continue  # adds the same to all of a query's scores: its gradient is rounding, which Adam makes a step of
         assert float((theirs[name] - value).abs().max()) < 1e-4, name
