@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from anyglot.losses.sweep import Sweep
+from anyglot.losses.sweep import Sweep, product_kind
 
 # Bytes of logits alive at a time, their copy in lower precision included. The logits of a block are read some eight
 # times, so it pays that a block stays in a processor's last cache.
@@ -86,20 +86,21 @@ class _ChunkedLikelihood(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, word_share: float, budget: int
     ) -> tuple[Tensor, Tensor]:
-        vocabulary, device = weight.shape[0], hidden.device.type
+        vocabulary = weight.shape[0]
         gold_share = 1.0 - word_share * vocabulary
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
-        kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+        kind = product_kind(hidden)
         hidden_gradient = torch.empty_like(hidden) if wants_hidden else None
         weight_gradient = torch.zeros_like(weight) if wants_weight else None
         bias_gradient = torch.zeros_like(bias) if bias is not None and wants_bias else None
         all_words = weight.sum(dim=0, dtype=torch.float32) if word_share else None
+        share = torch.full((1, 1), gold_share, device=hidden.device)
         each = hidden.new_empty(hidden.shape[0], dtype=torch.float32)
         smoothed = hidden.new_zeros((), dtype=torch.float32)
         chunks = -(-hidden.shape[0] // ROWS)
         for number in range(chunks):
             part = slice(hidden.shape[0] * number // chunks, hidden.shape[0] * (number + 1) // chunks)
-            sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part], budget)
+            sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part, None], budget)
             sums = sweep.forward(pull=wants_hidden)
             each[part] = (sums.normaliser - sums.gold)[:, 0]
             smoothed += gold_share * each[part].sum()
@@ -115,7 +116,7 @@ class _ChunkedLikelihood(torch.autograd.Function):
                     sums.pulled.sub_(word_share * all_words)
                 hidden_gradient[part] = sums.pulled
             if wants_weight or wants_bias:
-                sweep.backward(sums, word_share, gold_share, weight_gradient, bias_gradient)
+                sweep.backward(sums, word_share, share, weight_gradient, bias_gradient)
         ctx.save_for_backward(hidden_gradient, weight_gradient, bias_gradient)
         ctx.mark_non_differentiable(each)
         return smoothed, each

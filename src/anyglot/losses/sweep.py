@@ -21,17 +21,25 @@ class RowSums:
     Attributes:
         highest: The largest logit.
         normaliser: log of the sum of all words' exp(logit).
-        gold: The gold word's logit.
-        pulled: The matrix's rows added up by their probabilities, the gold word's row left out; or None.
+        gold: The gold words' logits, -inf where there is none.
+        pulled: The matrix's rows added up by their probabilities, the gold words' rows left out; or None.
+        best: The two words with the largest logits, largest first, of equal ones the lower first; or None.
 
     Shape:
-        highest, normaliser, gold: (R, 1)    pulled: (R, D)
+        highest, normaliser: (R, 1)    gold: (R, G)    pulled: (R, D)    best: (R, 2) int64
     """
 
     highest: Tensor
     normaliser: Tensor
     gold: Tensor
     pulled: Tensor | None
+    best: Tensor | None
+
+
+def product_kind(states: Tensor) -> torch.dtype:
+    """The precision of products with these states: autocast's where that is on."""
+    device = states.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
 
 
 class Sweep:
@@ -39,58 +47,72 @@ class Sweep:
 
     Args:
         states: In the precision the products are to have.
+        gold: Words of each row that are looked at one by one, each at most once in a row; -1 for none.
         budget: Bytes of a block of logits, in float32 and, where the products are in another precision, in that too.
 
     Shape:
-        states: (R, D)    weight: (V, D)    bias: (V,) or None    gold: (R,) int64
+        states: (R, D)    weight: (V, D)    bias: (V,) or None    gold: (R, G) int64
     """
 
     def __init__(self, states: Tensor, weight: Tensor, bias: Tensor | None, gold: Tensor, budget: int) -> None:
-        self.states, self.weight, self.bias, self.gold = states, weight, bias, gold[:, None]
+        self.states, self.weight, self.bias, self.gold = states, weight, bias, gold
         rows, size = states.shape[0], 4 if states.dtype == torch.float32 else 4 + states.element_size()
         self.columns = min(max(1, budget // (size * rows)), weight.shape[0])
         # Memory is taken once: on a processor new pages for every block would cost more than the arithmetic on them.
         self._wide = states.new_empty(rows * self.columns, dtype=torch.float32)
         self._narrow = self._wide if size == 4 else states.new_empty(rows * self.columns)
 
-    def forward(self, *, pull: bool) -> RowSums:
-        """Normaliser and gold logit of every row; with `pull` also what the words' rows add up to."""
+    def forward(self, *, pull: bool, rank: bool = False) -> RowSums:
+        """Normaliser and gold logits of every row; with `pull` what the words' rows add up to, with `rank` the best."""
         rows, width = self.states.shape
         highest = self.states.new_full((rows, 1), -torch.inf, dtype=torch.float32)
-        total, gold = torch.zeros_like(highest), torch.zeros_like(highest)
+        total = torch.zeros_like(highest)
+        gold = torch.full_like(self.gold, -torch.inf, dtype=torch.float32)
+        ranking = _Ranking(highest) if rank else None
         pulled = self.states.new_zeros((rows, width), dtype=torch.float32) if pull else None
         for words, matrix in self._blocks():
             logits, wide = self._logits(words, matrix)
             column, inside = self._gold_column(words)
             gold = torch.where(inside, logits.gather(1, column).float(), gold)
+            if ranking is not None:
+                ranking.read(logits, words.start)
             newer = torch.maximum(highest, logits.amax(dim=1, keepdim=True))
             mass = torch.sub(logits, newer, out=wide).exp_()
             fading = highest.sub_(newer).exp_()
             total.mul_(fading).add_(mass.sum(dim=1, keepdim=True))
             highest = newer
             if pulled is not None:
-                # Without the gold word: near certainty its row would cancel against itself in rounded products.
-                mass.scatter_(1, column, mass.gather(1, column).masked_fill_(inside, 0.0))
+                # Without the gold words: near certainty their rows would cancel against themselves in rounded products.
+                # What is subtracted is the number itself, so nothing is left; elsewhere zero is.
+                mass.scatter_add_(1, column, mass.gather(1, column).neg_().masked_fill_(~inside, 0.0))
                 pulled.mul_(fading).add_(self._narrowed(mass) @ matrix)
         if pulled is not None:
             pulled.div_(total)
-        return RowSums(highest, total.log_().add_(highest), gold, pulled)
+        best = None if ranking is None else ranking.words
+        return RowSums(highest, total.log_().add_(highest), gold, pulled, best)
 
     def backward(
         self,
         sums: RowSums,
         word_share: float,
-        gold_share: float,
+        gold_share: Tensor,
         weight_gradient: Tensor | None,
         bias_gradient: Tensor | None,
     ) -> None:
-        """Add the gradients of a matrix that moves: a second pass, since they need the normaliser of every row."""
+        """Add the gradients of a matrix that moves: a second pass, since they need the normaliser of every row.
+
+        The slope of a logit is its probability less `word_share`, and for a gold word less `gold_share` too. A row
+        whose normaliser is infinite has no probabilities.
+
+        Shape:
+            gold_share: (R, G) or what spreads to it, float32
+        """
         for words, matrix in self._blocks():
             slope = self._probabilities(sums, words, matrix)
             if word_share:
                 slope.sub_(word_share)
             column, inside = self._gold_column(words)
-            slope.scatter_add_(1, column, inside * slope.new_tensor(-gold_share))
+            slope.scatter_add_(1, column, inside * -gold_share)
             if bias_gradient is not None:
                 bias_gradient[words] += slope.sum(dim=0).to(bias_gradient)
             if weight_gradient is not None:
@@ -99,7 +121,7 @@ class Sweep:
     def _probabilities(self, sums: RowSums, words: slice, matrix: Tensor) -> Tensor:
         if self.columns == self.weight.shape[0]:  # one block: what the forward pass left, less the gold words
             left = self._wide.view(-1, self.columns).mul_((sums.highest - sums.normaliser).exp_())
-            return left.scatter_(1, self.gold, (sums.gold - sums.normaliser).exp_())
+            return left.scatter_add_(1, self.gold.clamp(min=0), (sums.gold - sums.normaliser).exp_())
         logits, wide = self._logits(words, matrix)
         return torch.sub(logits, sums.normaliser, out=wide).exp_()
 
@@ -121,6 +143,26 @@ class Sweep:
         return wide if self._narrow is self._wide else self._narrow[: wide.numel()].view(wide.shape).copy_(wide)
 
     def _gold_column(self, words: slice) -> tuple[Tensor, Tensor]:
-        """Where in the block the gold word stands (somewhere, where it is not in it), and whether it does: (R, 1)."""
+        """Where in the block a gold word stands (somewhere, where it is not in it), and whether it does: (R, G)."""
         inside = (self.gold >= words.start) & (self.gold < words.stop)
         return (self.gold - words.start).clamp(0, words.stop - words.start - 1), inside
+
+
+class _Ranking:
+    """The two largest logits of each row so far, and whose they are: (R, 2)."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.logits = torch.full_like(like, -torch.inf).expand(-1, 2)
+        self.words = torch.zeros_like(self.logits, dtype=torch.int64)
+
+    def read(self, logits: Tensor, start: int) -> None:
+        """Take in the logits of the words from `start` on: (R, n)."""
+        first, place = logits.max(dim=1, keepdim=True)
+        logits.scatter_(1, place, -torch.inf)
+        second, next_place = logits.max(dim=1, keepdim=True)
+        logits.scatter_(1, place, first)
+        values = torch.cat([self.logits, first.float(), second.float()], dim=1)
+        words = torch.cat([self.words, place + start, next_place + start], dim=1)
+        # The words of earlier blocks stand in front, and a stable order leaves the lower of equal ones there.
+        order = values.argsort(dim=1, descending=True, stable=True)[:, :2]
+        self.logits, self.words = values.gather(1, order), words.gather(1, order)
