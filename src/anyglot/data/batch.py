@@ -43,7 +43,7 @@ class TranslationBatch(_Batch):
 
     Shape:
         source, source_mask: (B, S)    target_input, target_output, target_mask: (B, T)
-        pairs, target_language: (B,)    source_states: (B, S, D)
+        pairs, target_language, group: (B,)    source_states: (B, S, D)
 
     Attributes:
         source: `<s> x </s>`.
@@ -54,6 +54,7 @@ class TranslationBatch(_Batch):
         pairs: Corpus of each row; `Loader.names[i]` is its language pair.
         target_language: Row of the target projection for each row; None for models without one.
         source_states: The encoder's final states where they are known beforehand; None: the encoder makes them.
+        group: The group each row belongs to (`data/groups.py`); None for models without groups.
     """
 
     source: Tensor
@@ -64,6 +65,7 @@ class TranslationBatch(_Batch):
     pairs: Tensor
     target_language: Tensor | None = None
     source_states: Tensor | None = None
+    group: Tensor | None = None
 
     @cached_property
     def target_tokens(self) -> int:

@@ -20,6 +20,7 @@ def collate_translation(
     pad: int,
     end: int,
     target_language: NDArray[np.int64] | None = None,
+    group: NDArray[np.int64] | None = None,
 ) -> TranslationBatch:
     """Frame and pad sentence pairs: source `<s> x </s>`, input `</s> y`, output `y </s>` (method card 1.2).
 
@@ -28,9 +29,10 @@ def collate_translation(
         pairs: Corpus number of each row.
         begin, pad, end: Special ids.
         target_language: Row of the target projection for each row; None for models without one.
+        group: Group of each row; None for models without groups.
 
     Shape:
-        pairs, target_language: (B,)
+        pairs, target_language, group: (B,)
     """
     source, source_mask = _padded(sources, pad, before=begin, after=end)
     target_input, target_mask = _padded(targets, pad, before=end, after=None)
@@ -43,6 +45,7 @@ def collate_translation(
         torch.from_numpy(target_mask),
         torch.from_numpy(pairs),
         None if target_language is None else torch.from_numpy(target_language),
+        group=None if group is None else torch.from_numpy(group),
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from anyglot.data.batch import MaskedBatch, SegmentBatch, TranslationBatch
 from anyglot.data.collate import collate_masked, collate_segments, collate_translation
 from anyglot.data.corpus import ParallelSource, Source
+from anyglot.data.groups import group_of
 from anyglot.data.noise import Masking
 from anyglot.data.options import DataOptions
 from anyglot.data.protocols import TextTokenizer
@@ -43,6 +44,7 @@ def build_loader(
     accumulation: int = ...,
     progress: Progress | None = ...,
     target_languages: Sequence[str] = ...,
+    groups: Sequence[str] = ...,
 ) -> Loader[TranslationBatch]: ...
 
 
@@ -57,6 +59,7 @@ def build_loader(
     accumulation: int = ...,
     progress: Progress | None = ...,
     target_languages: Sequence[str] = ...,
+    groups: Sequence[str] = ...,
 ) -> Loader[MaskedBatch]: ...
 
 
@@ -71,6 +74,7 @@ def build_loader(
     accumulation: int = ...,
     progress: Progress | None = ...,
     target_languages: Sequence[str] = ...,
+    groups: Sequence[str] = ...,
 ) -> Loader[SegmentBatch] | Alternation[SegmentBatch]: ...
 
 
@@ -85,6 +89,7 @@ def build_loader(
     accumulation: int = ...,
     progress: Progress | None = ...,
     target_languages: Sequence[str] = ...,
+    groups: Sequence[str] = ...,
 ) -> AnyLoader: ...
 
 
@@ -98,6 +103,7 @@ def build_loader(
     accumulation: int = 1,
     progress: Progress | None = None,
     target_languages: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> AnyLoader:
     """The training data: every corpus read, checked, tokenised (or found in the cache) and laid out.
 
@@ -107,6 +113,8 @@ def build_loader(
         progress: Called with a corpus's name and the lines tokenised so far.
         target_languages: Languages of a model's target projection, in the order of its rows from 1 on. Batches then
             tell the row of each of their rows.
+        groups: Labels of a model's parts that belong to languages (`data/groups.py`). Batches then tell the group of
+            each of their rows.
 
     Raises:
         UserError: Any fault of a corpus, a kind of corpus that does not fit, a target language that is not among
@@ -126,7 +134,7 @@ def build_loader(
     corpora = _corpora(options.train, kind, tokenizer, options.cache, progress)
     share = _Share(rank, world, accumulation)
     if kind == "translation":
-        return _pair_loader(options, tokenizer, seed, corpora, share, target_languages)
+        return _pair_loader(options, tokenizer, seed, corpora, share, target_languages, groups)
     if kind == "segments":
         return _segment_loader(options, tokenizer, seed, corpora, share)
     return _text_loader(options, tokenizer, seed, corpora, share)
@@ -138,6 +146,7 @@ def build_validation(
     tokenizer: TextTokenizer,
     progress: Progress | None = None,
     target_languages: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> dict[str, AnyLoader]:
     """One loader for each validation language or pair, whose `epoch()` runs over every sample exactly once.
 
@@ -150,7 +159,7 @@ def build_validation(
     for name in names:
         group = [corpus for corpus in corpora if corpus.name == name]
         if kind == "translation":
-            loaders[name] = _pair_loader(options, tokenizer, 0, group, None, target_languages)
+            loaders[name] = _pair_loader(options, tokenizer, 0, group, None, target_languages, groups)
         elif kind == "segments":
             loaders[name] = _segment_loader(options, tokenizer, 0, group, None)
         else:
@@ -196,10 +205,12 @@ def _pair_loader(
     corpora: Sequence[TokenisedCorpus],
     share: _Share | None,
     target_languages: Sequence[str],
+    groups: Sequence[str],
 ) -> Loader[TranslationBatch]:
     rows = _projection_rows(corpora, target_languages) if target_languages else None
+    places = _group_places(corpora, groups) if groups else None
     samples = [TranslationSamples(corpus, options.max_length, options.overlong) for corpus in corpora]
-    return _assembled(options, tokenizer, seed, samples, _translation(samples, tokenizer, rows), share)
+    return _assembled(options, tokenizer, seed, samples, _translation(samples, tokenizer, rows, places), share)
 
 
 def _projection_rows(corpora: Sequence[TokenisedCorpus], target_languages: Sequence[str]) -> NDArray[np.int64]:
@@ -211,6 +222,17 @@ def _projection_rows(corpora: Sequence[TokenisedCorpus], target_languages: Seque
                 f"{', '.join(target_languages)}; add it there or leave the pair out."
             )
     return np.asarray([target_languages.index(corpus.languages[1]) + 1 for corpus in corpora], dtype=np.int64)
+
+
+def _group_places(corpora: Sequence[TokenisedCorpus], groups: Sequence[str]) -> NDArray[np.int64]:
+    """Group of every corpus, (corpora,)."""
+    places = [group_of(groups, *corpus.languages) for corpus in corpora]
+    if None in places:
+        raise UserError(
+            f"The pair {corpora[places.index(None)].name} belongs to none of the groups {', '.join(groups)} that the "
+            "method lists; add it there or leave the pair out."
+        )
+    return np.asarray(places, dtype=np.int64)
 
 
 def _text_loader(
@@ -276,7 +298,10 @@ def _assembled(
 
 
 def _translation(
-    samples: Sequence[TranslationSamples], tokenizer: TextTokenizer, projection_rows: NDArray[np.int64] | None
+    samples: Sequence[TranslationSamples],
+    tokenizer: TextTokenizer,
+    projection_rows: NDArray[np.int64] | None,
+    places: NDArray[np.int64] | None,
 ) -> Collate[TranslationBatch]:
     begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
 
@@ -284,7 +309,8 @@ def _translation(
         rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
         sources, targets = [row[0] for row in rows], [row[1] for row in rows]
         language = None if projection_rows is None else projection_rows[corpora]
-        return collate_translation(sources, targets, corpora.astype(np.int64), begin, pad, end, language)
+        group = None if places is None else places[corpora]
+        return collate_translation(sources, targets, corpora.astype(np.int64), begin, pad, end, language, group)
 
     return collate
 

@@ -3,6 +3,7 @@
 from anyglot.methods.base import Method
 from anyglot.methods.baselines import FinetuneAll, Transformer, Xlm
 from anyglot.methods.masked_language import MaskedLanguage
+from anyglot.methods.sga import Sga
 from anyglot.methods.sixt import SixT
 from anyglot.methods.veco import Veco, VecoTranslation
 
@@ -12,6 +13,7 @@ METHODS: dict[str, type[Method]] = {
     "finetune_all": FinetuneAll,
     "transformer": Transformer,
     "xlm": Xlm,
+    "sga": Sga,
     "veco": Veco,
     "veco_translation": VecoTranslation,
 }

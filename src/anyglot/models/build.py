@@ -21,11 +21,22 @@ from anyglot.layers.embeddings import (
 from anyglot.layers.feedforward import FeedForward, gelu, gelu_tanh, silu
 from anyglot.layers.heads import MaskedLanguageHead, OutputProjection, Pooler
 from anyglot.layers.projection import TargetProjection
+from anyglot.layers.prompt import Prompt
 from anyglot.layers.residual import Inner, Residual
 from anyglot.layers.stack import Stack
-from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
+from anyglot.models.config import (
+    Config,
+    EmbeddingsConfig,
+    EncoderConfig,
+    EncoderDecoderConfig,
+    PromptedEncoderConfig,
+    StackConfig,
+)
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import Decoder, EncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
+
+Model = Encoder | EncoderDecoder | PromptedEncoder
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": gelu,
@@ -128,9 +139,31 @@ def build_encoder_decoder(config: EncoderDecoderConfig, encoder: Encoder | None 
     return model
 
 
-def build(config: EncoderConfig | EncoderDecoderConfig) -> Encoder | EncoderDecoder:
+def build_prompted_encoder(config: PromptedEncoderConfig, encoder: Encoder | None = None) -> PromptedEncoder:
+    """An encoder with fresh prompts: freshly made itself, or the one given."""
+    encoder = encoder if encoder is not None else build_encoder(config.encoder)
+    sizes = config.encoder.stack
+    uses = ("encode", "align", "denoise") if config.denoise else ("encode", "align")
+    sets = len(config.groups)
+    model = PromptedEncoder(
+        config,
+        encoder=encoder,
+        prompts={use: Prompt(sizes.layers, config.prompt_length, sizes.width, sizes.heads, sets=sets) for use in uses},
+        source_key=nn.Linear(sizes.width, sizes.width),
+        source_value=nn.Linear(sizes.width, sizes.width),
+        length=nn.Linear(sizes.width, config.length_classes) if config.length_classes else None,
+    )
+    drop_skips(model, config.dropped_skips)
+    return model
+
+
+def build(config: Config) -> Model:
     """The model a config describes."""
-    return build_encoder(config) if isinstance(config, EncoderConfig) else build_encoder_decoder(config)
+    if isinstance(config, EncoderConfig):
+        return build_encoder(config)
+    if isinstance(config, PromptedEncoderConfig):
+        return build_prompted_encoder(config)
+    return build_encoder_decoder(config)
 
 
 def drop_skips(model: nn.Module, paths: tuple[str, ...]) -> None:

@@ -136,4 +136,77 @@ class EncoderDecoderConfig(Frozen):
         return self
 
 
-ModelConfig = Annotated[EncoderConfig | EncoderDecoderConfig, Field(discriminator="kind")]
+class CanvasConfig(Frozen):
+    """What a non-autoregressive model writes on, and how a target is read off it by CTC.
+
+    Args:
+        factor: Positions of the canvas for each source token (SGA: 2).
+        mask_id: The token a canvas is made of.
+        blank_id: CTC's blank. SGA takes the piece that is a bare word boundary.
+        begin_id: With `frame`, the label in front of a target.
+        end_id: With `frame`, the label behind it.
+        frame: Targets are labelled `<s> y </s>` (SGA's released code), or y alone.
+        of_batch: Every canvas is as long as that of the longest source in the batch, as in the released code of SGA;
+            a translation then depends on its neighbours.
+    """
+
+    factor: int = Field(default=2, ge=1, le=16)
+    mask_id: int = Field(ge=0)
+    blank_id: int = Field(ge=0)
+    begin_id: int = Field(default=0, ge=0)
+    end_id: int = Field(default=2, ge=0)
+    frame: bool = True
+    of_batch: bool = False
+
+
+class PromptedEncoderConfig(Frozen):
+    """A frozen encoder that generates by prompts (SGA).
+
+    Args:
+        encoder: With a language head, which writes.
+        prompt_length: Positions of each prompt, P.
+        denoise: Whether there is a denoising unit beside those that encode and align.
+        blank_input: What the denoiser reads where the blank was written: the second-best token there (the released
+            code), the blank itself, or the mask token.
+        groups: Labels of the prompt sets: directions, target languages, or "*" for one that serves all.
+        source_end: Whether `</s>` stands behind the source; the released code leaves it out.
+        mask_source_padding: Whether padded source positions are hidden from the canvas; the released code lets them be
+            seen in training.
+        length_classes: Of the length head of free generation, whose canvas has as many positions; 0: no such head.
+        upsampling: Copies of each token of an alignment by mask-predict that the denoiser is given.
+        output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
+    """
+
+    kind: Literal["prompted-encoder"] = "prompted-encoder"
+    family: str = "anyglot"
+    encoder: EncoderConfig
+    canvas: CanvasConfig
+    prompt_length: int = Field(default=128, ge=0, le=4096)
+    denoise: bool = True
+    blank_input: Literal["second_best", "blank", "mask"] = "second_best"
+    groups: tuple[str, ...] = Field(default=("*",), min_length=1, max_length=1000)
+    source_end: bool = False
+    mask_source_padding: bool = True
+    length_classes: int = Field(default=0, ge=0, le=4096)
+    upsampling: int = Field(default=2, ge=1, le=16)
+    output_rows: int | None = Field(default=None, ge=1)
+    dropped_skips: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> PromptedEncoderConfig:
+        if not self.encoder.language_head:
+            raise ValueError("a prompted encoder writes with its language head: the encoder needs language_head: true")
+        size = self.encoder.embeddings.vocabulary_size
+        for name in ("mask_id", "blank_id", "begin_id", "end_id"):
+            if getattr(self.canvas, name) >= size:
+                raise ValueError(f"canvas.{name} {getattr(self.canvas, name)} is outside the vocabulary of {size}")
+        return self
+
+    @property
+    def end_id(self) -> int:
+        """Ends a translation."""
+        return self.canvas.end_id
+
+
+Config = EncoderConfig | EncoderDecoderConfig | PromptedEncoderConfig
+ModelConfig = Annotated[Config, Field(discriminator="kind")]

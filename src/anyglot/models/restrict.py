@@ -11,9 +11,12 @@ from anyglot.layers.rows import KeptRows
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
 
 
-def restrict_output(model: EncoderDecoder, ids: Tensor, origin: str, *, unknown: int | None = None) -> None:
+def restrict_output(
+    model: EncoderDecoder | PromptedEncoder, ids: Tensor, origin: str, *, unknown: int | None = None
+) -> None:
     """Let the model write these tokens only, as if the logits of all others were minus infinity.
 
     Args:
@@ -34,6 +37,13 @@ def restrict_output(model: EncoderDecoder, ids: Tensor, origin: str, *, unknown:
         raise UserError(f"{origin}: the rows it keeps are not ascending ids within 0..{size - 1}.") from None
     if model.config.end_id not in rows:
         raise UserError(f"{origin}: the rows it keeps lack {model.config.end_id}, the end of a translation.")
+    if isinstance(model, PromptedEncoder):
+        canvas = model.config.canvas
+        if canvas.blank_id not in rows or (canvas.frame and canvas.begin_id not in rows):
+            raise UserError(
+                f"{origin}: the rows it keeps lack the blank {canvas.blank_id} or the begin {canvas.begin_id}, without "
+                "which nothing can be read off a canvas."
+            )
     model.output.restrict(rows)
 
 

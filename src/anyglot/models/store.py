@@ -14,32 +14,35 @@ from torch import Tensor, nn
 
 from anyglot.errors import UserError
 from anyglot.models.blank import blank
-from anyglot.models.build import build, dropped_skips
-from anyglot.models.config import EncoderConfig, EncoderDecoderConfig, ModelConfig
+from anyglot.models.build import Model, build, dropped_skips
+from anyglot.models.config import Config, EncoderConfig, ModelConfig
 from anyglot.models.encoder import Encoder
-from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.restrict import restrict_output
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "anyglot-1"
 # transformers' name for each kind of model: its Auto classes look it up in config.json (see hub/).
-MODEL_TYPES = {"encoder": "anyglot-encoder", "encoder-decoder": "anyglot"}
+MODEL_TYPES = {
+    "encoder": "anyglot-encoder",
+    "encoder-decoder": "anyglot",
+    "prompted-encoder": "anyglot-prompted-encoder",
+}
 # What transformers writes beside our keys when it saves a model of ours.
 _THEIR_KEYS = ("model_type", "architectures", "dtype", "transformers_version")
 OUTPUT_ROWS = "output.rows.ids"
 
 
-def current_config(model: Encoder | EncoderDecoder) -> EncoderConfig | EncoderDecoderConfig:
+def current_config(model: Model) -> Config:
     """The model's config with what edits have changed since it was built."""
     changes: dict[str, object] = {"dropped_skips": dropped_skips(model)}
-    if isinstance(model, EncoderDecoder):
+    if not isinstance(model, Encoder):
         rows = model.output.rows
         changes["output_rows"] = None if rows is None else len(rows)
     return model.config.model_copy(update=changes)
 
 
-def config_document(model: Encoder | EncoderDecoder) -> dict[str, Any]:
+def config_document(model: Model) -> dict[str, Any]:
     """What config.json of this model says."""
     config = current_config(model)
     return {"format": FORMAT, "model_type": MODEL_TYPES[config.kind], **config.model_dump(mode="json")}
@@ -50,12 +53,12 @@ def parameters_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
 
-def save_model(model: Encoder | EncoderDecoder, folder: Path | str) -> None:
+def save_model(model: Model, folder: Path | str) -> None:
     """Write config and weights into a folder; each file appears whole or not at all."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous().cpu() for name, tensor in parameters_of(model).items()}
-    if isinstance(model, EncoderDecoder) and model.output.rows is not None:
+    if not isinstance(model, Encoder) and model.output.rows is not None:
         tensors[OUTPUT_ROWS] = model.output.rows.ids.cpu()
     temporary = folder / (WEIGHTS + ".tmp")
     save_file(tensors, temporary, metadata={"format": FORMAT})
@@ -84,7 +87,7 @@ def is_model_folder(folder: Path | str) -> bool:
     return isinstance(config, dict) and config.get("format") == FORMAT
 
 
-def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
+def load_config(folder: Path | str) -> Config:
     """Read and check config.json."""
     path = Path(folder) / CONFIG
     try:
@@ -99,7 +102,7 @@ def load_config(folder: Path | str) -> EncoderConfig | EncoderDecoderConfig:
         raise UserError(f"{path} is not a config of this package (format {FORMAT}).")
     raw = {key: value for key, value in raw.items() if key not in _THEIR_KEYS}
     try:
-        config: EncoderConfig | EncoderDecoderConfig = TypeAdapter(ModelConfig).validate_python(raw)
+        config: Config = TypeAdapter(ModelConfig).validate_python(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -118,15 +121,13 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def load_model(folder: Path | str) -> Encoder | EncoderDecoder:
+def load_model(folder: Path | str) -> Model:
     """Build the model of a folder with its weights, in eval mode and float32."""
     folder = Path(folder)
     return assemble(load_config(folder), load_tensors(folder / WEIGHTS), str(folder / WEIGHTS))
 
 
-def assemble(
-    config: EncoderConfig | EncoderDecoderConfig, tensors: dict[str, Tensor], origin: str
-) -> Encoder | EncoderDecoder:
+def assemble(config: Config, tensors: dict[str, Tensor], origin: str) -> Model:
     """Build a model with the values that a folder's weights, or a checkpoint's, hold.
 
     Args:
@@ -141,13 +142,13 @@ def assemble(
     with blank():
         model = build(config)
     assign(model, tensors, origin)
-    wanted = config.output_rows if isinstance(config, EncoderDecoderConfig) else None
+    wanted = None if isinstance(config, EncoderConfig) else config.output_rows
     if (None if rows is None else len(rows)) != wanted:
         raise UserError(
             f"{origin} does not fit its config: it holds {'no' if rows is None else len(rows)} output rows, "
             f"the config asks for {wanted}."
         )
-    if rows is not None and isinstance(model, EncoderDecoder):
+    if rows is not None and not isinstance(model, Encoder):
         restrict_output(model, rows, origin)
     return model.eval()
 

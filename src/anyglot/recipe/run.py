@@ -18,8 +18,7 @@ from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
 from anyglot.methods import METHODS
-from anyglot.models.encoder import Encoder
-from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.build import Model
 from anyglot.models.store import save_model
 from anyglot.recipe.load import save_recipe
 from anyglot.recipe.record import LANGUAGES, RUN, languages_of, run_record
@@ -122,8 +121,8 @@ def make_plan(
     """Read, check and lay out the data, and put everything together for the loop."""
     kind = METHODS[recipe.method.name].kind  # type: ignore[attr-defined]
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    languages = recipe.target_languages
-    build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed, target_languages=languages)
+    parts = {"target_languages": recipe.target_languages, "groups": recipe.groups}
+    build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed, **parts)
     first = build(progress=lambda name, lines: logger.info("%s: %d lines tokenised", name, lines))
     for fact in first.facts:
         say(
@@ -145,11 +144,11 @@ def make_plan(
             data = data.model_copy(update={"batch_tokens": options.batch_tokens})
         number = list(recipe.stages).index(stage)  # each stage meets the data in an order of its own
         place = (rank, world, accumulation)
-        return build_loader(data, kind, tokenizer, recipe.seed + number, *place, target_languages=languages)
+        return build_loader(data, kind, tokenizer, recipe.seed + number, *place, **parts)
 
     validator = None
     if recipe.data.validation:
-        loaders = build_validation(recipe.data, kind, tokenizer, target_languages=languages)
+        loaders = build_validation(recipe.data, kind, tokenizer, **parts)
         sentences = _test_sentences(recipe, tokenizer) if kind == "translation" else {}
         batches = {name: loader.epoch for name, loader in loaders.items()}
         validator = Validation(batches, recipe.validation, tokenizer=tokenizer, sentences=sentences)
@@ -186,7 +185,7 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
 def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, trained: Trained, command: str) -> None:
     """Make the run's folder a model folder; run.json comes last and says that the run is over."""
     model = trained.model
-    assert isinstance(model, Encoder | EncoderDecoder)
+    assert isinstance(model, Model)
     try:
         save_model(model, folder)
         tokenizer.save(folder)

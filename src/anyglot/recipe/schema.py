@@ -9,6 +9,7 @@ import pydantic
 from pydantic import Field, model_validator
 
 from anyglot.data.corpus import ParallelSource
+from anyglot.data.groups import written_languages
 from anyglot.data.options import DataOptions
 from anyglot.data.scripts import scripts_of
 from anyglot.errors import UserError
@@ -127,15 +128,26 @@ class Recipe(Options):
         """The languages of a many-to-many method's target projection, in the order of its rows."""
         return getattr(self.method, "target_languages", ())
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Labels of the method's parts that belong to languages (`data/groups.py`)."""
+        return getattr(self.method, "groups", ())
+
     def _check_targets(self) -> None:
-        """A translator writes one language, or those it has projections for."""
+        """A translator writes one language, or those it has projections or parts of its own for."""
         written, listed = self._written(), set(self.target_languages)
         if listed and written - listed:
             raise ValueError(
                 f"data has pairs into {', '.join(sorted(written - listed))}, but method.target_languages lists "
                 f"{', '.join(self.target_languages)}; add what is missing or leave the pairs out"
             )
-        if len(written) > 1 and not listed and METHODS[self.method.name].kind == "translation":  # type: ignore[attr-defined]
+        apart = written_languages(self.groups) if self.groups else None
+        if len(written) > 1 and not listed and apart is None and METHODS[self.method.name].kind == "translation":  # type: ignore[attr-defined]
+            if self.groups:
+                raise ValueError(
+                    f"data has pairs into {', '.join(sorted(written))}, but the group '*' serves them all and cannot "
+                    f"tell which language is wanted; set method.groups to [{', '.join(sorted(written))}]"
+                )
             several = hasattr(self.method, "target_languages")
             raise ValueError(
                 f"data has pairs into {', '.join(sorted(written))}, but "

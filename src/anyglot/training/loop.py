@@ -20,8 +20,7 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
-from anyglot.models.encoder import Encoder
-from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.build import Model
 from anyglot.models.store import CONFIG, config_document
 from anyglot.training import checkpoint, state
 from anyglot.training.distributed import (
@@ -355,7 +354,7 @@ class Run:
             "random.json": state.gathered_random_states(self.accelerator),
             "scaler.json": {} if scaler is None else scaler.state_dict(),
         }
-        if isinstance(self.model, Encoder | EncoderDecoder):  # the weights alone do not tell which edits came before
+        if isinstance(self.model, Model):  # the weights alone do not tell which edits came before
             documents[CONFIG] = config_document(self.model)
         if self.log is not None:
             self.log.sync()

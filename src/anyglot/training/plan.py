@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from anyglot.errors import UserError
 from anyglot.layers.embeddings import LearnedPositions
-from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.build import Model
+from anyglot.models.encoder import Encoder
 from anyglot.models.restrict import restrict_output
 from anyglot.training.options import (
     CheckpointOptions,
@@ -110,7 +111,7 @@ class Plan:
         """The method's model before the first stage, its output restricted if that is planned."""
         model = self.method.build(self.tokenizer, self.seed)
         if self.output_rows is not None:
-            assert isinstance(model, EncoderDecoder)
+            assert isinstance(model, Model) and not isinstance(model, Encoder)
             wanted = self.output_rows
             restrict_output(model, wanted.ids, "the recipe's vocabulary", unknown=wanted.unknown)
         return model

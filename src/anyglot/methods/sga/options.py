@@ -1,0 +1,140 @@
+"""What a recipe says of SGA's model, whatever it generates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BeforeValidator, Field, field_validator
+
+from anyglot.data.groups import ALL, checked_groups
+from anyglot.errors import UserError
+from anyglot.models.build import build_prompted_encoder
+from anyglot.models.config import CanvasConfig, Frozen, Probability, PromptedEncoderConfig
+from anyglot.models.parts import set_dropout
+from anyglot.models.prompted import PromptedEncoder
+from anyglot.weights.load import load_encoder
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class NoiseOptions(Frozen):
+    """What is done to the denoiser's input in training (method card 3.4).
+
+    Args:
+        most: The rate is drawn from U(0, most) for each batch.
+        blanks: Share of the chosen tokens that become the blank.
+        words: Share that becomes a random token; the rest are drawn from the same sentence.
+    """
+
+    most: Probability = 0.2
+    blanks: float = Field(0.4, ge=0, le=1)
+    words: float = Field(0.3, ge=0, le=1)
+
+
+class PromptOptions(Frozen):
+    """Options of every method that prompts a frozen encoder. Defaults: the paper, else the released code.
+
+    Args:
+        start: The pretrained encoder, with its language head: a folder or a hub name.
+        prompt_length: Positions of each prompt.
+        groups: Which directions share prompts: ["*"] one set for all, ["en", "de"] one a target language,
+            ["de-en", "fr-en"] one a direction.
+        blank: CTC's blank, a piece of the vocabulary.
+        frame: Whether `<s>` and `</s>` are labels around a target.
+        source_end: Whether `</s>` stands behind the source.
+        positions: "trained": as the encoder was trained; "zero": counted from row 0 of its table, as the released code
+            does (over XLM-R: off by two).
+        mask_source_padding: False lets the canvas see padded source positions in training, as the released code does.
+        dropout, attention_dropout: Of the frozen encoder in training; none: those it was pretrained with.
+    """
+
+    start: str
+    prompt_length: int = Field(128, ge=0, le=4096)
+    groups: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = (ALL,)
+    blank: str = "▁"
+    frame: bool = True
+    source_end: bool = False
+    positions: Literal["trained", "zero"] = "trained"
+    mask_source_padding: bool = True
+    dropout: Probability | None = None
+    attention_dropout: Probability | None = None
+
+    @field_validator("groups")
+    @classmethod
+    def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if not labels:
+            raise ValueError('an empty list leaves no prompts: write ["*"] for one set that serves all')
+        try:
+            return checked_groups(labels)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+
+def build_prompted(
+    options: PromptOptions, tokenizer: Any, seed: int, *, canvas: dict[str, Any], **sizes: Any
+) -> PromptedEncoder:
+    """The encoder a method starts from, with fresh prompts.
+
+    Args:
+        canvas: Settings of the canvas beside the special tokens, which are the tokenizer's.
+        sizes: Other settings of `PromptedEncoderConfig`.
+
+    Raises:
+        UserError: The encoder has no language head, or the tokenizer no mask token or no such blank.
+    """
+    encoder = load_encoder(options.start)
+    if encoder.head is None:
+        raise UserError(
+            f"{options.start} has no language head, so it cannot write: start from a pretrained encoder with its "
+            "masked-language head."
+        )
+    if tokenizer.mask_id is None:
+        raise UserError(f"the tokenizer of {options.start} has no mask token, which a canvas is made of.")
+    encoder.pooler = None
+    set_dropout(encoder, options.dropout, options.attention_dropout)
+    config = encoder.config.model_copy(update={"pooler": False})
+    if options.positions == "zero":
+        config = config.model_copy(update={"embeddings": config.embeddings.model_copy(update={"position_offset": 0})})
+        encoder.embeddings.positions.offset = 0  # type: ignore[union-attr]
+    encoder.config = config
+    special = {
+        "mask_id": tokenizer.mask_id,
+        "blank_id": piece_id(tokenizer, options.blank),
+        "begin_id": tokenizer.begin_id,
+        "end_id": tokenizer.end_id,
+        "frame": options.frame,
+    }
+    wanted = PromptedEncoderConfig(
+        encoder=config,
+        canvas=CanvasConfig(**special, **canvas),
+        prompt_length=options.prompt_length,
+        groups=options.groups,
+        source_end=options.source_end,
+        mask_source_padding=options.mask_source_padding,
+        **sizes,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_prompted_encoder(wanted, encoder)
+        for projection in (model.source_key, model.source_value, model.length):
+            if projection is not None:
+                torch.nn.init.xavier_uniform_(projection.weight)
+                torch.nn.init.zeros_(projection.bias)
+    return model
+
+
+def piece_id(tokenizer: Any, piece: str) -> int:
+    """Id of a piece of the vocabulary.
+
+    Raises:
+        UserError: There is no such piece.
+    """
+    pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
+    if piece not in pieces:
+        raise UserError(
+            f"the tokenizer has no piece '{piece}' to be the blank: set method.blank to one that text hardly needs."
+        )
+    return int(pieces.index(piece))

@@ -1,0 +1,185 @@
+"""A frozen encoder made a generator by prompts: the one stack encodes, aligns and denoises (SGA, figure 2).
+
+| paper (SGA)                 | here                                    |
+|-----------------------------|-----------------------------------------|
+| eq. 1, semantic encoding    | `PromptedEncoder.read`, first half      |
+| eq. 2, W_K and W_V          | `PromptedEncoder.read`, second half     |
+| eq. 3 and 4, alignment      | `PromptedEncoder.align`                 |
+| eq. 5 and 6, denoising      | `PromptedEncoder.denoise`               |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from anyglot.layers.cache import split_heads
+from anyglot.layers.heads import MaskedLanguageHead, OutputProjection
+from anyglot.layers.masks import padding_mask
+from anyglot.layers.prefix import Prefix
+from anyglot.layers.prompt import Prompt, joined_prefixes
+from anyglot.models.config import PromptedEncoderConfig
+from anyglot.models.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class SourceMemory:
+    """A source as the canvas sees it: keys and values in front of those of every block (SGA eq. 2).
+
+    Shape:
+        prefixes: L times keys and values (B, H, S, D / H), mask (B, S)    first: (B, D), the last state of `<s>`
+        mask: (B, S), real tokens    chosen: (B,) or None, the prompt set of each row
+    """
+
+    prefixes: tuple[Prefix, ...]
+    first: Tensor
+    mask: Tensor
+    chosen: Tensor | None
+
+
+class PromptedEncoder(nn.Module):
+    """An encoder, prompts for its two or three uses, and what turns source states into keys and values.
+
+    The encoder is not changed; prompts and the two projections are all that trains (8,259,075 values over XLM-R base,
+    20,973,571 over large, with 128 positions).
+
+    Args:
+        encoder: With a language head.
+        prompts: By use: "encode", "align" and, perhaps, "denoise".
+        source_key, source_value: W_K and W_V, shared by all layers and uses (method card 3.1).
+        length: Predicts the length of free generation from the first source state, (..., D) -> (..., classes), or None.
+    """
+
+    def __init__(
+        self,
+        config: PromptedEncoderConfig,
+        *,
+        encoder: Encoder,
+        prompts: dict[str, Prompt],
+        source_key: nn.Linear,
+        source_value: nn.Linear,
+        length: nn.Linear | None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.prompts = nn.ModuleDict(prompts)
+        self.source_key = source_key
+        self.source_value = source_value
+        self.length = length
+        self.steady = False
+
+    @property
+    def head(self) -> MaskedLanguageHead:
+        """What writes: the encoder's own language head."""
+        assert self.encoder.head is not None  # the config's own check
+        return self.encoder.head
+
+    @property
+    def output(self) -> OutputProjection:
+        """The rows a position is read off by."""
+        return self.head.output
+
+    def read(self, source: Tensor, source_mask: Tensor, chosen: Tensor | None = None) -> SourceMemory:
+        """Encode the source and project its states of every layer (eq. 1 and 2).
+
+        The state after block l stands in front of block l. Of a pre-norm stack the final norm goes over every state
+        first, as it does over the last: what comes out of such a block has no scale of its own.
+
+        Args:
+            chosen: The prompt set of each row; None: the first.
+
+        Shape:
+            source: (B, S) int64, `<s> x </s>`    source_mask: (B, S) bool    chosen: (B,) int64
+        """
+        mask = source_mask if self.config.source_end else _without_last(source_mask)
+        stack = self.encoder.stack
+        prompt = self._prompt("encode", chosen)
+        out = stack(self.encoder.embeddings(source), mask=padding_mask(mask), prefixes=prompt, keep_states=True)
+        states = torch.stack(out.states[1:])
+        if stack.final_norm is not None:
+            states = torch.cat([stack.final_norm(states[:-1]), states[-1:]])
+        heads = self._prompt_of("encode").heads
+        seen = mask if self.config.mask_source_padding or not self.training else torch.ones_like(mask)
+        keys, values = self.source_key(states), self.source_value(states)
+        prefixes = tuple(
+            Prefix(split_heads(key, heads), split_heads(value, heads), seen)
+            for key, value in zip(keys, values, strict=True)
+        )
+        return SourceMemory(prefixes, out.last[:, 0], mask, chosen)
+
+    def align(self, canvas: Tensor, mask: Tensor, memory: SourceMemory) -> Tensor:
+        """Write on a canvas of mask tokens, all positions at once (eq. 3 and 4).
+
+        Shape:
+            canvas: (B, T) int64    mask: (B, T) bool    returns: (R, D), what the output matrix is multiplied with at
+                the R real positions, row by row
+        """
+        return self._write("align", canvas, mask, memory)
+
+    def denoise(self, tokens: Tensor, mask: Tensor, memory: SourceMemory) -> Tensor:
+        """Write again over what was written (eq. 5 and 6); shapes as in `align`."""
+        return self._write("denoise", tokens, mask, memory)
+
+    def canvas(self, memory: SourceMemory) -> tuple[Tensor, Tensor]:
+        """An empty canvas for every source: mask tokens, and which positions are real; both (B, T).
+
+        Each is `factor` times as long as its own source, so that it does not depend on the batch; see
+        `CanvasConfig.of_batch`.
+        """
+        settings = self.config.canvas
+        lengths = memory.mask.sum(dim=1) * settings.factor
+        longest = int(lengths.max())
+        if settings.of_batch:
+            lengths = torch.full_like(lengths, longest)
+        mask = torch.arange(longest, device=lengths.device) < lengths[:, None]
+        return torch.where(mask, settings.mask_id, self.config.encoder.padding_id), mask
+
+    def next_input(self, best: Tensor, mask: Tensor) -> Tensor:
+        """What the denoiser reads after `best` was written: the uncollapsed best tokens, something else for blanks.
+
+        Shape:
+            best: (R, 2) int64, the two likeliest rows of the output at each real position    mask: (B, T) bool
+            returns: (B, T) int64, ids of the table
+        """
+        best = best if self.output.rows is None else self.output.rows.full(best)
+        settings, first = self.config.canvas, best[:, 0]
+        instead = {
+            "second_best": best[:, 1],
+            "blank": first,
+            "mask": torch.full_like(first, settings.mask_id),
+        }[self.config.blank_input]
+        tokens = torch.full(mask.shape, self.config.encoder.padding_id, dtype=torch.int64, device=mask.device)
+        tokens[mask] = torch.where(first == settings.blank_id, instead, first)
+        return tokens
+
+    def forward(self, source: Tensor, source_mask: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Read and align: (R, D) as in `align`."""
+        memory = self.read(source, source_mask, chosen)
+        return self.align(*self.canvas(memory), memory)
+
+    def _write(self, use: str, tokens: Tensor, mask: Tensor, memory: SourceMemory) -> Tensor:
+        prefixes = tuple(
+            joined_prefixes(source, prompt, len(tokens))
+            for source, prompt in zip(memory.prefixes, self._prompt(use, memory.chosen), strict=True)
+        )
+        hidden = self.encoder.stack(self.encoder.embeddings(tokens), mask=padding_mask(mask), prefixes=prefixes).last
+        return self.head.transform(hidden[mask])
+
+    def _prompt(self, use: str, chosen: Tensor | None) -> tuple[Prefix, ...]:
+        prefixes: tuple[Prefix, ...] = self._prompt_of(use)(chosen)
+        return prefixes
+
+    def _prompt_of(self, use: str) -> Prompt:
+        if use not in self.prompts:
+            raise ValueError(f"the model has no prompt to {use} with; build it with denoise=True.")
+        prompt = self.prompts[use]
+        assert isinstance(prompt, Prompt)
+        return prompt
+
+
+def _without_last(mask: Tensor) -> Tensor:
+    """Hide the last real position of each row, the `</s>`: (B, S) -> (B, S)."""
+    return nn.functional.pad(mask[:, 1:], (0, 1))
