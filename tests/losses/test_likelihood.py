@@ -68,6 +68,13 @@ def test_a_frozen_matrix_gets_no_gradient() -> None:
     assert weight.grad is None and hidden.grad is not None and offset is not None and offset.grad is not None
 
 
+def test_only_the_matrix_moves() -> None:
+    hidden, weight, offset, targets = inputs()
+    expected = torch.autograd.grad(chunked_likelihood(hidden, weight, offset, targets).smoothed, weight)
+    found = torch.autograd.grad(chunked_likelihood(hidden.detach(), weight, offset, targets).smoothed, weight)
+    torch.testing.assert_close(found, expected)
+
+
 def test_no_gradient_at_all() -> None:
     hidden, weight, offset, targets = inputs()
     with torch.no_grad():

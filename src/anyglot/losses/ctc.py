@@ -155,12 +155,13 @@ class _CtcLikelihood(torch.autograd.Function):
 
 
 def _groups(lengths: list[int]) -> Iterator[tuple[slice, slice]]:
-    """Neighbouring sentences, about ROWS positions at a time, and their positions."""
-    first = row = reached = 0
+    """Neighbouring sentences, about ROWS positions at a time, twice that padded at most; and their positions."""
+    first = row = reached = longest = 0
     for number, length in enumerate(lengths):
-        if reached > row and reached - row + length > ROWS:
+        longest = max(longest, length)
+        if reached > row and (reached + length > row + ROWS or longest * (number + 1 - first) > 2 * ROWS):
             yield slice(first, number), slice(row, reached)
-            first, row = number, reached
+            first, row, longest = number, reached, length
         reached += length
     if reached > row:
         yield slice(first, len(lengths)), slice(row, reached)
@@ -174,11 +175,12 @@ class _Lattice:
     """
 
     def __init__(self, lengths: Tensor, labels: Tensor, label_lengths: Tensor, feasible: Tensor, blank: int) -> None:
-        labels = labels[:, : max(1, int(label_lengths.max()))]
+        label_lengths = label_lengths.where(feasible, 0)
+        labels = labels[:, : max(1, int(label_lengths.max()))].masked_fill(~feasible[:, None], -1)
         self.lengths, self.label_lengths, self.feasible = lengths, label_lengths, feasible
         self.first = (labels[:, :, None] == labels[:, None, :]).byte().argmax(dim=2)
         again = self.first != torch.arange(labels.shape[1], device=labels.device)
-        spelled = labels.masked_fill(again | (labels == blank), -1)
+        spelled = labels.masked_fill(again, -1)
         self.words = torch.cat([torch.full_like(lengths, blank)[:, None], spelled], dim=1)
         self.sentence_of_row = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# Ranking copies this share of the rows of a block at a time.
+SHARE = 32
+
 
 @dataclass(frozen=True)
 class RowSums:
@@ -48,7 +51,8 @@ class Sweep:
     Args:
         states: In the precision the products are to have.
         gold: Words of each row that are looked at one by one, each at most once in a row; -1 for none.
-        budget: Bytes of a block of logits, in float32 and, where the products are in another precision, in that too.
+        budget: Bytes of a block of logits, in float32 and, where the products are in another precision, in that too;
+            `rank` takes a little more, see SHARE.
 
     Shape:
         states: (R, D)    weight: (V, D)    bias: (V,) or None    gold: (R, G) int64
@@ -74,17 +78,18 @@ class Sweep:
             logits, wide = self._logits(words, matrix)
             column, inside = self._gold_column(words)
             gold = torch.where(inside, logits.gather(1, column).float(), gold)
+            largest = logits.amax(dim=1, keepdim=True)
             if ranking is not None:
-                ranking.read(logits, words.start)
-            newer = torch.maximum(highest, logits.amax(dim=1, keepdim=True))
+                ranking.read(logits, largest, words.start)
+            newer = torch.maximum(highest, largest)
             mass = torch.sub(logits, newer, out=wide).exp_()
             fading = highest.sub_(newer).exp_()
             total.mul_(fading).add_(mass.sum(dim=1, keepdim=True))
             highest = newer
+            # Without the gold words: near certainty their rows would cancel against themselves in rounded products.
+            # What is subtracted is the number itself, so nothing is left; elsewhere zero is.
+            mass.scatter_add_(1, column, mass.gather(1, column).neg_().masked_fill_(~inside, 0.0))
             if pulled is not None:
-                # Without the gold words: near certainty their rows would cancel against themselves in rounded products.
-                # What is subtracted is the number itself, so nothing is left; elsewhere zero is.
-                mass.scatter_add_(1, column, mass.gather(1, column).neg_().masked_fill_(~inside, 0.0))
                 pulled.mul_(fading).add_(self._narrowed(mass) @ matrix)
         if pulled is not None:
             pulled.div_(total)
@@ -152,17 +157,24 @@ class _Ranking:
     """The two largest logits of each row so far, and whose they are: (R, 2)."""
 
     def __init__(self, like: Tensor) -> None:
-        self.logits = torch.full_like(like, -torch.inf).expand(-1, 2)
+        self.logits = torch.full_like(like, -torch.inf).repeat(1, 2)
         self.words = torch.zeros_like(self.logits, dtype=torch.int64)
 
-    def read(self, logits: Tensor, start: int) -> None:
-        """Take in the logits of the words from `start` on: (R, n)."""
-        first, place = logits.max(dim=1, keepdim=True)
-        logits.scatter_(1, place, -torch.inf)
-        second, next_place = logits.max(dim=1, keepdim=True)
-        logits.scatter_(1, place, first)
-        values = torch.cat([self.logits, first.float(), second.float()], dim=1)
-        words = torch.cat([self.words, place + start, next_place + start], dim=1)
+    def read(self, logits: Tensor, largest: Tensor, start: int) -> None:
+        """Take in the logits of the words from `start` on: (R, n), and the largest of them, (R, 1).
+
+        Finding where the largest stand is dear, and after a few blocks most rows hold none that matters. A few rows
+        are copied at a time, so that the block does not stand there twice.
+        """
+        rows = (largest > self.logits[:, 1:]).nonzero()[:, 0]
+        for some in rows.split(len(logits) // SHARE + 1):
+            self._read_rows(logits[some], some, start)
+
+    def _read_rows(self, part: Tensor, rows: Tensor, start: int) -> None:
+        first, place = part.max(dim=1, keepdim=True)
+        second, next_place = part.scatter_(1, place, -torch.inf).max(dim=1, keepdim=True)
+        values = torch.cat([self.logits[rows], first.float(), second.float()], dim=1)
+        words = torch.cat([self.words[rows], place + start, next_place + start], dim=1)
         # The words of earlier blocks stand in front, and a stable order leaves the lower of equal ones there.
         order = values.argsort(dim=1, descending=True, stable=True)[:, :2]
-        self.logits, self.words = values.gather(1, order), words.gather(1, order)
+        self.logits[rows], self.words[rows] = values.gather(1, order), words.gather(1, order)
