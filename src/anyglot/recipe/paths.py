@@ -7,17 +7,20 @@ from typing import Any
 
 from anyglot.data.corpus import ADDRESSES
 
+# In front of a start that is a recipe's name or file.
+RECIPE = "recipe:"
+
 
 def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The raw values of a recipe with relative paths taken from `folder`; of any shape, for nothing is checked yet.
 
     `method.start` and `tokenizer` may be hub names: they are paths where something lies there, or where they are
-    written as one ("./x", "../x", "~/x").
+    written as one ("./x", "../x", "~/x"). So is what stands behind "recipe:" in a start.
     """
     folder = folder.absolute()
     result = dict(values)
     if isinstance(result.get("method"), dict):
-        result["method"] = _with(result["method"], "start", lambda value: _maybe(value, folder))
+        result["method"] = _with(result["method"], "start", lambda value: _start(value, folder))
     result = _with(result, "tokenizer", lambda value: _tokenizer(value, folder))
     if isinstance(result.get("vocabulary"), dict):
         result["vocabulary"] = _with(result["vocabulary"], "target", lambda value: _vocabulary(value, folder))
@@ -46,6 +49,12 @@ def anchored_source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("file", "sheet"):
         value = _with(value, key, lambda file: _sure(file, folder))
     return _with(value, "files", lambda files: _all(files, folder))
+
+
+def _start(value: Any, folder: Path) -> Any:
+    if isinstance(value, str) and value.startswith(RECIPE):
+        return RECIPE + str(_maybe(value.removeprefix(RECIPE), folder))
+    return _maybe(value, folder)
 
 
 def _stage(value: Any, folder: Path) -> Any:

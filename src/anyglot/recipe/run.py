@@ -20,11 +20,12 @@ from anyglot.errors import UserError
 from anyglot.methods import METHODS
 from anyglot.models.build import Model
 from anyglot.models.store import save_model
-from anyglot.recipe.load import save_recipe
+from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.record import LANGUAGES, RUN, languages_of, run_record
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
+from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.recipe.vocabulary import output_rows
-from anyglot.training.checkpoint import write_document
+from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.distributed import first_process_first
 from anyglot.training.loop import CHECKPOINTS, Trained, train
 from anyglot.training.plan import Longest, Plan
@@ -54,6 +55,8 @@ def run_recipe(
 ) -> bool:
     """Train a recipe into `folder`, which is a model folder when this returns.
 
+    A recipe it starts from is trained first, into `folder`/start, unless that is finished.
+
     The folder then holds config.json and model.safetensors, the tokenizer, languages.json, recipe.yaml (resolved; it
     can be run again), run.json, metrics.jsonl, and checkpoints/.
 
@@ -69,11 +72,20 @@ def run_recipe(
         UserError: The folder is taken, the data is at fault, or training went wrong.
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
-    if resume and (folder / RUN).is_file():
+    if resume and is_finished(folder):
         say(f"The run in {folder} is finished; there is nothing to resume.")
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
         raise UserError(f"{folder} already holds a run; give --resume to go on with it, or another folder.")
+    origin = recipe_of_start(recipe)
+    if origin is not None:
+        start = folder / START
+        if is_finished(start):
+            _refuse_another(origin, start)
+        else:
+            told = partial(_say_of_start, say)
+            run_recipe(origin, start, resume=resume, quiet=quiet, command=command, say=told)
+        recipe = started_from(recipe, start)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with first_process_first() as first:
@@ -81,13 +93,28 @@ def run_recipe(
             tokenizer = prepare_tokenizer(recipe, folder, tell)
             plan = make_plan(recipe, folder, tokenizer, quiet=quiet, say=tell)
             if first:
-                save_recipe(recipe, folder / "recipe.yaml")
+                save_recipe(as_saved(recipe, folder), folder / "recipe.yaml")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
     trained = train(plan, resume=resume)
     if trained.main:
         finish(recipe, folder, tokenizer, plan, trained, command)
     return trained.main
+
+
+def _say_of_start(say: Callable[[str], None], text: str) -> None:
+    say(f"{START}: {text}")
+
+
+def _refuse_another(origin: Recipe, folder: Path) -> None:
+    """The run in `folder` is of this recipe, and so are those it started from in turn."""
+    further = recipe_of_start(origin)
+    if further is not None:
+        origin = started_from(origin, folder / START)
+        if is_finished(folder / START):
+            _refuse_another(further, folder / START)
+    found = load_recipe(folder)
+    refuse_changes(recipe_identity(found), recipe_identity(origin), folder, use="started from")
 
 
 def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
@@ -130,7 +157,7 @@ def make_plan(
             f"{fact.dropped} too long, {fact.truncated} cut"
             + (f", {fact.alone:,} without a neighbour in their document" if fact.alone else "")
         )
-    identity = recipe_identity(recipe)
+    identity = recipe_identity(as_saved(recipe, folder))
     identity |= {f"data.{number}.{fact.name}": fact.content_hash for number, fact in enumerate(first.facts)}
     identity |= {"tokenizer fingerprint": tokenizer.fingerprint, "data fingerprint": first.fingerprint}
     rows = output_rows(recipe, tokenizer, say)

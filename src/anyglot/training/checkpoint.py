@@ -206,8 +206,13 @@ def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int]) -> lis
     return removed
 
 
-def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: Path) -> None:
+def refuse_changes(
+    found: Mapping[str, str], wanted: Mapping[str, str], folder: Path, *, use: str = "resumed"
+) -> None:
     """Refuse to resume with another recipe or other data.
+
+    Args:
+        use: What cannot be done with the folder if they differ.
 
     Raises:
         UserError: Names every key that differs, with both values.
@@ -220,7 +225,7 @@ def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: 
     if changes:
         listed = "; ".join(changes[:8]) + (f"; and {len(changes) - 8} more" if len(changes) > 8 else "")
         raise UserError(
-            f"{folder} was trained otherwise and cannot be resumed: {listed}. "
+            f"{folder} was trained otherwise and cannot be {use}: {listed}. "
             "Give the recipe and data it was started with, or train into another folder."
         )
 
