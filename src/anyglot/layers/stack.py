@@ -11,6 +11,7 @@ from anyglot.layers.attention import Memory
 from anyglot.layers.block import Block
 from anyglot.layers.cache import Cache
 from anyglot.layers.prefix import Prefix
+from anyglot.layers.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Stack(nn.Module):
         mask: Tensor | None,
         memory: Memory | None = None,
         prefixes: Sequence[Prefix] | None = None,
-        cache: Cache | None = None,
+        cache: Cache | Recording | None = None,
         keep_states: bool = False,
     ) -> StackOutput:
         """Run every block; `prefixes` and `cache` hold one entry a block.
