@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from anyglot.decoding.logits import Logits
+from anyglot.layers.attention import Memory
+from anyglot.layers.heads import OutputProjection
+from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 
 
@@ -34,15 +38,28 @@ class ParallelModel(Protocol):
     def denoise(self, tokens: Tensor, mask: Tensor, state: Any) -> Logits:
         """Write again over `tokens`; as `align`."""
 
+    def next_input(self, best: Tensor, mask: Tensor) -> Tensor:
+        """What `denoise` reads after `best`, the two likeliest tokens of each real position, was written.
+
+        Shape:
+            best: (R, 2) int64, in the output's numbering    mask: (B, T) bool    returns: (B, T) int64, ids
+        """
+
+    def keep(self, state: Any, rows: Tensor) -> Any:
+        """The state of these sentences alone, (n,) int64 into the old ones."""
+
     def ids(self, places: Tensor) -> Tensor:
         """What the output calls a token -> its id in the table; any shape."""
+
+    def places(self, ids: Sequence[int]) -> list[int]:
+        """What the output calls these tokens of the table; those that it has not are left out."""
 
 
 class PromptedParallelModel:
     """SGA's model as decoding sees it.
 
     Args:
-        chosen: The prompt set of each sentence, (B,) int64; None: the first.
+        chosen: The prompt set of each sentence, (B,) int64, or (1,) for all of them; None: the first.
     """
 
     def __init__(self, model: PromptedEncoder, chosen: Tensor | None = None) -> None:
@@ -62,9 +79,68 @@ class PromptedParallelModel:
     def denoise(self, tokens: Tensor, mask: Tensor, state: Any) -> Logits:
         return self._logits(self.model.denoise(tokens, mask, state))
 
+    def next_input(self, best: Tensor, mask: Tensor) -> Tensor:
+        return self.model.next_input(best, mask)
+
+    def keep(self, state: Any, rows: Tensor) -> Any:
+        return state.keep(rows)
+
     def ids(self, places: Tensor) -> Tensor:
-        rows = self.model.output.rows
-        return places if rows is None else rows.full(places)
+        return _ids(self.model.output, places)
+
+    def places(self, ids: Sequence[int]) -> list[int]:
+        return _places(self.model.output, ids)
 
     def _logits(self, hidden: Tensor) -> Logits:
         return Logits(self.model.output.parts(hidden), len(hidden), self.model.output.size)
+
+
+class NonAutoregressiveParallelModel:
+    """A Transformer with CTC as decoding sees it: one pass, no denoiser.
+
+    Args:
+        target_language: For a model with a target projection: its row for each sentence, (B,) int64, or (1,) for all.
+    """
+
+    refines = False
+
+    def __init__(self, model: ParallelEncoderDecoder, target_language: Tensor | None = None) -> None:
+        self.model, self.target_language = model, target_language
+        self.blank = model.config.canvas.blank_id
+
+    def read(self, source: Tensor, source_mask: Tensor) -> Memory:
+        language = None if self.target_language is None else self.target_language.expand(len(source))
+        return self.model.read(source, source_mask, language)
+
+    def canvas(self, state: Memory) -> tuple[Tensor, Tensor]:
+        return self.model.canvas(state)
+
+    def align(self, tokens: Tensor, mask: Tensor, state: Memory) -> Logits:
+        hidden = self.model.align(tokens, mask, state)
+        return Logits(self.model.output.parts(hidden), len(hidden), self.model.output.size)
+
+    def denoise(self, tokens: Tensor, mask: Tensor, state: Memory) -> Logits:
+        raise ValueError("a Transformer with CTC writes in one pass and has no denoiser.")
+
+    def next_input(self, best: Tensor, mask: Tensor) -> Tensor:
+        raise ValueError("a Transformer with CTC writes in one pass and has no denoiser.")
+
+    def keep(self, state: Memory, rows: Tensor) -> Memory:
+        return Memory(state.states[rows], state.mask[rows])
+
+    def ids(self, places: Tensor) -> Tensor:
+        return _ids(self.model.output, places)
+
+    def places(self, ids: Sequence[int]) -> list[int]:
+        return _places(self.model.output, ids)
+
+
+def _ids(output: OutputProjection, places: Tensor) -> Tensor:
+    return places if output.rows is None else output.rows.full(places)
+
+
+def _places(output: OutputProjection, ids: Sequence[int]) -> list[int]:
+    if output.rows is None:
+        return list(ids)
+    known = output.rows.places[list(ids)].tolist()
+    return [place for place in known if place >= 0]

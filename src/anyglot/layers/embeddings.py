@@ -124,10 +124,12 @@ class Embeddings(nn.Module):
     def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
         """Embed tokens whose first column stands at position `start`. Padding must be on the right."""
         x: Tensor = self.tokens(tokens)
-        if self.scale != 1.0:
-            x = x * self.scale
+        return self.finish(x * self.scale if self.scale != 1.0 else x, start)
+
+    def finish(self, x: Tensor, start: int = 0) -> Tensor:
+        """All that is done to token vectors, for vectors that come from elsewhere; (B, T, D) -> (B, T, D)."""
         if self.positions is not None:
-            x = x + self.positions(start, tokens.shape[1])
+            x = x + self.positions(start, x.shape[1])
         if self.segments is not None:
             x = x + self.segments.weight[0]
         if self.norm is not None:

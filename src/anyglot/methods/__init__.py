@@ -1,9 +1,9 @@
 """Every method under its name in a recipe. Adding one: a folder and a line here."""
 
 from anyglot.methods.base import Method
-from anyglot.methods.baselines import FinetuneAll, Transformer, Xlm
+from anyglot.methods.baselines import FinetuneAll, NatCtc, Transformer, Xlm
 from anyglot.methods.masked_language import MaskedLanguage
-from anyglot.methods.sga import Sga
+from anyglot.methods.sga import Sga, SgaGeneration
 from anyglot.methods.sixt import SixT
 from anyglot.methods.veco import Veco, VecoTranslation
 
@@ -12,8 +12,10 @@ METHODS: dict[str, type[Method]] = {
     "sixt": SixT,
     "finetune_all": FinetuneAll,
     "transformer": Transformer,
+    "nat_ctc": NatCtc,
     "xlm": Xlm,
     "sga": Sga,
+    "sga_generation": SgaGeneration,
     "veco": Veco,
     "veco_translation": VecoTranslation,
 }

@@ -31,15 +31,13 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-class DecoderOptions(Frozen):
-    """The fresh decoder; its width and vocabulary are the encoder's. Defaults: SixT+ (method card 1.1).
+class DecoderSizes(Frozen):
+    """A fresh decoder; its width and vocabulary are the encoder's. Defaults: SixT+ (method card 1.1).
 
     Args:
         norm_first: Pre-norm with a final norm (SixT+), or post-norm (SixT).
         positions: Sinusoidal (SixT+) or learned (SixT).
         activation: SixT+ uses the tanh approximation of GELU in the decoder only.
-        table: The decoder's token table: "shared", the encoder's own (SixT+), or "own", a copy of it that trains with
-            the decoder (SixT). The output matrix is the decoder's table in either case.
     """
 
     layers: int = Field(12, ge=1, le=200)
@@ -48,10 +46,44 @@ class DecoderOptions(Frozen):
     activation: Activation = "gelu_tanh"
     norm_first: bool = True
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    table: Literal["shared", "own"] = "shared"
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.0
     activation_dropout: Probability = 0.0
+
+    def parts(self, vocabulary_size: int, width: int) -> tuple[EmbeddingsConfig, StackConfig]:
+        """The decoder's embeddings, without the norm an encoder's may have (method card 1.1), and its stack."""
+        embeddings = EmbeddingsConfig(
+            vocabulary_size=vocabulary_size,
+            width=width,
+            positions=self.positions,
+            norm=False,
+            scale="sqrt",
+            dropout=self.dropout,
+        )
+        stack = StackConfig(
+            layers=self.layers,
+            width=width,
+            heads=self.heads,
+            feedforward_width=self.feedforward_width,
+            activation=self.activation,
+            norm_first=self.norm_first,
+            cross_attention=True,
+            dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
+            activation_dropout=self.activation_dropout,
+        )
+        return embeddings, stack
+
+
+class DecoderOptions(DecoderSizes):
+    """The fresh decoder of a translator that writes word by word.
+
+    Args:
+        table: The decoder's token table: "shared", the encoder's own (SixT+), or "own", a copy of it that trains with
+            the decoder (SixT). The output matrix is the decoder's table in either case.
+    """
+
+    table: Literal["shared", "own"] = "shared"
 
 
 class LikelihoodOptions(Frozen):
@@ -61,15 +93,14 @@ class LikelihoodOptions(Frozen):
     smoothing_form: SmoothingForm = "all"
 
 
-class TranslationOptions(LikelihoodOptions):
-    """Options of the methods that put a fresh decoder on an encoder.
+class ManyTargets(Frozen):
+    """The option of methods whose model may have a target projection.
 
     Args:
         target_languages: The languages a many-to-many model writes (SixT+ section 3.3), each with a projection between
             encoder and decoder; their order is that of the projection's rows. None: a model of one target language.
     """
 
-    decoder: DecoderOptions = DecoderOptions()
     target_languages: Annotated[tuple[LanguageCode, ...], BeforeValidator(_tuple)] = ()
 
     @field_validator("target_languages")
@@ -78,6 +109,12 @@ class TranslationOptions(LikelihoodOptions):
         if len(set(codes)) < len(codes):
             raise ValueError(f"a language stands twice in {', '.join(codes)}")
         return codes
+
+
+class TranslationOptions(LikelihoodOptions, ManyTargets):
+    """Options of the methods that put a fresh decoder on an encoder."""
+
+    decoder: DecoderOptions = DecoderOptions()
 
 
 def attach_decoder(
@@ -94,29 +131,11 @@ def attach_decoder(
         target_languages: Those of a target projection between the two (method card 1.5), or none for no projection.
     """
     encoder = without_cross_attention(encoder, keep_heads=False)
-    width = encoder.config.stack.width
+    embeddings, stack = options.parts(encoder.config.embeddings.vocabulary_size, encoder.config.stack.width)
     config = EncoderDecoderConfig(
         encoder=encoder.config,
-        decoder_embeddings=EmbeddingsConfig(
-            vocabulary_size=encoder.config.embeddings.vocabulary_size,
-            width=width,
-            positions=options.positions,
-            norm=False,
-            scale="sqrt",
-            dropout=options.dropout,
-        ),
-        decoder=StackConfig(
-            layers=options.layers,
-            width=width,
-            heads=options.heads,
-            feedforward_width=options.feedforward_width,
-            activation=options.activation,
-            norm_first=options.norm_first,
-            cross_attention=True,
-            dropout=options.dropout,
-            attention_dropout=options.attention_dropout,
-            activation_dropout=options.activation_dropout,
-        ),
+        decoder_embeddings=embeddings,
+        decoder=stack,
         share_embeddings=options.table == "shared",
         padding_id=encoder.config.padding_id,
         start_id=end_id,

@@ -29,14 +29,19 @@ from anyglot.models.config import (
     EmbeddingsConfig,
     EncoderConfig,
     EncoderDecoderConfig,
+    LanguageModelConfig,
+    ParallelEncoderDecoderConfig,
     PromptedEncoderConfig,
+    PromptedLanguageModelConfig,
     StackConfig,
 )
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import Decoder, EncoderDecoder
+from anyglot.models.language import LanguageModel, PromptedLanguageModel
+from anyglot.models.parallel import CanvasDecoder, ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 
-Model = Encoder | EncoderDecoder | PromptedEncoder
+Model = Encoder | EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | LanguageModel | PromptedLanguageModel
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": gelu,
@@ -157,12 +162,59 @@ def build_prompted_encoder(config: PromptedEncoderConfig, encoder: Encoder | Non
     return model
 
 
+def build_parallel_encoder_decoder(config: ParallelEncoderDecoderConfig) -> ParallelEncoderDecoder:
+    """A non-autoregressive encoder-decoder with freshly made weights."""
+    encoder = build_encoder(config.encoder)
+    embeddings = build_embeddings(config.decoder_embeddings, encoder.embeddings.tokens)
+    bias = nn.Parameter(torch.zeros(config.decoder_embeddings.vocabulary_size)) if config.output_bias else None
+    languages = len(config.target_languages)
+    model = ParallelEncoderDecoder(
+        config,
+        encoder=encoder,
+        decoder=CanvasDecoder(embeddings=embeddings, stack=build_stack(config.decoder)),
+        output=OutputProjection(embeddings.tokens.weight, bias=bias),
+        target_projection=TargetProjection(languages, config.decoder.width) if languages else None,
+    )
+    drop_skips(model, config.dropped_skips)
+    return model
+
+
+def build_language_model(config: LanguageModelConfig) -> LanguageModel:
+    """A language model with freshly made weights."""
+    embeddings = build_embeddings(config.embeddings)
+    output = OutputProjection(embeddings.tokens.weight)
+    model = LanguageModel(config, embeddings=embeddings, stack=build_stack(config.stack), output=output)
+    drop_skips(model, config.dropped_skips)
+    return model
+
+
+def build_prompted_language_model(
+    config: PromptedLanguageModelConfig, language_model: LanguageModel | None = None
+) -> PromptedLanguageModel:
+    """A language model with fresh prompts: freshly made itself, or the one given."""
+    language_model = language_model if language_model is not None else build_language_model(config.language_model)
+    sizes = config.language_model.stack
+    prompts = [
+        Prompt(sizes.layers, config.prompt_length, sizes.width, sizes.heads, sets=len(config.groups))
+        for _ in range(config.stages)
+    ]
+    model = PromptedLanguageModel(config, language_model=language_model, prompts=prompts)
+    drop_skips(model, config.dropped_skips)
+    return model
+
+
 def build(config: Config) -> Model:
     """The model a config describes."""
     if isinstance(config, EncoderConfig):
         return build_encoder(config)
+    if isinstance(config, ParallelEncoderDecoderConfig):
+        return build_parallel_encoder_decoder(config)
     if isinstance(config, PromptedEncoderConfig):
         return build_prompted_encoder(config)
+    if isinstance(config, LanguageModelConfig):
+        return build_language_model(config)
+    if isinstance(config, PromptedLanguageModelConfig):
+        return build_prompted_language_model(config)
     return build_encoder_decoder(config)
 
 

@@ -159,6 +159,14 @@ class CanvasConfig(Frozen):
     of_batch: bool = False
 
 
+def check_canvas(canvas: CanvasConfig, encoder: EncoderConfig) -> None:
+    """Refuse tokens that the table does not hold."""
+    size = encoder.embeddings.vocabulary_size
+    for name in ("mask_id", "blank_id", "begin_id", "end_id"):
+        if getattr(canvas, name) >= size:
+            raise ValueError(f"canvas.{name} {getattr(canvas, name)} is outside the vocabulary of {size}")
+
+
 class PromptedEncoderConfig(Frozen):
     """A frozen encoder that generates by prompts (SGA).
 
@@ -172,7 +180,8 @@ class PromptedEncoderConfig(Frozen):
         source_end: Whether `</s>` stands behind the source; the released code leaves it out.
         mask_source_padding: Whether padded source positions are hidden from the canvas; the released code lets them be
             seen in training.
-        length_classes: Of the length head of free generation, whose canvas has as many positions; 0: no such head.
+        length_classes: Of the length head of free generation: class n is a canvas of n positions, `<s>` and `</s>` among
+            them, and the longest canvas has two fewer than there are classes (released: 48 and 50); 0: no such head.
         upsampling: Copies of each token of an alignment by mask-predict that the denoiser is given.
         output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
     """
@@ -196,10 +205,63 @@ class PromptedEncoderConfig(Frozen):
     def _parts_fit(self) -> PromptedEncoderConfig:
         if not self.encoder.language_head:
             raise ValueError("a prompted encoder writes with its language head: the encoder needs language_head: true")
-        size = self.encoder.embeddings.vocabulary_size
-        for name in ("mask_id", "blank_id", "begin_id", "end_id"):
-            if getattr(self.canvas, name) >= size:
-                raise ValueError(f"canvas.{name} {getattr(self.canvas, name)} is outside the vocabulary of {size}")
+        check_canvas(self.canvas, self.encoder)
+        return self
+
+    @property
+    def end_id(self) -> int:
+        """Ends a translation."""
+        return self.canvas.end_id
+
+    @property
+    def longest(self) -> int:
+        """Most positions of a canvas whose length the model predicts; below 3 where it predicts none."""
+        return self.length_classes - 2
+
+
+class ParallelEncoderDecoderConfig(Frozen):
+    """An encoder and a decoder that writes a whole canvas at once (the non-autoregressive Transformer with CTC).
+
+    One table serves the encoder, the canvas and the output.
+
+    Args:
+        canvas_input: What the decoder reads on an empty canvas: the vector of `canvas.mask_id` at every position, or
+            "copy", the encoder's states, each `canvas.factor` times.
+        output_bias: Whether the output projection adds a bias.
+        output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
+        target_languages: As in `EncoderDecoderConfig`.
+    """
+
+    kind: Literal["parallel-encoder-decoder"] = "parallel-encoder-decoder"
+    family: str = "anyglot"
+    encoder: EncoderConfig
+    canvas: CanvasConfig
+    canvas_input: Literal["mask", "copy"] = "mask"
+    decoder_embeddings: EmbeddingsConfig
+    decoder: StackConfig
+    output_bias: bool = False
+    padding_id: int = Field(default=1, ge=0)
+    output_rows: int | None = Field(default=None, ge=1)
+    target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
+    dropped_skips: tuple[str, ...] = ()
+
+    def target_row(self, code: str) -> int:
+        """Row of the target projection for a language; 0 for one that has none."""
+        return self.target_languages.index(code) + 1 if code in self.target_languages else 0
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ParallelEncoderDecoderConfig:
+        if len(set(self.target_languages)) < len(self.target_languages):
+            raise ValueError(f"target_languages holds a language twice: {', '.join(self.target_languages)}")
+        if not self.decoder.cross_attention:
+            raise ValueError("the decoder of a parallel encoder-decoder needs cross_attention: true")
+        sides = self.encoder.embeddings, self.decoder_embeddings
+        widths = {side.width for side in (*sides, self.decoder)}
+        if len(widths) > 1 or sides[0].vocabulary_size != sides[1].vocabulary_size:
+            raise ValueError("encoder, canvas and output share one table: they need one vocabulary size and one width")
+        if self.canvas.of_batch:
+            raise ValueError("canvas.of_batch is for prompted encoders; a canvas here has its own source's length")
+        check_canvas(self.canvas, self.encoder)
         return self
 
     @property
@@ -208,5 +270,64 @@ class PromptedEncoderConfig(Frozen):
         return self.canvas.end_id
 
 
-Config = EncoderConfig | EncoderDecoderConfig | PromptedEncoderConfig
+class LanguageModelConfig(Frozen):
+    """A causal language model whose output is its token table (GPT-2, mGPT).
+
+    Args:
+        start_id: In front of what is written.
+        end_id: Ends it.
+        output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
+    """
+
+    kind: Literal["language-model"] = "language-model"
+    family: str = "anyglot"
+    embeddings: EmbeddingsConfig
+    stack: StackConfig
+    padding_id: int = Field(default=1, ge=0)
+    start_id: int = Field(default=2, ge=0)
+    end_id: int = Field(default=2, ge=0)
+    output_rows: int | None = Field(default=None, ge=1)
+    dropped_skips: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> LanguageModelConfig:
+        if self.stack.cross_attention:
+            raise ValueError("a language model has nothing to cross-attend to: cross_attention must be false")
+        if self.stack.width != self.embeddings.width:
+            raise ValueError(f"stack width {self.stack.width} and embedding width {self.embeddings.width} differ")
+        return self
+
+
+class PromptedLanguageModelConfig(Frozen):
+    """A frozen language model that translates by prompts (MSP).
+
+    Args:
+        prompt_length: Positions of each prompt, P.
+        stages: How often the source is read, plus one for writing (MSP: encode, re-encode, decode).
+        groups: Labels of the prompt sets: directions, target languages, or "*" for one that serves all.
+        start_id, end_id: In front of a translation, and behind it.
+        output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
+    """
+
+    kind: Literal["prompted-language-model"] = "prompted-language-model"
+    family: str = "anyglot"
+    language_model: LanguageModelConfig
+    prompt_length: int = Field(default=128, ge=0, le=4096)
+    stages: int = Field(default=3, ge=2, le=8)
+    groups: tuple[str, ...] = Field(default=("*",), min_length=1, max_length=1000)
+    padding_id: int = Field(default=1, ge=0)
+    start_id: int = Field(default=2, ge=0)
+    end_id: int = Field(default=2, ge=0)
+    output_rows: int | None = Field(default=None, ge=1)
+    dropped_skips: tuple[str, ...] = ()
+
+
+Config = (
+    EncoderConfig
+    | EncoderDecoderConfig
+    | PromptedEncoderConfig
+    | ParallelEncoderDecoderConfig
+    | LanguageModelConfig
+    | PromptedLanguageModelConfig
+)
 ModelConfig = Annotated[Config, Field(discriminator="kind")]

@@ -11,11 +11,17 @@ from anyglot.layers.rows import KeptRows
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import LanguageModel, PromptedLanguageModel
+from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 
 
 def restrict_output(
-    model: EncoderDecoder | PromptedEncoder, ids: Tensor, origin: str, *, unknown: int | None = None
+    model: EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | LanguageModel | PromptedLanguageModel,
+    ids: Tensor,
+    origin: str,
+    *,
+    unknown: int | None = None,
 ) -> None:
     """Let the model write these tokens only, as if the logits of all others were minus infinity.
 
@@ -37,7 +43,7 @@ def restrict_output(
         raise UserError(f"{origin}: the rows it keeps are not ascending ids within 0..{size - 1}.") from None
     if model.config.end_id not in rows:
         raise UserError(f"{origin}: the rows it keeps lack {model.config.end_id}, the end of a translation.")
-    if isinstance(model, PromptedEncoder):
+    if not isinstance(model, EncoderDecoder):
         canvas = model.config.canvas
         if canvas.blank_id not in rows or (canvas.frame and canvas.begin_id not in rows):
             raise UserError(

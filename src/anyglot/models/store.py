@@ -27,6 +27,9 @@ MODEL_TYPES = {
     "encoder": "anyglot-encoder",
     "encoder-decoder": "anyglot",
     "prompted-encoder": "anyglot-prompted-encoder",
+    "parallel-encoder-decoder": "anyglot-parallel",
+    "language-model": "anyglot-language-model",
+    "prompted-language-model": "anyglot-prompted-language-model",
 }
 # What transformers writes beside our keys when it saves a model of ours.
 _THEIR_KEYS = ("model_type", "architectures", "dtype", "transformers_version")

@@ -1,10 +1,21 @@
 """What the methods are compared with.
 
-SixT+: XLM-R ft-all (section 3.1) and a Transformer from scratch. VECO: XLM (table 2).
+SixT+: XLM-R ft-all (section 3.1) and a Transformer from scratch. VECO: XLM (table 2). SGA: the non-autoregressive
+Transformer with CTC (table 1).
 """
 
 from anyglot.methods.baselines.finetune_all import FinetuneAll, FinetuneAllOptions
+from anyglot.methods.baselines.nat_ctc import NatCtc, NatCtcOptions
 from anyglot.methods.baselines.transformer import Transformer, TransformerOptions
 from anyglot.methods.baselines.xlm import Xlm, XlmOptions
 
-__all__ = ["FinetuneAll", "FinetuneAllOptions", "Transformer", "TransformerOptions", "Xlm", "XlmOptions"]
+__all__ = [
+    "FinetuneAll",
+    "FinetuneAllOptions",
+    "NatCtc",
+    "NatCtcOptions",
+    "Transformer",
+    "TransformerOptions",
+    "Xlm",
+    "XlmOptions",
+]

@@ -11,6 +11,7 @@ from anyglot.methods.base import Stage
 from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
 from anyglot.models.build import build_encoder
 from anyglot.models.config import Activation, EmbeddingsConfig, EncoderConfig, Frozen, Probability, StackConfig
+from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_fairseq
 
@@ -25,6 +26,27 @@ class EncoderOptions(Frozen):
     activation: Activation = "relu"
     norm_first: bool = True
     dropout: Probability = 0.1
+
+    def config(self, vocabulary_size: int) -> EncoderConfig:
+        """The encoder that has these sizes."""
+        embeddings = EmbeddingsConfig(
+            vocabulary_size=vocabulary_size,
+            width=self.width,
+            positions="sinusoidal",
+            norm=False,
+            scale="sqrt",
+            dropout=self.dropout,
+        )
+        stack = StackConfig(
+            layers=self.layers,
+            width=self.width,
+            heads=self.heads,
+            feedforward_width=self.feedforward_width,
+            activation=self.activation,
+            norm_first=self.norm_first,
+            dropout=self.dropout,
+        )
+        return EncoderConfig(embeddings=embeddings, stack=stack)
 
 
 class TransformerOptions(TranslationOptions):
@@ -46,30 +68,7 @@ class Transformer(TranslationMethod):
 
     def build(self, tokenizer: Any, seed: int) -> EncoderDecoder:
         """Make the model; the vocabulary is the tokenizer's."""
-        sizes = self.options.encoder
-        config = EncoderConfig(
-            embeddings=EmbeddingsConfig(
-                vocabulary_size=tokenizer.vocabulary_size,
-                width=sizes.width,
-                positions="sinusoidal",
-                norm=False,
-                scale="sqrt",
-                dropout=sizes.dropout,
-            ),
-            stack=StackConfig(
-                layers=sizes.layers,
-                width=sizes.width,
-                heads=sizes.heads,
-                feedforward_width=sizes.feedforward_width,
-                activation=sizes.activation,
-                norm_first=sizes.norm_first,
-                dropout=sizes.dropout,
-            ),
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            encoder = build_encoder(config)
-            initialise_fairseq(encoder)
+        encoder = fresh_encoder(self.options.encoder, tokenizer.vocabulary_size, seed)
         languages, end = self.options.target_languages, tokenizer.end_id
         return attach_decoder(encoder, self.options.decoder, seed=seed + 1, end_id=end, target_languages=languages)
 
@@ -80,3 +79,12 @@ class Transformer(TranslationMethod):
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""
         return {"*": "fresh"}
+
+
+def fresh_encoder(sizes: EncoderOptions, vocabulary_size: int, seed: int) -> Encoder:
+    """An encoder with wave positions, in fairseq's initialisation."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = build_encoder(sizes.config(vocabulary_size))
+        initialise_fairseq(encoder)
+    return encoder

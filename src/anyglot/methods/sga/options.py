@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from anyglot.data.groups import ALL, checked_groups
 from anyglot.errors import UserError
+from anyglot.methods.canvas import piece_id
+from anyglot.methods.sga.noise import Noise
 from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import CanvasConfig, Frozen, Probability, PromptedEncoderConfig
 from anyglot.models.parts import set_dropout
@@ -24,14 +26,37 @@ class NoiseOptions(Frozen):
     """What is done to the denoiser's input in training (method card 3.4).
 
     Args:
-        most: The rate is drawn from U(0, most) for each batch.
+        most: The rate is drawn from U(least, most) for each batch.
+        least: Lowest rate.
         blanks: Share of the chosen tokens that become the blank.
         words: Share that becomes a random token; the rest are drawn from the same sentence.
     """
 
     most: Probability = 0.2
+    least: Probability = 0.0
     blanks: float = Field(0.4, ge=0, le=1)
     words: float = Field(0.3, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _fit(self) -> NoiseOptions:
+        if self.least > self.most:
+            raise ValueError(f"the lowest rate, least {self.least}, is above the highest, most {self.most}")
+        if self.blanks + self.words > 1:
+            raise ValueError(f"the shares blanks {self.blanks} and words {self.words} make up more than 1")
+        return self
+
+    def noise(self, config: PromptedEncoderConfig, share: float = 1.0) -> Noise:
+        """The noise for a model, at `share` of these rates."""
+        canvas = config.canvas
+        return Noise(
+            most=self.most * share,
+            least=self.least * share,
+            blanks=self.blanks,
+            words=self.words,
+            blank=canvas.blank_id,
+            vocabulary_size=config.encoder.embeddings.vocabulary_size,
+            spared=(canvas.begin_id, canvas.end_id, config.encoder.padding_id),
+        )
 
 
 class PromptOptions(Frozen):
@@ -124,17 +149,3 @@ def build_prompted(
                 torch.nn.init.xavier_uniform_(projection.weight)
                 torch.nn.init.zeros_(projection.bias)
     return model
-
-
-def piece_id(tokenizer: Any, piece: str) -> int:
-    """Id of a piece of the vocabulary.
-
-    Raises:
-        UserError: There is no such piece.
-    """
-    pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
-    if piece not in pieces:
-        raise UserError(
-            f"the tokenizer has no piece '{piece}' to be the blank: set method.blank to one that text hardly needs."
-        )
-    return int(pieces.index(piece))

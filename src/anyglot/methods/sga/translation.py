@@ -9,16 +9,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from anyglot.data.batch import TranslationBatch
-from anyglot.errors import UserError
-from anyglot.losses.ctc import Ctc, ctc_likelihood
+from anyglot.losses.ctc import Ctc
 from anyglot.methods.base import Kind, Losses, Stage
-from anyglot.methods.sga.labels import ctc_labels
-from anyglot.methods.sga.noise import Noise
+from anyglot.methods.canvas import canvas_likelihood, ctc_labels, refuse_small_canvas
 from anyglot.methods.sga.options import NoiseOptions, PromptOptions, build_prompted
 from anyglot.models.prompted import PromptedEncoder, SourceMemory
-
-# From so many sentences on it is no accident that not one target fits its canvas.
-MANY = 16
 
 
 class SgaOptions(PromptOptions):
@@ -79,7 +74,7 @@ class Sga:
         canvas, mask = model.canvas(memory)
         labels = ctc_labels(batch.target_output, batch.target_mask, model.config.canvas)
         aligned = self._judge(model, model.align(canvas, mask, memory), mask, labels)
-        self._refuse_small_canvas(aligned)
+        refuse_small_canvas(aligned.feasible, self.options.canvas_factor)
         sentences = torch.tensor(len(batch.source))
         parts = {"align": aligned.total.detach(), "infeasible": (~aligned.feasible).sum().float()}
         total, last = aligned.total, aligned
@@ -104,31 +99,10 @@ class Sga:
         for step in range(steps):
             tokens = model.next_input(last.best, mask)
             if model.training:
-                tokens = self._noise(model, self.options.noise.most / 2**step)(tokens, mask)
+                tokens = self.options.noise.noise(model.config, 0.5**step)(tokens, mask)
             last = self._judge(model, model.denoise(tokens, mask, memory), mask, labels)
             total = total + last.total / steps
         return total, last
 
     def _judge(self, model: PromptedEncoder, hidden: Tensor, mask: Tensor, labels: tuple[Tensor, Tensor]) -> Ctc:
-        output, (ids, lengths) = model.output, labels
-        blank = output.targets(torch.tensor(model.config.canvas.blank_id, device=ids.device))
-        weight, bias = output.matrix()
-        return ctc_likelihood(hidden, mask.sum(dim=1), weight, bias, output.targets(ids), lengths, int(blank))
-
-    def _noise(self, model: PromptedEncoder, most: float) -> Noise:
-        canvas, options = model.config.canvas, self.options.noise
-        return Noise(
-            most=most,
-            blanks=options.blanks,
-            words=options.words,
-            blank=canvas.blank_id,
-            vocabulary_size=model.config.encoder.embeddings.vocabulary_size,
-            spared=(canvas.begin_id, canvas.end_id, model.config.encoder.padding_id),
-        )
-
-    def _refuse_small_canvas(self, aligned: Ctc) -> None:
-        if len(aligned.feasible) >= MANY and not bool(aligned.feasible.any()):
-            raise UserError(
-                f"not one of {len(aligned.feasible)} targets of a batch fits its canvas of "
-                f"{self.options.canvas_factor} positions a source token: raise method.canvas_factor."
-            )
+        return canvas_likelihood(model.output, hidden, mask, labels, model.config.canvas.blank_id)

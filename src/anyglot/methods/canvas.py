@@ -1,0 +1,83 @@
+"""What the methods that write on a canvas have in common: targets as CTC sees them, and their likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from anyglot.errors import UserError
+from anyglot.layers.heads import OutputProjection
+from anyglot.losses.ctc import Ctc, ctc_likelihood
+from anyglot.models.config import CanvasConfig
+
+# From so many sentences on it is no accident that not one target fits its canvas.
+MANY = 16
+
+
+def ctc_labels(target_output: Tensor, target_mask: Tensor, canvas: CanvasConfig) -> tuple[Tensor, Tensor]:
+    """The labels of each sentence and how many they are.
+
+    `y </s>` becomes `<s> y </s>` with `canvas.frame`, else y. A blank among the tokens is left out: CTC cannot write
+    it as a label (over XLM-R it is a bare word boundary, as in front of a Chinese sentence).
+
+    Shape:
+        target_output: (B, T) int64    target_mask: (B, T) bool    returns: labels (B, U) int64, padded with the end
+            token, and (B,) int64
+    """
+    labels, kept = target_output, target_mask & (target_output != canvas.blank_id)
+    if canvas.frame:
+        labels, kept = functional.pad(labels, (1, 0), value=canvas.begin_id), functional.pad(kept, (1, 0), value=True)
+    else:
+        kept = kept & functional.pad(target_mask[:, 1:], (0, 1))  # without the end token
+    order = torch.argsort((~kept).to(torch.uint8), dim=1, stable=True)
+    lengths = kept.sum(dim=1)
+    labels = labels.gather(1, order)
+    real = torch.arange(labels.shape[1], device=labels.device) < lengths[:, None]
+    return torch.where(real, labels, canvas.end_id), lengths
+
+
+def canvas_likelihood(
+    output: OutputProjection, hidden: Tensor, mask: Tensor, labels: tuple[Tensor, Tensor], blank_id: int
+) -> Ctc:
+    """Likelihood of labels, as `ctc_labels` gives them, on a canvas.
+
+    Args:
+        blank_id: CTC's blank, as an id of the table.
+
+    Shape:
+        hidden: (R, D), in front of the output at the real positions    mask: (B, T) bool, those positions
+    """
+    ids, lengths = labels
+    blank = output.targets(torch.tensor(blank_id, device=ids.device))
+    weight, bias = output.matrix()
+    return ctc_likelihood(hidden, mask.sum(dim=1), weight, bias, output.targets(ids), lengths, int(blank))
+
+
+def refuse_small_canvas(feasible: Tensor, factor: int) -> None:
+    """Stop where nothing could be learnt.
+
+    Raises:
+        UserError: Not one of many targets fits its canvas.
+    """
+    if len(feasible) >= MANY and not bool(feasible.any()):
+        raise UserError(
+            f"not one of {len(feasible)} targets of a batch fits its canvas of {factor} positions a source token: "
+            "raise method.canvas_factor."
+        )
+
+
+def piece_id(tokenizer: Any, piece: str) -> int:
+    """Id of a piece of the vocabulary.
+
+    Raises:
+        UserError: There is no such piece.
+    """
+    found: int | None = tokenizer.id_of(piece)
+    if found is None:
+        raise UserError(
+            f"the tokenizer has no piece '{piece}' to be the blank: set method.blank to one that text hardly needs."
+        )
+    return found
