@@ -13,16 +13,22 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.weights.arrangement import Arrangement
 
 WHOLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 
 class Checkpoint:
-    """Tensors of one or many files by name. Values are mapped from disk, not read, until they are used."""
+    """Tensors of one or many files by name. Values are mapped from disk, not read, until they are used.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        arrangement: How the files lay them out; the names here are those of single tensors.
+    """
+
+    def __init__(self, folder: Path, arrangement: Arrangement | None = None) -> None:
         self.folder = folder
+        self._arrangement = arrangement or Arrangement()
         self._open = ExitStack()
         self._files: dict[str, Any] = {}
         try:
@@ -31,6 +37,7 @@ class Checkpoint:
         except BaseException:
             self._open.close()
             raise
+        self._places = self._arrangement.places(self._files)
 
     def _add(self, file: Path) -> None:
         try:
@@ -47,21 +54,25 @@ class Checkpoint:
     @property
     def names(self) -> list[str]:
         """All tensors."""
-        return list(self._files)
+        return list(self._places)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a tensor, without reading it."""
-        return tuple(self._files[name].get_slice(name).get_shape())
+        """Of a tensor; of one that lies alone without reading it."""
+        place = self._places[name]
+        if place.parts > 1:
+            return tuple(self.tensor(name).shape)
+        return tuple(self._files[place.name].get_slice(place.name).get_shape())
 
     def tensor(self, name: str) -> Tensor:
         """A tensor in float32, mapped from disk if it is stored so."""
+        place = self._places[name]
         try:
-            tensor: Tensor = self._files[name].get_tensor(name)
+            tensor: Tensor = self._files[place.name].get_tensor(place.name)
         except (OSError, SafetensorError) as error:
             raise UserError(f"{name} in {self.folder} cannot be read ({error}). Copy or download it again.") from None
         if not tensor.is_floating_point():
             raise UserError(f"{name} in {self.folder} is {tensor.dtype}; quantised checkpoints cannot be loaded.")
-        return tensor.to(torch.float32)
+        return self._arrangement.taken_out(tensor.to(torch.float32), place)
 
     def __enter__(self) -> Checkpoint:
         return self

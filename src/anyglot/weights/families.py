@@ -9,6 +9,7 @@ from anyglot.errors import UserError
 from anyglot.weights.encoder_decoders import m2m_100, marian, mbart
 from anyglot.weights.encoders import bert, roberta, roberta_prelayernorm, roberta_xl
 from anyglot.weights.family import Family
+from anyglot.weights.language_models import gpt2
 
 FAMILIES: dict[str, Family] = {
     "xlm-roberta": roberta("xlm-roberta", "XLMRoberta"),  # base, large, XLM-V
@@ -20,6 +21,7 @@ FAMILIES: dict[str, Family] = {
     "mbart": mbart("mbart", "MBartForConditionalGeneration"),  # mBART-50
     "m2m_100": m2m_100("m2m_100", "M2M100ForConditionalGeneration"),  # NLLB, dense
     "marian": marian("marian", "MarianMTModel"),  # opus-mt
+    "gpt2": gpt2("gpt2", "GPT2LMHeadModel"),  # mGPT
 }
 
 # Near relatives that look supported and are not.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from pydantic import ValidationError
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.models import config as shapes
 from anyglot.models.blank import blank
-from anyglot.models.build import build, dropped_skips
+from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.encoder import Encoder
-from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parts import without_cross_attention
 from anyglot.models.store import assign, is_model_folder, load_model
 from anyglot.weights.checkpoint import Checkpoint
@@ -22,8 +27,20 @@ from anyglot.weights.foreign import CONFIG, first_problem, read_json, refuse_uns
 from anyglot.weights.hub import local_folder
 from anyglot.weights.rename import Table
 
+_expected: ContextVar[Mapping[str, shapes.Config]] = ContextVar("_expected", default=MappingProxyType({}))
 
-def load_pretrained(name_or_folder: str | Path, revision: str | None = None) -> Encoder | EncoderDecoder:
+
+@contextmanager
+def expecting(models: Mapping[str, shapes.Config]) -> Iterator[None]:
+    """Inside, models of these names are built fresh in place of being read, for whom asks after shapes alone."""
+    before = _expected.set({**_expected.get(), **models})
+    try:
+        yield
+    finally:
+        _expected.reset(before)
+
+
+def load_pretrained(name_or_folder: str | Path, revision: str | None = None) -> Model:
     """The model of a folder of ours, of a transformers folder, or of a hub name, in eval mode and float32.
 
     Args:
@@ -33,8 +50,7 @@ def load_pretrained(name_or_folder: str | Path, revision: str | None = None) -> 
     Raises:
         UserError: There is no model at this place, it is damaged, or its family or settings are not supported.
     """
-    folder = local_folder(name_or_folder, revision)
-    return load_model(folder) if is_model_folder(folder) else _load_foreign(folder, encoder_only=False)
+    return _load(name_or_folder, revision, encoder_only=False)
 
 
 def load_encoder(name_or_folder: str | Path, revision: str | None = None, *, cross_attention: bool = False) -> Encoder:
@@ -47,27 +63,50 @@ def load_encoder(name_or_folder: str | Path, revision: str | None = None, *, cro
     Raises:
         UserError: as `load_pretrained`.
     """
-    folder = local_folder(name_or_folder, revision)
-    model = load_model(folder) if is_model_folder(folder) else _load_foreign(folder, encoder_only=True)
-    encoder = encoder_of(model)
+    encoder = encoder_of(_load(name_or_folder, revision, encoder_only=True))
     return encoder if cross_attention else without_cross_attention(encoder)
 
 
-def encoder_of(model: Encoder | EncoderDecoder) -> Encoder:
+def encoder_of(model: Model) -> Encoder:
     """The model's encoder as a model of its own, with all its parts; skips that were dropped in it stay dropped."""
     if isinstance(model, Encoder):
         return model
+    if isinstance(model, LanguageModel | PromptedLanguageModel):
+        raise UserError("a language model has no encoder: name an encoder, or a model that has one.")
     encoder = model.encoder
     encoder.config = encoder.config.model_copy(update={"dropped_skips": dropped_skips(encoder)})
     return encoder
 
 
-def _load_foreign(folder: Path, *, encoder_only: bool) -> Encoder | EncoderDecoder:
+def load_language_model(name_or_folder: str | Path, revision: str | None = None) -> LanguageModel:
+    """A causal language model.
+
+    Raises:
+        UserError: as `load_pretrained`; or the model is another kind.
+    """
+    model = load_pretrained(name_or_folder, revision)
+    if not isinstance(model, LanguageModel):
+        raise UserError(
+            f"{name_or_folder} is no language model but of the kind '{model.config.kind}': name a GPT-2, an mGPT, or a "
+            "run of the method causal_language."
+        )
+    return model
+
+
+def _load(name_or_folder: str | Path, revision: str | None, *, encoder_only: bool) -> Model:
+    shape = _expected.get().get(str(name_or_folder))
+    if shape is not None:
+        return build(shape)
+    folder = local_folder(name_or_folder, revision)
+    return load_model(folder) if is_model_folder(folder) else _load_foreign(folder, encoder_only=encoder_only)
+
+
+def _load_foreign(folder: Path, *, encoder_only: bool) -> Model:
     raw = read_json(folder)
     origin = str(folder / CONFIG)
     family = find_family(raw, origin)
     refuse_unsupported(raw, origin, family.settings)
-    with Checkpoint(folder) as checkpoint:
+    with Checkpoint(folder, family.arrangement) as checkpoint:
         stored = _bare_names(checkpoint, family)
         contents = Contents(origin, frozenset(stored), lambda name: checkpoint.tensor(stored[name]))
         try:
@@ -118,7 +157,7 @@ def _sources(checkpoint: Checkpoint, stored: dict[str, str], table: Table, famil
 
 def _check_tokens(checkpoint: Checkpoint, sources: dict[str, str], config: Config) -> None:
     """Compare the token tables with the config before anything of the config's sizes is built."""
-    tables = {"embeddings": config.embeddings} if config.kind == "encoder" else {}
+    tables = {} if config.kind == "encoder-decoder" else {"embeddings": config.embeddings}
     if config.kind == "encoder-decoder":
         tables["encoder.embeddings"] = config.encoder.embeddings
         if not config.share_embeddings:

@@ -15,6 +15,7 @@ from torch import Tensor
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import LanguageModel
 from anyglot.models.store import current_config, parameters_of, publish
 from anyglot.weights.checkpoint import WHOLE
 from anyglot.weights.families import FAMILIES
@@ -25,7 +26,9 @@ from anyglot.weights.foreign import CONFIG
 _UNCOMPARED = ("family", "dropout", "attention_dropout", "activation_dropout", "segments")
 
 
-def save_pretrained(model: Encoder | EncoderDecoder, folder: Path | str, family: str | None = None) -> None:
+def save_pretrained(
+    model: Encoder | EncoderDecoder | LanguageModel, folder: Path | str, family: str | None = None
+) -> None:
     """Write config.json and model.safetensors so that transformers opens the folder.
 
     The class to open it with stands under "architectures" in config.json. Generation settings, tokenizer files and
@@ -126,6 +129,7 @@ def _renamed(family: Family, config: Config, parameters: dict[str, Tensor]) -> d
         tensors[theirs] = tensor
     for name, tensor in family.fillers(config).items():
         tensors[name] = tensor
+    tensors = family.arrangement.put_in(tensors)
     add = family.prefix.add if family.has_head(config) else str
     return {
         add(name): (tensor[None] if name in family.row_vectors else tensor).contiguous().cpu()
