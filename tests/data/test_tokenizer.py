@@ -37,6 +37,17 @@ def test_layout(tokenizer: Tokenizer) -> None:
         tokenizer.decode([[300]])
 
 
+def test_a_piece_is_found_by_its_name(tokenizer: Tokenizer, tokenizer_folder: Path) -> None:
+    """In either class, and of an unknown piece nothing, though SentencePiece itself gives it the id of `<unk>`."""
+    from anyglot.data.wrapped_tokenizer import WrappedTokenizer
+
+    both: tuple[TextTokenizer, ...] = (tokenizer, WrappedTokenizer.load(tokenizer_folder))
+    for each in both:
+        for id, piece in enumerate(each.pieces(range(each.vocabulary_size))):
+            assert each.id_of(piece) == id
+        assert each.id_of("no such piece") is None and each.id_of("") is None
+
+
 def test_ids_equal_those_of_transformers(tokenizer: Tokenizer, tokenizer_folder: Path, learnt_text: list[str]) -> None:
     from transformers import XLMRobertaTokenizer
 

@@ -19,8 +19,8 @@ from anyglot.models.build import build_encoder, dropped_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.store import load_model, save_model
 from anyglot.recipe.load import load_recipe
-from anyglot.recipe.outline import VocabularyOnly
 from anyglot.recipe.run import recipe_identity
+from anyglot.recipe.shapes import VocabularyOnly
 from anyglot.training.freezing import enter_stage, set_modes
 from anyglot.training.optim import build_schedule
 from papers.tiny import DECODER, LAYERS, WIDTH, WORDS, batch, moved, optimise, sixt, values

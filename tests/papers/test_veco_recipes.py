@@ -20,9 +20,10 @@ from anyglot.methods.baselines.xlm import Xlm, XlmOptions
 from anyglot.methods.veco import Veco, VecoOptions
 from anyglot.models.blank import blank
 from anyglot.recipe.load import load_recipe
-from anyglot.recipe.outline import VocabularyOnly, memory_of, outline
+from anyglot.recipe.outline import memory_of, outline
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
+from anyglot.recipe.shapes import VocabularyOnly
 
 LETTERS = "abcdefghijklmnop"
 

@@ -14,7 +14,7 @@ from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
 from anyglot.models.store import save_model
-from anyglot.recipe.outline import VocabularyOnly
+from anyglot.recipe.shapes import VocabularyOnly
 from anyglot.training.freezing import enter_stage, set_modes
 
 LAYERS, WIDTH, WORDS = 4, 32, 60

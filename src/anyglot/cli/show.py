@@ -46,6 +46,8 @@ def show(
 def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     from rich.table import Table
 
+    from anyglot.recipe.starts import START, recipe_of_start
+
     table = Table("part", "parameters", "first values", title=f"{recipe.name}: {recipe.method.name}")  # type: ignore[attr-defined]
     for stage in found.stages:
         table.add_column(f"stage {stage.name}")
@@ -62,6 +64,9 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     moving = [sum(part.trained[number] for part in found.parts) for number in range(len(found.stages))]
     table.add_row("all", f"{total:,}", "", *(f"{count:,} train" for count in moving))
     console.print(table)
+    origin = recipe_of_start(recipe)
+    if origin is not None:
+        console.print(f"start: the recipe {origin.name}, trained first into OUT/{START} with seed {origin.seed}")
     if recipe.vocabulary.target is not None:
         chosen = recipe.vocabulary.target.model_dump(mode="json", exclude_defaults=True)
         console.print(f"output vocabulary: chosen when training starts, by {chosen or 'the tokens of the targets'}")

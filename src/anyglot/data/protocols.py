@@ -75,6 +75,10 @@ class TextTokenizer(Protocol):
         """The token strings of ids, special tokens included."""
         ...
 
+    def id_of(self, piece: str) -> int | None:
+        """The id of a token string; None if the vocabulary has no such piece."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write the files that `load_tokenizer(folder)` reads."""
         ...

@@ -116,6 +116,14 @@ class Tokenizer:
         named = {self.begin_id: "<s>", self.pad_id: "<pad>", self.end_id: "</s>", 3: "<unk>", self.mask_id: "<mask>"}
         return [named.get(id) or str(self._processor.IdToPiece(int(id) - 1)) for id in ids]
 
+    def id_of(self, piece: str) -> int | None:
+        """The id of a token string; None if the vocabulary has no such piece."""
+        special = (*self.special_ids, self.unknown_id)
+        named = dict(zip(self.pieces(special), special, strict=True))
+        # A piece that SentencePiece does not have gets the 0 of its <unk>, and so no id that is a piece's here.
+        found = named.get(piece, int(self._processor.PieceToId(piece)) + 1)
+        return found if piece in named or found > self.unknown_id else None
+
 
 def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
     """The tokenizer of a model folder, of a SentencePiece file, or of a hub name.

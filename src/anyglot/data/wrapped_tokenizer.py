@@ -72,6 +72,11 @@ class WrappedTokenizer:
         """The token strings of ids, special tokens included."""
         return [str(piece) for piece in self._tokenizer.convert_ids_to_tokens([int(id) for id in ids])]
 
+    def id_of(self, piece: str) -> int | None:
+        """The id of a token string; None if the vocabulary has no such piece."""
+        found = self._tokenizer.convert_tokens_to_ids(piece)
+        return int(found) if found is not None and self.pieces([found]) == [piece] else None
+
     def save(self, folder: Path) -> None:
         """Write transformers' own tokenizer files."""
         self._tokenizer.save_pretrained(str(folder))

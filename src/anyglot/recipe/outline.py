@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any, Literal
 
 from torch import nn
 
-from anyglot.data.tokenizer import load_tokenizer
 from anyglot.methods import METHODS
-from anyglot.methods import encoder as encoder_methods
-from anyglot.methods.base import Method, Stage
+from anyglot.methods.base import Stage
 from anyglot.models.blank import blank
-from anyglot.models.build import build, build_encoder
-from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
+from anyglot.models.build import build
+from anyglot.models.config import Config
 from anyglot.models.encoder import Encoder
-from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.store import is_model_folder, load_config
-from anyglot.recipe.schema import LearnedTokenizer, Recipe
+from anyglot.recipe.schema import Recipe
+from anyglot.recipe.shapes import expected_start, shape_of_start, vocabulary_of
 from anyglot.training.freezing import freeze
+from anyglot.weights.load import expecting
 
-# Layers, width, heads, feed-forward width, vocabulary of published encoders, so that they need no download here.
-_PUBLISHED = {
-    "xlm-roberta-base": (12, 768, 12, 3072, 250_002),
-    "xlm-roberta-large": (24, 1024, 16, 4096, 250_002),
-    "xlm-v-base": (12, 768, 12, 3072, 901_629),
-}
 ADAM_STATES = 2
 _BLOCK = re.compile(r"\.blocks\.(\d+)\.")
 
@@ -86,15 +74,6 @@ class Outline:
     memory: tuple[Memory, ...]
 
 
-class VocabularyOnly:
-    """All that building a model asks of a tokenizer."""
-
-    end_id = 2
-
-    def __init__(self, vocabulary_size: int) -> None:
-        self.vocabulary_size = vocabulary_size
-
-
 def outline(recipe: Recipe) -> Outline:
     """Build the recipe's model without memory for its weights, where sizes are known, and look at it stage by stage.
 
@@ -102,8 +81,8 @@ def outline(recipe: Recipe) -> Outline:
         UserError: The model it starts from is neither here nor of known size, or a stage's patterns match nothing.
     """
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    with _published_start(method, recipe.start), blank():
-        model = method.build(_vocabulary(recipe), recipe.seed)
+    with expecting(expected_start(recipe)), blank():
+        model = method.build(vocabulary_of(recipe), recipe.seed)
         stages = method.stages()
     moving, memory = [], []
     for stage in stages:
@@ -115,7 +94,7 @@ def outline(recipe: Recipe) -> Outline:
         tokens = (options.batch_tokens if options else None) or recipe.data.batch_tokens
         memory.append(memory_of(model, tokens * stage.passes))
     parts = parts_of(model, method.provenance(), moving)
-    return Outline(parts, dropped_parts(recipe.start, model), tuple(stages), tuple(memory))
+    return Outline(parts, dropped_parts(shape_of_start(recipe), model), tuple(stages), tuple(memory))
 
 
 def parts_of(model: nn.Module, provenance: Mapping[str, str], moving: list[set[str]]) -> tuple[Part, ...]:
@@ -136,15 +115,14 @@ def parts_of(model: nn.Module, provenance: Mapping[str, str], moving: list[set[s
     return tuple(parts)
 
 
-def dropped_parts(start: str | None, model: nn.Module) -> tuple[tuple[str, int], ...]:
+def dropped_parts(start: Config | None, model: nn.Module) -> tuple[tuple[str, int], ...]:
     """Parts, with their sizes, of the encoder a method starts from that its model has in no place."""
-    config = None if start is None else _known_config(start)
-    if config is None:
+    if start is None:
         return ()
     with blank():
-        origin = build(config)
+        origin = build(start)
     own = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    front = "encoder." if isinstance(origin, EncoderDecoder) else ""  # methods start from the encoder of a model
+    front = "" if isinstance(origin, Encoder) else "encoder."  # methods start from the encoder of a model
     lost: dict[str, int] = {}
     for name, parameter in origin.named_parameters():
         bare = name.removeprefix(front)
@@ -191,55 +169,3 @@ def _told(origins: list[tuple[str, str]]) -> str:
 
 def _origin(name: str, provenance: Mapping[str, str]) -> str:
     return next((origin for pattern, origin in provenance.items() if fnmatchcase(name, pattern)), "fresh")
-
-
-def _vocabulary(recipe: Recipe) -> Any:
-    if isinstance(recipe.tokenizer, LearnedTokenizer):
-        return VocabularyOnly(recipe.tokenizer.train.vocabulary_size)
-    if recipe.tokenizer is None:
-        return VocabularyOnly(0)
-    published = None if Path(recipe.tokenizer).exists() else _published_config(recipe.tokenizer)
-    if published is not None:  # no download for the number of its pieces
-        return VocabularyOnly(published.embeddings.vocabulary_size)
-    return load_tokenizer(recipe.tokenizer)
-
-
-@contextmanager
-def _published_start(method: Method, start: str | None) -> Iterator[None]:
-    """While the model is built, an encoder of known size stands in for one that would have to be downloaded."""
-    encoder_config = None if start is None or Path(start).exists() else _published_config(start)
-    if encoder_config is None:
-        yield
-        return
-
-    def stand_in(name_or_folder: str, revision: str | None = None, *, cross_attention: bool = False) -> Encoder:
-        return build_encoder(encoder_config)
-
-    modules = (sys.modules[type(method).__module__], encoder_methods)
-    places = [(module, name) for module in modules for name in ("load_encoder", "load_pretrained")]
-    originals = [(module, name, getattr(module, name)) for module, name in places if hasattr(module, name)]
-    for module, name, _ in originals:
-        setattr(module, name, stand_in)
-    try:
-        yield
-    finally:
-        for module, name, original in originals:
-            setattr(module, name, original)
-
-
-def _known_config(start: str) -> EncoderConfig | EncoderDecoderConfig | None:
-    """The shape of a model folder of ours, or of a published encoder."""
-    if is_model_folder(start):
-        return load_config(start)
-    return None if Path(start).exists() else _published_config(start)
-
-
-def _published_config(start: str) -> EncoderConfig | None:
-    sizes = _PUBLISHED.get(start.rsplit("/", 1)[-1])
-    if sizes is None:
-        return None
-    layers, width, heads, feedforward_width, vocabulary = sizes
-    positions: Literal["learned"] = "learned"
-    embeddings = EmbeddingsConfig(vocabulary_size=vocabulary, width=width, positions=positions, norm=True)
-    stack = StackConfig(layers=layers, width=width, heads=heads, feedforward_width=feedforward_width, norm_first=False)
-    return EncoderConfig(family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=True)

@@ -21,6 +21,7 @@ from anyglot.methods import METHODS
 from anyglot.models.build import Model
 from anyglot.models.store import save_model
 from anyglot.recipe.load import load_recipe, save_recipe
+from anyglot.recipe.outline import outline
 from anyglot.recipe.record import LANGUAGES, RUN, languages_of, run_record
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
 from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
@@ -83,6 +84,7 @@ def run_recipe(
         if is_finished(start):
             _refuse_another(origin, start)
         else:
+            outline(recipe)  # what is wrong with this recipe's model is told before hours go into its start
             told = partial(_say_of_start, say)
             run_recipe(origin, start, resume=resume, quiet=quiet, command=command, say=told)
         recipe = started_from(recipe, start)

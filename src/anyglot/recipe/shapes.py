@@ -1,0 +1,93 @@
+"""The shape of the model a recipe starts from, and of its vocabulary, known before either is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from anyglot.data.tokenizer import load_tokenizer
+from anyglot.methods import METHODS
+from anyglot.models.blank import blank
+from anyglot.models.build import Model
+from anyglot.models.config import Config, EmbeddingsConfig, EncoderConfig, StackConfig
+from anyglot.models.store import current_config, is_model_folder, load_config
+from anyglot.recipe.schema import LearnedTokenizer, Recipe
+from anyglot.recipe.starts import recipe_of_start
+from anyglot.weights.load import expecting
+
+# Layers, width, heads, feed-forward width, vocabulary of published encoders, so that they need no download here.
+_PUBLISHED = {
+    "xlm-roberta-base": (12, 768, 12, 3072, 250_002),
+    "xlm-roberta-large": (24, 1024, 16, 4096, 250_002),
+    "xlm-v-base": (12, 768, 12, 3072, 901_629),
+}
+
+
+class VocabularyOnly:
+    """All that building a model asks of a tokenizer, in XLM-R's layout."""
+
+    begin_id, pad_id, end_id, unknown_id = range(4)
+
+    def __init__(self, vocabulary_size: int) -> None:
+        self.vocabulary_size = vocabulary_size
+        self.mask_id = vocabulary_size - 1
+
+    def id_of(self, piece: str) -> int:
+        """Of any piece that of `<unk>`: which pieces there will be is not known, and no shape depends on it."""
+        return self.unknown_id
+
+
+def expected_start(recipe: Recipe) -> dict[str, Config]:
+    """Name and shape of the start where it is not here and its shape is known all the same; else nothing."""
+    if recipe.start is None or Path(recipe.start).exists():
+        return {}
+    origin = recipe_of_start(recipe)
+    config = published_config(recipe.start) if origin is None else _trained(origin)
+    return {} if config is None else {recipe.start: config}
+
+
+def shape_of_start(recipe: Recipe) -> Config | None:
+    """The shape of the model a recipe starts from: a folder of ours, a recipe or a published encoder; None: unknown."""
+    if recipe.start is None:
+        return None
+    return load_config(recipe.start) if is_model_folder(recipe.start) else expected_start(recipe).get(recipe.start)
+
+
+def vocabulary_of(recipe: Recipe) -> Any:
+    """The recipe's tokenizer; or what stands for one that is not here, or not learned yet."""
+    if isinstance(recipe.tokenizer, LearnedTokenizer):
+        return VocabularyOnly(recipe.tokenizer.train.vocabulary_size)
+    place = recipe.tokenizer or recipe.start
+    assert place is not None  # the recipe's own check
+    if Path(place).exists():
+        return load_tokenizer(place)
+    origin = recipe_of_start(recipe)
+    if recipe.tokenizer is None and origin is not None:
+        return vocabulary_of(origin)
+    published = published_config(place)
+    return load_tokenizer(place) if published is None else VocabularyOnly(published.embeddings.vocabulary_size)
+
+
+def published_config(name: str) -> EncoderConfig | None:
+    """The shape of a published encoder of known size."""
+    sizes = _PUBLISHED.get(name.rsplit("/", 1)[-1])
+    if sizes is None:
+        return None
+    layers, width, heads, feedforward_width, vocabulary = sizes
+    positions: Literal["learned"] = "learned"
+    embeddings = EmbeddingsConfig(vocabulary_size=vocabulary, width=width, positions=positions, norm=True)
+    stack = StackConfig(layers=layers, width=width, heads=heads, feedforward_width=feedforward_width, norm_first=False)
+    return EncoderConfig(family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=True)
+
+
+def _trained(recipe: Recipe) -> Config:
+    """The shape of what a recipe trains, after the edits of all its stages."""
+    method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
+    with expecting(expected_start(recipe)), blank():
+        model = method.build(vocabulary_of(recipe), recipe.seed)
+        stages = [stage for stage in method.stages() if recipe.stages[stage.name].updates > 0]
+    for stage in stages:
+        for edit in stage.edits:
+            edit.apply(model)
+    assert isinstance(model, Model)
+    return current_config(model)
