@@ -75,6 +75,23 @@ def chunked_likelihood(
     return Likelihood(smoothed, each)
 
 
+@torch.no_grad()
+def likeliest(hidden: Tensor, weight: Tensor, bias: Tensor | None, *, budget: int = LOGIT_BUDGET) -> Tensor:
+    """The two likeliest words of each state, likeliest first, ties to the lower; memory and precision as above.
+
+    Shape:
+        hidden: (N, D)    weight: (V, D)    bias: (V,)    returns: (N, 2) int64
+    """
+    best = hidden.new_zeros((len(hidden), 2), dtype=torch.int64)
+    none = best.new_full((len(hidden), 1), -1)
+    for states, gold, words in zip(hidden.split(ROWS), none.split(ROWS), best.split(ROWS), strict=True):
+        if len(states):
+            found = Sweep(states.to(product_kind(hidden)), weight, bias, gold, budget).forward(pull=False, rank=True)
+            assert found.best is not None
+            words.copy_(found.best)
+    return best
+
+
 class _ChunkedLikelihood(torch.autograd.Function):
     """Forward computes value and gradients block by block; backward scales the latter.
 

@@ -167,7 +167,7 @@ class _Ranking:
         are copied at a time, so that the block does not stand there twice.
         """
         rows = (largest > self.logits[:, 1:]).nonzero()[:, 0]
-        for some in rows.split(len(logits) // SHARE + 1):
+        for some in torch.split(rows, len(logits) // SHARE + 1):
             self._read_rows(logits[some], some, start)
 
     def _read_rows(self, part: Tensor, rows: Tensor, start: int) -> None:

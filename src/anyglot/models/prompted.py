@@ -38,6 +38,15 @@ class SourceMemory:
     mask: Tensor
     chosen: Tensor | None
 
+    def keep(self, rows: Tensor) -> SourceMemory:
+        """These sources alone, (n,) int64 into the rows."""
+        prefixes = tuple(
+            Prefix(part.keys[rows], part.values[rows], None if part.mask is None else part.mask[rows])
+            for part in self.prefixes
+        )
+        chosen = self.chosen if self.chosen is None or len(self.chosen) == 1 else self.chosen[rows]
+        return SourceMemory(prefixes, self.first[rows], self.mask[rows], chosen)
+
 
 class PromptedEncoder(nn.Module):
     """An encoder, prompts for its two or three uses, and what turns source states into keys and values.
@@ -92,9 +101,12 @@ class PromptedEncoder(nn.Module):
             chosen: The prompt set of each row; None: the first.
 
         Shape:
-            source: (B, S) int64, `<s> x </s>`    source_mask: (B, S) bool    chosen: (B,) int64
+            source: (B, S) int64, `<s> x </s>`    source_mask: (B, S) bool    chosen: (B,) int64, or (1,) for all rows
         """
-        mask = source_mask if self.config.source_end else _without_last(source_mask)
+        mask = source_mask
+        if not self.config.source_end:
+            # One position less in every row: the last one, `</s>`, is real no more.
+            source, mask = source[:, :-1], source_mask[:, 1:]
         stack = self.encoder.stack
         prompt = self._prompt("encode", chosen)
         out = stack(self.encoder.embeddings(source), mask=padding_mask(mask), prefixes=prompt, keep_states=True)
@@ -110,14 +122,17 @@ class PromptedEncoder(nn.Module):
         )
         return SourceMemory(prefixes, out.last[:, 0], mask, chosen)
 
-    def align(self, canvas: Tensor, mask: Tensor, memory: SourceMemory) -> Tensor:
+    def align(self, canvas: Tensor, mask: Tensor, memory: SourceMemory, at: Tensor | None = None) -> Tensor:
         """Write on a canvas of mask tokens, all positions at once (eq. 3 and 4).
 
+        Args:
+            at: The positions that are asked for, real ones; None: all real ones.
+
         Shape:
-            canvas: (B, T) int64    mask: (B, T) bool    returns: (R, D), what the output matrix is multiplied with at
-                the R real positions, row by row
+            canvas: (B, T) int64    mask, at: (B, T) bool    returns: (R, D), what the output matrix is multiplied with
+                at the R positions asked for, row by row
         """
-        return self._write("align", canvas, mask, memory)
+        return self._write("align", canvas, mask, memory, at)
 
     def denoise(self, tokens: Tensor, mask: Tensor, memory: SourceMemory) -> Tensor:
         """Write again over what was written (eq. 5 and 6); shapes as in `align`."""
@@ -136,6 +151,15 @@ class PromptedEncoder(nn.Module):
             lengths = torch.full_like(lengths, longest)
         mask = torch.arange(longest, device=lengths.device) < lengths[:, None]
         return torch.where(mask, settings.mask_id, self.config.encoder.padding_id), mask
+
+    def framed_canvas(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Canvases of known lengths, `<s> <mask> ... </s>`, and which positions are real: (B,) int64 -> (B, T) both."""
+        settings = self.config.canvas
+        places = torch.arange(int(lengths.max()), device=lengths.device)
+        mask, ends = places < lengths[:, None], lengths[:, None] - 1
+        tokens = torch.where(mask, settings.mask_id, self.config.encoder.padding_id)
+        tokens = torch.where(places == 0, settings.begin_id, tokens)
+        return torch.where(places == ends, settings.end_id, tokens), mask
 
     def next_input(self, best: Tensor, mask: Tensor) -> Tensor:
         """What the denoiser reads after `best` was written: the uncollapsed best tokens, something else for blanks.
@@ -160,13 +184,13 @@ class PromptedEncoder(nn.Module):
         memory = self.read(source, source_mask, chosen)
         return self.align(*self.canvas(memory), memory)
 
-    def _write(self, use: str, tokens: Tensor, mask: Tensor, memory: SourceMemory) -> Tensor:
+    def _write(self, use: str, tokens: Tensor, mask: Tensor, memory: SourceMemory, at: Tensor | None = None) -> Tensor:
         prefixes = tuple(
             joined_prefixes(source, prompt, len(tokens))
             for source, prompt in zip(memory.prefixes, self._prompt(use, memory.chosen), strict=True)
         )
         hidden = self.encoder.stack(self.encoder.embeddings(tokens), mask=padding_mask(mask), prefixes=prefixes).last
-        return self.head.transform(hidden[mask])
+        return self.head.transform(hidden[mask if at is None else at])
 
     def _prompt(self, use: str, chosen: Tensor | None) -> tuple[Prefix, ...]:
         prefixes: tuple[Prefix, ...] = self._prompt_of(use)(chosen)
@@ -178,8 +202,3 @@ class PromptedEncoder(nn.Module):
         prompt = self.prompts[use]
         assert isinstance(prompt, Prompt)
         return prompt
-
-
-def _without_last(mask: Tensor) -> Tensor:
-    """Hide the last real position of each row, the `</s>`: (B, S) -> (B, S)."""
-    return nn.functional.pad(mask[:, 1:], (0, 1))

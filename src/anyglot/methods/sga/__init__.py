@@ -11,8 +11,11 @@
 | section 4.4, L2 by CTC                    | `losses.ctc.ctc_likelihood`                  |
 | section 4.5, eq. 7, the sum               | `methods.sga.translation.Sga.losses`         |
 | section 5.4, shared prompts               | `groups: ["*"]`, `data.groups.group_of`      |
+| section 4.3 and 5.5, free generation      | `methods.sga.generation.SgaGeneration`       |
+| section 5.5, mask-predict                 | `decoding.mask_predict.mask_predict`         |
 """
 
+from anyglot.methods.sga.generation import SgaGeneration, SgaGenerationOptions
 from anyglot.methods.sga.translation import Sga, SgaOptions
 
-__all__ = ["Sga", "SgaOptions"]
+__all__ = ["Sga", "SgaGeneration", "SgaGenerationOptions", "SgaOptions"]

@@ -12,12 +12,13 @@ from torch import Tensor
 class Noise:
     """Replaces tokens at random.
 
-    A rate p is drawn from U(0, `most`) for the batch, and each token is chosen with probability p. Of the chosen ones a
-    share becomes the blank (the paper's deletion), a share any token of the vocabulary, and the rest a token from
-    another place of the same sentence (the paper's repetition).
+    A rate p is drawn from U(`least`, `most`) for the batch, and each token is chosen with probability p. Of the chosen
+    ones a share becomes the blank (the paper's deletion), a share any token of the vocabulary, and the rest a token
+    from another place of the same sentence (the paper's repetition).
 
     Args:
         most: Highest rate.
+        least: Lowest rate.
         blanks, words: Shares; what is left to 1 is drawn from the same sentence.
         blank: CTC's blank.
         vocabulary_size: Ids that a random word is drawn from.
@@ -30,13 +31,14 @@ class Noise:
     blank: int
     vocabulary_size: int
     spared: tuple[int, ...]
+    least: float = 0.0
 
     def __call__(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Noise `tokens`, (B, T) int64, at positions where `mask`, (B, T) bool, is True; torch's generator decides."""
         if self.most == 0.0:
             return tokens
         device = tokens.device
-        rate = self.most * torch.rand((), device=device)
+        rate = self.least + (self.most - self.least) * torch.rand((), device=device)
         spared = torch.isin(tokens, torch.tensor(self.spared, device=device))
         chosen = (torch.rand(tokens.shape, device=device) < rate) & mask & ~spared
         kind = torch.rand(tokens.shape, device=device)
