@@ -42,7 +42,13 @@ def _methods() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     return ("method", "learns from", "what it is"), [(a, _DATA[b], c) for a, b, c in rows]
 
 
-_DATA = {"translation": "sentence pairs", "masked": "monolingual text", "segments": "text and sentence pairs"}
+_DATA = {
+    "translation": "sentence pairs",
+    "denoising": "monolingual text",
+    "masked": "monolingual text",
+    "text": "monolingual text",
+    "segments": "text and sentence pairs",
+}
 
 
 def _recipes() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -48,9 +48,11 @@ class TranslationBatch(_Batch):
     Attributes:
         source: `<s> x </s>`.
         source_mask: True at real tokens.
-        target_input: `</s> y`, what the decoder reads: the end symbol moved to the front (fairseq's convention).
+        target_input: `</s> y`, what the decoder reads: the end symbol moved to the front (fairseq's convention). A
+            checkpoint with language tokens starts with other ids (`data/frames.py`).
         target_output: `y </s>`, what it predicts; pad where `target_mask` is False.
-        target_mask: True at real tokens of input and output alike.
+        target_mask: True where a token is predicted: at the real tokens of input and output alike, but for start tokens
+            in front of the last one.
         pairs: Corpus of each row; `Loader.names[i]` is its language pair.
         target_language: Row of the target projection for each row; None for models without one.
         source_states: The encoder's final states where they are known beforehand; None: the encoder makes them.
@@ -103,6 +105,30 @@ class MaskedBatch(_Batch):
 
 
 @dataclass(frozen=True, eq=False)
+class TextBatch(_Batch):
+    """Text as it is, padded on the right.
+
+    Shape:
+        tokens, mask: (B, S)
+
+    Attributes:
+        tokens: `<s> a </s> b </s>`.
+        mask: True at real tokens.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+
+    @cached_property
+    def target_tokens(self) -> int:
+        """Number of tokens that have one before them: what the loss is normalised by."""
+        return self._count()
+
+    def _count(self) -> int:
+        return int(self.mask[:, 1:].sum())
+
+
+@dataclass(frozen=True, eq=False)
 class SegmentBatch(_Batch):
     """Two segments a row with some tokens hidden: neighbours in a text, or a sentence in two languages (VECO 2.2).
 
@@ -136,4 +162,4 @@ class SegmentBatch(_Batch):
         return int((self.first_labels != IGNORED).sum() + (self.second_labels != IGNORED).sum())
 
 
-Batch = TranslationBatch | MaskedBatch | SegmentBatch
+Batch = TranslationBatch | MaskedBatch | TextBatch | SegmentBatch

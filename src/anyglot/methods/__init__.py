@@ -1,7 +1,7 @@
 """Every method under its name in a recipe. Adding one: a folder and a line here."""
 
 from anyglot.methods.base import Method
-from anyglot.methods.baselines import FinetuneAll, NatCtc, Transformer, Xlm
+from anyglot.methods.baselines import CausalLanguage, FinetuneAll, Msp, NatCtc, Transformer, Xlm
 from anyglot.methods.masked_language import MaskedLanguage
 from anyglot.methods.sga import Sga, SgaGeneration
 from anyglot.methods.sixt import SixT
@@ -14,6 +14,8 @@ METHODS: dict[str, type[Method]] = {
     "transformer": Transformer,
     "nat_ctc": NatCtc,
     "xlm": Xlm,
+    "causal_language": CausalLanguage,
+    "msp": Msp,
     "sga": Sga,
     "sga_generation": SgaGeneration,
     "veco": Veco,

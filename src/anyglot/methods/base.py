@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from anyglot.errors import UserError
 from anyglot.layers.residual import Residual
 
-Kind = Literal["translation", "masked", "segments"]
-"""What a method learns from: sentence pairs, text with holes, or pairs of segments with holes."""
+Kind = Literal["translation", "denoising", "masked", "text", "segments"]
+"""What a method learns from: sentence pairs, text damaged and whole, with holes, as it is, or segments with holes."""
 
 
 @dataclass(frozen=True)

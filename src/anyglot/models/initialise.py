@@ -27,6 +27,15 @@ def initialise_bert(module: nn.Module, deviation: float = 0.02) -> None:
             nn.init.zeros_(part.bias)
 
 
+def initialise_gpt2(module: nn.Module, layers: int, deviation: float = 0.02) -> None:
+    """GPT-2's rule: as BERT's, and what `layers` blocks add to the residual stream 1 / sqrt(2 * layers) as large."""
+    initialise_bert(module, deviation)
+    for part in module.modules():
+        last = part.output if isinstance(part, Attention) else part.down if isinstance(part, FeedForward) else None
+        if last is not None:
+            nn.init.normal_(last.weight, std=deviation / math.sqrt(2 * layers))
+
+
 def initialise_fairseq(module: nn.Module) -> None:
     """fairseq's rule, that of the SixT+ decoder (method card 1.1).
 

@@ -26,6 +26,7 @@ from anyglot.models.config import EmbeddingsConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
+from anyglot.models.language import LanguageModel
 
 DecoderBlocks = Literal["last", "first", "fresh"]
 """Where a decoder's blocks come from: copies of the encoder's last or first ones, or none of them."""
@@ -137,10 +138,11 @@ def copied_blocks(encoder_layers: int, layers: int, blocks: DecoderBlocks) -> tu
     return tuple(range(encoder_layers - layers, encoder_layers) if blocks == "last" else range(layers))
 
 
-def set_dropout(encoder: Encoder, dropout: float | None, attention_dropout: float | None) -> None:
-    """Train `encoder` with other probabilities than it was pretrained with; None leaves one as it is.
+def set_dropout(encoder: Encoder | LanguageModel, dropout: float | None, attention_dropout: float | None) -> None:
+    """Train a model with other probabilities than it was pretrained with; None leaves one as it is.
 
     Args:
+        encoder: An encoder or a language model.
         dropout: On the embeddings and on what every sub-module adds.
         attention_dropout: On attention weights.
     """

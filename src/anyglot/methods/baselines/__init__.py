@@ -1,17 +1,23 @@
 """What the methods are compared with.
 
 SixT+: XLM-R ft-all (section 3.1) and a Transformer from scratch. VECO: XLM (table 2). SGA: the non-autoregressive
-Transformer with CTC (table 1).
+Transformer with CTC, and a language model with multi-stage prompts (table 1).
 """
 
+from anyglot.methods.baselines.causal_language import CausalLanguage, CausalLanguageOptions
 from anyglot.methods.baselines.finetune_all import FinetuneAll, FinetuneAllOptions
+from anyglot.methods.baselines.msp import Msp, MspOptions
 from anyglot.methods.baselines.nat_ctc import NatCtc, NatCtcOptions
 from anyglot.methods.baselines.transformer import Transformer, TransformerOptions
 from anyglot.methods.baselines.xlm import Xlm, XlmOptions
 
 __all__ = [
+    "CausalLanguage",
+    "CausalLanguageOptions",
     "FinetuneAll",
     "FinetuneAllOptions",
+    "Msp",
+    "MspOptions",
     "NatCtc",
     "NatCtcOptions",
     "Transformer",
