@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.data.collate import collate_translation
+from anyglot.data.frames import Frame
 from anyglot.data.samples import TranslationSamples
 from anyglot.data.store import TokenisedCorpus, TokenisedSide
 from anyglot.data.stream import Loader
@@ -44,7 +45,7 @@ class Text:
             ratio = np.exp(draw.normal(0.0, 0.15, self.sentences))
             target = np.clip(source * ratio, 3, LONGEST - 2).astype(np.int64)
         sides = _side(source, self.vocabulary, draw), _side(target, self.words, draw)
-        return TokenisedCorpus(("de", "en"), sides, 0, "random", "random")
+        return TokenisedCorpus(("de", "en"), sides, 0, "random", "random", np.zeros(1, dtype=np.int64))
 
     def loader(self, batch_tokens: int, workers: int = 1) -> Loader[TranslationBatch]:
         """Batches under a budget of padded tokens."""
@@ -52,8 +53,9 @@ class Text:
 
         def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> TranslationBatch:
             rows = [samples[number] for number in numbers.tolist()]
+            frames = [Frame((BEGIN,), (END,), (END,))] * len(rows)
             return collate_translation(
-                [row[0] for row in rows], [row[1] for row in rows], corpora.astype(np.int64), BEGIN, PAD, END
+                [row[0] for row in rows], [row[1] for row in rows], corpora.astype(np.int64), frames, PAD, END
             )
 
         counts = np.array([self.sentences], dtype=np.int64)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from anyglot.data.batch import IGNORED, TranslationBatch
 from anyglot.data.collate import collate_masked, collate_translation
+from anyglot.data.frames import Frame
 from anyglot.data.noise import Masking
 
 ROW = st.lists(st.integers(4, 98), min_size=1, max_size=9)
@@ -19,7 +20,8 @@ PAIRS = st.lists(st.tuples(ROW, ROW), min_size=1, max_size=6)
 def translate(pairs: list[tuple[list[int], list[int]]]) -> TranslationBatch:
     arrays = [(np.array(source, dtype=np.int32), np.array(target, dtype=np.int32)) for source, target in pairs]
     numbers = np.arange(len(pairs))
-    return collate_translation([a for a, _ in arrays], [b for _, b in arrays], numbers, 0, 1, 2)
+    frames = [Frame((0,), (2,), (2,))] * len(pairs)
+    return collate_translation([a for a, _ in arrays], [b for _, b in arrays], numbers, frames, 1, 2)
 
 
 @given(PAIRS)

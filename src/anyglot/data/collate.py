@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anyglot.data.batch import MaskedBatch, SegmentBatch, TranslationBatch
+from anyglot.data.batch import MaskedBatch, SegmentBatch, TextBatch, TranslationBatch
+from anyglot.data.frames import Frame
 from anyglot.data.noise import Masking
 
 Tokens = NDArray[np.integer]
@@ -16,27 +17,32 @@ def collate_translation(
     sources: Sequence[Tokens],
     targets: Sequence[Tokens],
     pairs: NDArray[np.int64],
-    begin: int,
+    frames: Sequence[Frame],
     pad: int,
     end: int,
     target_language: NDArray[np.int64] | None = None,
     group: NDArray[np.int64] | None = None,
 ) -> TranslationBatch:
-    """Frame and pad sentence pairs: source `<s> x </s>`, input `</s> y`, output `y </s>` (method card 1.2).
+    """Frame and pad sentence pairs: source `<s> x </s>`, input `</s> y`, output `y </s>` (method card 1.2), or as told.
+
+    Of several start tokens only the last has an output: the others are given, and what is given is not predicted.
 
     Args:
         sources, targets: Token ids without specials, one array for each row.
         pairs: Corpus number of each row.
-        begin, pad, end: Special ids.
+        frames: What stands around each row.
+        pad, end: Special ids.
         target_language: Row of the target projection for each row; None for models without one.
         group: Group of each row; None for models without groups.
 
     Shape:
         pairs, target_language, group: (B,)
     """
-    source, source_mask = _padded(sources, pad, before=begin, after=end)
-    target_input, target_mask = _padded(targets, pad, before=end, after=None)
-    target_output, _ = _padded(targets, pad, before=None, after=end)
+    source, source_mask = _padded(sources, pad, [frame.front for frame in frames], [frame.behind for frame in frames])
+    target_input, real = _padded(targets, pad, [frame.start for frame in frames], [()] * len(targets))
+    given = np.array([len(frame.start) - 1 for frame in frames])
+    target_output, _ = _padded(targets, pad, [(pad,) * count for count in given.tolist()], [(end,)] * len(targets))
+    target_mask = real & (np.arange(real.shape[1]) >= given[:, None])
     return TranslationBatch(
         torch.from_numpy(source),
         torch.from_numpy(source_mask),
@@ -62,6 +68,12 @@ def collate_masked(
     tokens, mask = _framed(texts, begin, pad, end)
     noised, labels = masking(tokens, mask, seed)
     return MaskedBatch(torch.from_numpy(noised), torch.from_numpy(mask), torch.from_numpy(labels))
+
+
+def collate_text(texts: Sequence[Sequence[Tokens]], begin: int, pad: int, end: int) -> TextBatch:
+    """Frame and pad rows of one or more sentences: `<s> a </s> b </s>`."""
+    tokens, mask = _framed(texts, begin, pad, end)
+    return TextBatch(torch.from_numpy(tokens), torch.from_numpy(mask))
 
 
 def collate_segments(
@@ -121,16 +133,16 @@ def _framed(
 
 
 def _padded(
-    texts: Sequence[Tokens], pad: int, before: int | None, after: int | None
+    texts: Sequence[Tokens], pad: int, before: Sequence[tuple[int, ...]], after: Sequence[tuple[int, ...]]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    front, back = int(before is not None), int(after is not None)
-    lengths = np.array([len(text) for text in texts])
-    tokens = np.full((len(texts), int(lengths.max()) + front + back), pad, dtype=np.int64)
-    for row, text in zip(tokens, texts, strict=True):
-        row[front : front + len(text)] = text
-    if before is not None:
-        tokens[:, 0] = before
-    if after is not None:
-        tokens[np.arange(len(texts)), lengths + front] = after
-    mask = np.arange(tokens.shape[1]) < (lengths + front + back)[:, None]
+    """Rows of text with other ids before and after it, padded on the right, and True at what is no padding."""
+    starts = [len(ids) for ids in before]
+    ends = [start + len(text) for start, text in zip(starts, texts, strict=True)]
+    lengths = np.array([end + len(ids) for end, ids in zip(ends, after, strict=True)])
+    tokens = np.full((len(texts), int(lengths.max())), pad, dtype=np.int64)
+    for row, text, front, behind, start, end in zip(tokens, texts, before, after, starts, ends, strict=True):
+        row[:start] = front
+        row[start:end] = text
+        row[end : end + len(behind)] = behind
+    mask = np.arange(tokens.shape[1]) < lengths[:, None]
     return tokens, mask

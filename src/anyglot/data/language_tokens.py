@@ -11,6 +11,8 @@
 does. A Marian model of one pair has no language tokens; its tokenizer's config names the pair.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -87,6 +89,10 @@ class LanguageTokens:
             wanted = [known.partition("-")[0], name, language(known).iso3, *wanted]
         found = [names[name] for word in wanted for name in get_close_matches(word, names, n=count, cutoff=0.6)]
         return list(dict.fromkeys(found))[:count] or sorted(self.ids)[:count]
+
+    def within(self, rows: int) -> LanguageTokens:
+        """Those that a table of so many rows has a row for."""
+        return LanguageTokens({name: id for name, id in self.ids.items() if id < rows}, self.scheme, self.pair)
 
     def source_frame(self, source: str, target: str, end_id: int) -> tuple[list[int], list[int]]:
         """The tokens in front of and behind a source text, languages as the tokenizer spells them."""

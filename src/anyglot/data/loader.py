@@ -5,16 +5,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anyglot.data.batch import MaskedBatch, SegmentBatch, TranslationBatch
-from anyglot.data.collate import collate_masked, collate_segments, collate_translation
+from anyglot.data import collating
+from anyglot.data.batch import MaskedBatch, SegmentBatch, TextBatch, TranslationBatch
+from anyglot.data.blocks import DocumentBlocks
 from anyglot.data.corpus import ParallelSource, Source
+from anyglot.data.frames import Frame, Frames, plain_frame
 from anyglot.data.groups import group_of
-from anyglot.data.noise import Masking
+from anyglot.data.infilling import InfillingOptions, infilling_of
 from anyglot.data.options import DataOptions
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.samples import TextSamples, TranslationSamples
@@ -28,23 +30,41 @@ __all__ = ["DataOptions", "Loader", "Position", "build_loader", "build_validatio
 
 _LARGEST_EPOCH = 2_000_000
 Progress = Callable[[str, int], None]
-Kind = Literal["translation", "masked", "segments"]
-AnyLoader = Loader[TranslationBatch] | Loader[MaskedBatch] | Loader[SegmentBatch] | Alternation[SegmentBatch]
-AnySamples = TranslationSamples | TextSamples | AdjacentSegments | ParallelSegments
+Kind = Literal["translation", "denoising", "masked", "text", "segments"]
+TextLoader = Loader[MaskedBatch] | Loader[TextBatch]
+AnyLoader = Loader[TranslationBatch] | TextLoader | Loader[SegmentBatch] | Alternation[SegmentBatch]
+AnySamples = TranslationSamples | TextSamples | AdjacentSegments | ParallelSegments | DocumentBlocks
+
+
+class Parts(TypedDict, total=False):
+    """What the batches must fit besides the data.
+
+    Attributes:
+        target_languages: Languages of a model's target projection, in the order of its rows from 1 on. Batches then
+            tell the row of each of their rows.
+        groups: Labels of a model's parts that belong to languages (`data/groups.py`). Batches then tell the group of
+            each of their rows.
+        frames: What stands around sentences, by direction; None: `<s> x </s>` and `</s> y`.
+        infilling: The noise of `denoising`; None: mBART's.
+    """
+
+    target_languages: Sequence[str]
+    groups: Sequence[str]
+    frames: Frames | None
+    infilling: InfillingOptions | None
 
 
 @overload
 def build_loader(
     options: DataOptions,
-    kind: Literal["translation"],
+    kind: Literal["translation", "denoising"],
     tokenizer: TextTokenizer,
     seed: int,
     rank: int = ...,
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
-    target_languages: Sequence[str] = ...,
-    groups: Sequence[str] = ...,
+    **parts: Unpack[Parts],
 ) -> Loader[TranslationBatch]: ...
 
 
@@ -58,8 +78,7 @@ def build_loader(
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
-    target_languages: Sequence[str] = ...,
-    groups: Sequence[str] = ...,
+    **parts: Unpack[Parts],
 ) -> Loader[MaskedBatch]: ...
 
 
@@ -73,8 +92,7 @@ def build_loader(
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
-    target_languages: Sequence[str] = ...,
-    groups: Sequence[str] = ...,
+    **parts: Unpack[Parts],
 ) -> Loader[SegmentBatch] | Alternation[SegmentBatch]: ...
 
 
@@ -88,8 +106,7 @@ def build_loader(
     world: int = ...,
     accumulation: int = ...,
     progress: Progress | None = ...,
-    target_languages: Sequence[str] = ...,
-    groups: Sequence[str] = ...,
+    **parts: Unpack[Parts],
 ) -> AnyLoader: ...
 
 
@@ -102,19 +119,16 @@ def build_loader(
     world: int = 1,
     accumulation: int = 1,
     progress: Progress | None = None,
-    target_languages: Sequence[str] = (),
-    groups: Sequence[str] = (),
+    **parts: Unpack[Parts],
 ) -> AnyLoader:
     """The training data: every corpus read, checked, tokenised (or found in the cache) and laid out.
 
     Args:
-        kind: `translation` takes pairs only. `masked` takes monolingual text, and pairs as rows `<s> x </s> y </s>`.
-            `segments` takes both, as pairs of segments; an update is of the one or of the other, in turns.
+        kind: `translation` takes pairs only. `masked` takes monolingual text, and pairs as rows `<s> x </s> y </s>`;
+            `text` the same without holes. `segments` takes both, as pairs of segments; an update is of the one or of
+            the other, in turns. `denoising` takes monolingual text: blocks of sentences, damaged, and as they were.
         progress: Called with a corpus's name and the lines tokenised so far.
-        target_languages: Languages of a model's target projection, in the order of its rows from 1 on. Batches then
-            tell the row of each of their rows.
-        groups: Labels of a model's parts that belong to languages (`data/groups.py`). Batches then tell the group of
-            each of their rows.
+        parts: See `Parts`.
 
     Raises:
         UserError: Any fault of a corpus, a kind of corpus that does not fit, a target language that is not among
@@ -133,11 +147,7 @@ def build_loader(
         )
     corpora = _corpora(options.train, kind, tokenizer, options.cache, progress)
     share = _Share(rank, world, accumulation)
-    if kind == "translation":
-        return _pair_loader(options, tokenizer, seed, corpora, share, target_languages, groups)
-    if kind == "segments":
-        return _segment_loader(options, tokenizer, seed, corpora, share)
-    return _text_loader(options, tokenizer, seed, corpora, share)
+    return _loader(options, kind, tokenizer, seed, corpora, share, parts)
 
 
 def build_validation(
@@ -145,8 +155,7 @@ def build_validation(
     kind: Kind,
     tokenizer: TextTokenizer,
     progress: Progress | None = None,
-    target_languages: Sequence[str] = (),
-    groups: Sequence[str] = (),
+    **parts: Unpack[Parts],
 ) -> dict[str, AnyLoader]:
     """One loader for each validation language or pair, whose `epoch()` runs over every sample exactly once.
 
@@ -158,13 +167,26 @@ def build_validation(
     loaders: dict[str, AnyLoader] = {}
     for name in names:
         group = [corpus for corpus in corpora if corpus.name == name]
-        if kind == "translation":
-            loaders[name] = _pair_loader(options, tokenizer, 0, group, None, target_languages, groups)
-        elif kind == "segments":
-            loaders[name] = _segment_loader(options, tokenizer, 0, group, None)
-        else:
-            loaders[name] = _text_loader(options, tokenizer, 0, group, None)
+        loaders[name] = _loader(options, kind, tokenizer, 0, group, None, parts)
     return loaders
+
+
+def _loader(
+    options: DataOptions,
+    kind: Kind,
+    tokenizer: TextTokenizer,
+    seed: int,
+    corpora: Sequence[TokenisedCorpus],
+    share: "_Share | None",
+    parts: Parts,
+) -> AnyLoader:
+    if kind == "translation":
+        return _pair_loader(options, tokenizer, seed, corpora, share, parts)
+    if kind == "segments":
+        return _segment_loader(options, tokenizer, seed, corpora, share)
+    if kind == "denoising":
+        return _block_loader(options, tokenizer, seed, corpora, share, parts)
+    return _text_loader(options, kind, tokenizer, seed, corpora, share)
 
 
 def _corpora(
@@ -179,6 +201,11 @@ def _corpora(
         if kind == "translation" and not isinstance(source, ParallelSource):
             raise UserError(
                 f"Translation learns from sentence pairs, but {source.file} is one language; give source, target."
+            )
+        if kind == "denoising" and isinstance(source, ParallelSource):
+            raise UserError(
+                f"Denoising learns from text of one language at a time, but {source.locations[0]} belongs to sentence "
+                "pairs; give language and file."
             )
         tell = None if progress is None else _told(progress, source.name)
         corpora.append(tokenise(source, tokenizer, cache, tell))
@@ -204,28 +231,63 @@ def _pair_loader(
     seed: int,
     corpora: Sequence[TokenisedCorpus],
     share: _Share | None,
-    target_languages: Sequence[str],
-    groups: Sequence[str],
+    parts: Parts,
 ) -> Loader[TranslationBatch]:
-    rows = _projection_rows(corpora, target_languages) if target_languages else None
-    places = _group_places(corpora, groups) if groups else None
-    samples = [TranslationSamples(corpus, options.max_length, options.overlong) for corpus in corpora]
-    return _assembled(options, tokenizer, seed, samples, _translation(samples, tokenizer, rows, places), share)
+    rows = _projection_rows(corpora, parts.get("target_languages", ()))
+    places = _group_places(corpora, parts.get("groups", ()))
+    frames = _frames(corpora, tokenizer, parts)
+    samples = [
+        TranslationSamples(corpus, options.max_length, options.overlong, frame.sizes)
+        for corpus, frame in zip(corpora, frames, strict=True)
+    ]
+    collate = collating.translation(samples, tokenizer, frames, rows, places)
+    return _assembled(options, tokenizer, seed, samples, collate, share)
 
 
-def _projection_rows(corpora: Sequence[TokenisedCorpus], target_languages: Sequence[str]) -> NDArray[np.int64]:
-    """Row of the target projection of every corpus, (corpora,)."""
+def _block_loader(
+    options: DataOptions,
+    tokenizer: TextTokenizer,
+    seed: int,
+    corpora: Sequence[TokenisedCorpus],
+    share: _Share | None,
+    parts: Parts,
+) -> Loader[TranslationBatch]:
+    infilling = infilling_of(parts.get("infilling") or InfillingOptions(), tokenizer)
+    rows = _projection_rows(corpora, parts.get("target_languages", ()))
+    frames = _frames(corpora, tokenizer, parts)
+    samples = [
+        DocumentBlocks(corpus, options.max_length, options.overlong, options.pack, frame)
+        for corpus, frame in zip(corpora, frames, strict=True)
+    ]
+    collate = collating.denoising(samples, tokenizer, frames, rows, infilling, seed)
+    return _assembled(options, tokenizer, seed, samples, collate, share)
+
+
+def _frames(corpora: Sequence[TokenisedCorpus], tokenizer: TextTokenizer, parts: Parts) -> list[Frame]:
+    """What stands around the sentences of each corpus; one language is source and target of itself."""
+    given = parts.get("frames")
+    if given is None:
+        return [plain_frame(tokenizer)] * len(corpora)
+    return [given(corpus.languages[0], corpus.languages[-1]) for corpus in corpora]
+
+
+def _projection_rows(corpora: Sequence[TokenisedCorpus], target_languages: Sequence[str]) -> NDArray[np.int64] | None:
+    """Row of the target projection of every corpus, (corpora,); None for a model without one."""
+    if not target_languages:
+        return None
     for corpus in corpora:
-        if corpus.languages[1] not in target_languages:
+        if corpus.languages[-1] not in target_languages:
             raise UserError(
-                f"The pair {corpus.name} has the target {corpus.languages[1]}, but method.target_languages lists "
-                f"{', '.join(target_languages)}; add it there or leave the pair out."
+                f"The corpus {corpus.name} has the target {corpus.languages[-1]}, but method.target_languages lists "
+                f"{', '.join(target_languages)}; add it there or leave the corpus out."
             )
-    return np.asarray([target_languages.index(corpus.languages[1]) + 1 for corpus in corpora], dtype=np.int64)
+    return np.asarray([target_languages.index(corpus.languages[-1]) + 1 for corpus in corpora], dtype=np.int64)
 
 
-def _group_places(corpora: Sequence[TokenisedCorpus], groups: Sequence[str]) -> NDArray[np.int64]:
-    """Group of every corpus, (corpora,)."""
+def _group_places(corpora: Sequence[TokenisedCorpus], groups: Sequence[str]) -> NDArray[np.int64] | None:
+    """Group of every corpus, (corpora,); None for a model without groups."""
+    if not groups:
+        return None
     places = [group_of(groups, *corpus.languages) for corpus in corpora]
     if None in places:
         raise UserError(
@@ -236,10 +298,18 @@ def _group_places(corpora: Sequence[TokenisedCorpus], groups: Sequence[str]) -> 
 
 
 def _text_loader(
-    options: DataOptions, tokenizer: TextTokenizer, seed: int, corpora: Sequence[TokenisedCorpus], share: _Share | None
-) -> Loader[MaskedBatch]:
+    options: DataOptions,
+    kind: Kind,
+    tokenizer: TextTokenizer,
+    seed: int,
+    corpora: Sequence[TokenisedCorpus],
+    share: _Share | None,
+) -> TextLoader:
     samples = [TextSamples(corpus, options.max_length, options.overlong, options.pack) for corpus in corpora]
-    return _assembled(options, tokenizer, seed, samples, _masked(samples, tokenizer, options.mask_rate, seed), share)
+    if kind == "text":
+        return _assembled(options, tokenizer, seed, samples, collating.text(samples, tokenizer), share)
+    collate = collating.masked(samples, tokenizer, options.mask_rate, seed)
+    return _assembled(options, tokenizer, seed, samples, collate, share)
 
 
 def _segment_loader(
@@ -250,13 +320,13 @@ def _segment_loader(
     texts = [corpus for corpus in corpora if len(corpus.sides) == 1]
     if texts:
         adjacent = [AdjacentSegments(corpus, options.max_length, options.overlong, options.pack) for corpus in texts]
-        collate = _segments(adjacent, tokenizer, options.mask_rate, seed, join=False)
+        collate = collating.segments(adjacent, tokenizer, options.mask_rate, seed, join=False)
         loaders.append(_assembled(options, tokenizer, seed, adjacent, collate, share))
     pairs = [corpus for corpus in corpora if len(corpus.sides) == 2]
     if pairs:
         options = options.for_pairs()
         parallel = [ParallelSegments(corpus, options.max_length, options.overlong) for corpus in pairs]
-        collate = _segments(parallel, tokenizer, options.mask_rate, seed, join=True)
+        collate = collating.segments(parallel, tokenizer, options.mask_rate, seed, join=True)
         loaders.append(_assembled(options, tokenizer, seed, parallel, collate, share))
     return loaders[0] if len(loaders) == 1 else Alternation(loaders)
 
@@ -295,59 +365,6 @@ def _assembled(
         fingerprint=_fingerprint(options, tokenizer, samples, counts),
         facts=tuple(_facts(each, weight) for each, weight in zip(samples, weights.tolist(), strict=True)),
     )
-
-
-def _translation(
-    samples: Sequence[TranslationSamples],
-    tokenizer: TextTokenizer,
-    projection_rows: NDArray[np.int64] | None,
-    places: NDArray[np.int64] | None,
-) -> Collate[TranslationBatch]:
-    begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
-
-    def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> TranslationBatch:
-        rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
-        sources, targets = [row[0] for row in rows], [row[1] for row in rows]
-        language = None if projection_rows is None else projection_rows[corpora]
-        group = None if places is None else places[corpora]
-        return collate_translation(sources, targets, corpora.astype(np.int64), begin, pad, end, language, group)
-
-    return collate
-
-
-def _masked(samples: Sequence[TextSamples], tokenizer: TextTokenizer, rate: float, seed: int) -> Collate[MaskedBatch]:
-    masking = _masking(tokenizer, rate)
-    begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
-
-    def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> MaskedBatch:
-        rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
-        return collate_masked(rows, begin, pad, end, masking, (seed, epoch, index))
-
-    return collate
-
-
-def _segments(
-    samples: Sequence[AdjacentSegments] | Sequence[ParallelSegments],
-    tokenizer: TextTokenizer,
-    rate: float,
-    seed: int,
-    join: bool,
-) -> Collate[SegmentBatch]:
-    masking = _masking(tokenizer, rate)
-    begin, pad, end = tokenizer.begin_id, tokenizer.pad_id, tokenizer.end_id
-
-    def collate(corpora: NDArray[np.int32], numbers: NDArray[np.int64], epoch: int, index: int) -> SegmentBatch:
-        rows = [samples[corpus][number] for corpus, number in zip(corpora.tolist(), numbers.tolist(), strict=True)]
-        firsts, seconds = [row[0] for row in rows], [row[1] for row in rows]
-        return collate_segments(firsts, seconds, begin, pad, end, masking, (seed, epoch, index), join)
-
-    return collate
-
-
-def _masking(tokenizer: TextTokenizer, rate: float) -> Masking:
-    if tokenizer.mask_id is None:
-        raise UserError("This tokenizer has no mask token, so it cannot serve masked language modelling; use XLM-R's.")
-    return Masking(rate, tokenizer.mask_id, tokenizer.special_ids, tokenizer.vocabulary_size)
 
 
 def _facts(samples: AnySamples, weight: float) -> CorpusFacts:

@@ -14,18 +14,23 @@ Overlong = Literal["drop", "truncate"]
 class TranslationSamples:
     """The pairs of a parallel corpus that fit.
 
+    Args:
+        around: Positions that source and target need beside their text; `<s> x </s>` and `y </s>` if not said.
+
     Attributes:
-        lengths: (samples, 2) tokens with specials: source `<s> x </s>`, target `y </s>`.
+        lengths: (samples, 2) tokens with specials.
         dropped, truncated: Pairs left out or cut because a side is longer than `max_length`.
     """
 
-    def __init__(self, corpus: TokenisedCorpus, max_length: int, overlong: Overlong) -> None:
+    def __init__(
+        self, corpus: TokenisedCorpus, max_length: int, overlong: Overlong, around: tuple[int, int] = (2, 1)
+    ) -> None:
         self.corpus = corpus
-        self._room = (max_length - 2, max_length - 1)
+        self._room = (max_length - around[0], max_length - around[1])
         plain = np.stack([side.lengths for side in corpus.sides], axis=1)
         fits = np.all(plain <= np.array(self._room), axis=1)
         self._rows, self.dropped, self.truncated = chosen_rows(fits, overlong)
-        self.lengths = (np.minimum(plain[self._rows], self._room) + np.array([2, 1])).astype(np.int32)
+        self.lengths = (np.minimum(plain[self._rows], self._room) + np.array(around)).astype(np.int32)
         refuse_empty(len(self.lengths), corpus, max_length)
 
     def __getitem__(self, sample: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

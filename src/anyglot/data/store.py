@@ -149,6 +149,7 @@ def _write_entry(
     folder: Path, source: Source, tokenizer: TextTokenizer, progress: Callable[[int], None] | None
 ) -> None:
     sides = len(_languages(source))
+    encoders = (tokenizer.encode, tokenizer.encode_target)[:sides]  # Marian's target has pieces of its own
     lengths: list[list[NDArray[np.int64]]] = [[np.zeros(1, dtype=np.int64)] for _ in range(sides)]
     documents = [0]
     lines = kept = 0
@@ -161,7 +162,7 @@ def _write_entry(
             lines += len(chunk)
             filled = [all(text.strip() for text in row) for row in chunk]
             full = [row for row, there in zip(chunk, filled, strict=True) if there]
-            encoded = [tokenizer.encode([row[side] for row in full]) for side in range(sides)]
+            encoded = [encode([row[side] for row in full]) for side, encode in enumerate(encoders)]
             good = [number for number in range(len(full)) if all(side[number] for side in encoded)]
             if sides == 1:
                 documents += (kept + _after_blanks(filled, good)).tolist()

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+from anyglot.data.frames import TokenFrames
 from anyglot.data.language_tokens import LanguageTokens
 from anyglot.data.languages import language
 from anyglot.data.protocols import TextTokenizer
-from anyglot.errors import UserError
 from anyglot.translator.languages import ModelLanguages, named
 
 
@@ -44,11 +45,12 @@ class PlainFraming:
     """`<s> x </s>`, and one start token: models trained here, and tokenizers without language tokens.
 
     Attributes:
+        start_id: None for a model that writes all words at once, and starts with none.
         languages: What the model was trained for; None if nobody wrote it down.
     """
 
     tokenizer: TextTokenizer
-    start_id: int
+    start_id: int | None
     languages: ModelLanguages | None
 
     def source(self, code: str) -> str:
@@ -67,7 +69,7 @@ class PlainFraming:
         return self.tokenizer.encode_source(texts)
 
     def start(self, target: str) -> tuple[int, ...]:
-        return (self.start_id,)
+        return () if self.start_id is None else (self.start_id,)
 
 
 @dataclass(frozen=True)
@@ -77,30 +79,29 @@ class TokenFraming:
     Attributes:
         tokens: Only those the model has embeddings for.
         remark: A doubt about the checkpoint as such.
+        languages: What the checkpoint was fine-tuned for here; None for one that comes from elsewhere.
     """
 
     tokenizer: TextTokenizer
     start_id: int
     tokens: LanguageTokens
     remark: str | None = None
+    languages: ModelLanguages | None = None
+
+    @cached_property
+    def frames(self) -> TokenFrames:
+        """The tokens, direction by direction: the same as in training."""
+        return TokenFrames(self.tokens, self.start_id, self.tokenizer.end_id)
 
     def source(self, code: str) -> str:
-        if self.tokens.scheme.source == "nowhere":
-            return language(code).code
-        return self._spelling(code)
+        return self.frames.source(code)
 
     def target(self, code: str) -> str:
-        if self.tokens.scheme.target == "source" and not self.tokens.ids:
-            wanted, written = language(code).code, self.tokens.pair[1]
-            if written and language(written).code != wanted:
-                raise UserError(
-                    f"this model translates into {named(language(written).code)} only, not into {named(wanted)}: "
-                    "choose another model."
-                )
-            return wanted
-        return self._spelling(code)
+        return self.frames.target(code)
 
     def doubt(self, source: str, target: str) -> str | None:
+        if self.languages is not None:
+            return self.languages.doubt(language(source).code, language(target).code)
         read = self.tokens.pair[0]
         if read and language(read).code != source:
             return f"this model was trained on {named(language(read).code)}, not on {named(source)}."
@@ -109,40 +110,31 @@ class TokenFraming:
     def encode(self, texts: Sequence[str], source: str, targets: Sequence[str]) -> list[list[int]]:
         encoded: list[list[int]] = []
         for ids, target in zip(self.tokenizer.encode(texts), targets, strict=True):
-            front, behind = self.tokens.source_frame(source, target, self.tokenizer.end_id)
-            encoded.append([*front, *ids, *behind])
+            frame = self.frames.spelled(source, target)
+            encoded.append([*frame.front, *ids, *frame.behind])
         return encoded
 
     def start(self, target: str) -> tuple[int, ...]:
         return self.tokens.start(target, self.start_id)
 
-    def _spelling(self, code: str) -> str:
-        spelling = self.tokens.spelling(code)
-        if spelling is None:
-            raise UserError(
-                f"this model has no token for {named(language(code).code)}: its nearest are "
-                f"{', '.join(self.tokens.near(code))} of {len(self.tokens.ids)}."
-            )
-        return spelling
-
 
 def framing_of(
-    tokenizer: TextTokenizer, languages: ModelLanguages | None, start_id: int, rows: int, name: str
+    tokenizer: TextTokenizer, languages: ModelLanguages | None, start_id: int | None, rows: int, name: str
 ) -> Framing:
     """The framing of a model.
 
     Args:
         tokenizer: Of the model's folder.
-        languages: The folder's list; a model with one was trained here, without language tokens.
-        start_id: The config's first decoder input.
+        languages: The folder's list; a model with one was trained here, and the list says if with language tokens.
+        start_id: The config's first decoder input; None for a model that has none, and no language tokens either.
         rows: Rows of the table that language tokens are looked up in: one beyond it is none the model has.
         name: What the user called the model.
     """
     tokens = tokenizer.language_tokens
-    if languages is not None or tokens is None:
+    if tokens is None or start_id is None or (languages is not None and not languages.tokens):
         return PlainFraming(tokenizer, start_id, languages)
-    known = {spelling: id for spelling, id in tokens.ids.items() if id < rows}
-    return TokenFraming(tokenizer, start_id, LanguageTokens(known, tokens.scheme, tokens.pair), _remark(name))
+    remark = _remark(name) if languages is None else None
+    return TokenFraming(tokenizer, start_id, tokens.within(rows), remark, languages)
 
 
 def _remark(name: str) -> str | None:

@@ -20,11 +20,13 @@ class ModelLanguages:
         source: Languages the encoder has seen, in whatever way.
         pairs: Directions it saw parallel data of, each (source, target).
         target: Languages it translates into.
+        tokens: Whether it is told languages by the tokens of the checkpoint it was fine-tuned from.
     """
 
     source: frozenset[str]
     pairs: frozenset[tuple[str, str]]
     target: frozenset[str]
+    tokens: bool = False
 
     @property
     def supervised(self) -> frozenset[str]:
@@ -54,14 +56,14 @@ class ModelLanguages:
         pairs = frozenset(_pair(name, path) for name in lists[3])
         if "pairs" not in raw:
             pairs = frozenset(product(supervised, target))
-        return cls(source=source, pairs=pairs, target=target)
+        return cls(source=source, pairs=pairs, target=target, tokens=raw.get("language_tokens") is True)
 
     def check_target(self, code: str) -> None:
         """Refuse a target language the model cannot write."""
         if not self.target:
             raise UserError(
-                "this model has a decoder but was never trained to translate: fine-tune what it was made from "
-                "(docs/veco.md)."
+                "this model has a decoder but was never trained to translate: fine-tune it, or what it was made "
+                "from (docs/baselines.md, docs/veco.md)."
             )
         if code not in self.target:
             raise UserError(

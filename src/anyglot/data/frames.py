@@ -1,0 +1,105 @@
+"""What stands around a sentence pair in training: special tokens, and language tokens where a checkpoint has them.
+
+    plain (models trained here)    source  <s> x </s>         decoder reads  </s> y             learns  y </s>
+    mBART-50                       source  [de] x </s>        decoder reads  </s> [en] y        learns  - y </s>
+    mBART                          source  x </s> [de]        decoder reads  [en] y             learns  y </s>
+
+The dash: what the decoder is given at its beginning it need not predict, here as in translation. transformers and
+fairseq count it in their loss; it is one token a sentence, and the same one in every sentence of a direction.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anyglot.data.language_tokens import LanguageTokens
+from anyglot.data.languages import language
+from anyglot.data.protocols import TextTokenizer
+from anyglot.errors import UserError
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Token ids around both sides of a pair.
+
+    Attributes:
+        front, behind: Around the source text.
+        start: The decoder's first inputs, at least one.
+    """
+
+    front: tuple[int, ...]
+    behind: tuple[int, ...]
+    start: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Positions that source and target need beside their text."""
+        return len(self.front) + len(self.behind), len(self.start)
+
+
+Frames = Callable[[str, str], Frame]
+"""The frame of a source and a target language, canonical codes."""
+
+
+def plain_frame(tokenizer: TextTokenizer) -> Frame:
+    """`<s> x </s>` and a decoder that starts with `</s>` (fairseq's convention; method card 1.2)."""
+    return Frame((tokenizer.begin_id,), (tokenizer.end_id,), (tokenizer.end_id,))
+
+
+@dataclass(frozen=True)
+class TokenFrames:
+    """Frames with the language tokens of another project's checkpoint (`data/language_tokens.py` has the table).
+
+    Attributes:
+        tokens: Only those the model has embeddings for.
+        start_id: The checkpoint's decoder_start_token_id.
+        end_id: Its end token.
+    """
+
+    tokens: LanguageTokens
+    start_id: int
+    end_id: int
+
+    def __call__(self, source: str, target: str) -> Frame:
+        """The frame of a direction, codes in any scheme.
+
+        Raises:
+            UserError: The checkpoint has no token for a language it must be told, or writes another one only.
+        """
+        return self.spelled(self.source(source), self.target(target))
+
+    def spelled(self, source: str, target: str) -> Frame:
+        """The same of languages as `source` and `target` give them back."""
+        front, behind = self.tokens.source_frame(source, target, self.end_id)
+        return Frame(tuple(front), tuple(behind), self.tokens.start(target, self.start_id))
+
+    def source(self, code: str) -> str:
+        """The source language as the checkpoint spells it; the canonical code where it is told none."""
+        if self.tokens.scheme.source == "nowhere":
+            return language(code).code
+        return self._spelling(code)
+
+    def target(self, code: str) -> str:
+        """The target language, likewise."""
+        if self.tokens.scheme.target == "source" and not self.tokens.ids:
+            wanted, written = language(code).code, self.tokens.pair[1]
+            if written and language(written).code != wanted:
+                raise UserError(
+                    f"this model translates into {_named(written)} only, not into {_named(wanted)}: "
+                    "choose another model."
+                )
+            return wanted
+        return self._spelling(code)
+
+    def _spelling(self, code: str) -> str:
+        spelling = self.tokens.spelling(code)
+        if spelling is None:
+            raise UserError(
+                f"this model has no token for {_named(code)}: its nearest are "
+                f"{', '.join(self.tokens.near(code))} of {len(self.tokens.ids)}."
+            )
+        return spelling
+
+
+def _named(code: str) -> str:
+    found = language(code)
+    return f"{found.name} ({found.code})"
