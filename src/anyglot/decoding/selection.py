@@ -35,14 +35,23 @@ def candidates(
     wanted = forced.where(only, prompt.end) if forced is not None and bool(only.any()) else None
     best = Logits.of(logits).best(count, banned=banned, wanted=wanted)
     normaliser = best.normaliser[:, None]
-    if not bool(normaliser.isfinite().all()):
-        raise UserError(
-            "the model's output is not a number; its weights are damaged or too large for this precision: "
-            "try --precision fp32 or another checkpoint."
-        )
+    require_numbers(normaliser)
     scores, tokens = best.values - normaliser, best.tokens
     if wanted is not None and best.wanted is not None:
         scores = scores.masked_fill(only[:, None], -torch.inf)
         scores[:, 0] = torch.where(only, best.wanted - best.normaliser, scores[:, 0])
         tokens = torch.where(only[:, None], wanted[:, None], tokens)
     return scores, tokens
+
+
+def require_numbers(normaliser: Tensor) -> None:
+    """Refuse an output that nothing can be chosen from.
+
+    Raises:
+        UserError: The model's output is not a number.
+    """
+    if not bool(normaliser.isfinite().all()):
+        raise UserError(
+            "the model's output is not a number; its weights are damaged or too large for this precision: "
+            "try --precision fp32 or another checkpoint."
+        )

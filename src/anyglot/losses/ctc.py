@@ -53,7 +53,7 @@ def ctc_likelihood(
     *,
     budget: int = LOGIT_BUDGET,
 ) -> Ctc:
-    """Negative log-likelihood of label sequences, given states of a canvas and an output matrix (SGA eq. 5).
+    """Negative log-likelihood of label sequences, given states of a canvas and an output matrix (SGA 4.3, 4.4).
 
     Logits are made, used and dropped a block at a time, in the forward pass, together with their gradient; what stays
     of them for a group of sentences is a column for the blank and each label. A frozen matrix costs no gradient. Values
@@ -218,9 +218,9 @@ class _Lattice:
     def weighted(self, slopes: Tensor, weight: Tensor) -> Tensor:
         """The words' rows of the matrix added up by their slopes: (R, D) float32."""
         gradient = slopes.new_empty(len(slopes), weight.shape[1])
-        for part, words, rows in zip(
-            slopes.split(self.lengths.tolist()), self.words, gradient.split(self.lengths.tolist()), strict=True
-        ):
-            with torch.autocast(slopes.device.type, enabled=False):
+        sizes = self.lengths.tolist()
+        sentences = zip(torch.split(slopes, sizes), self.words, torch.split(gradient, sizes), strict=True)
+        with torch.autocast(slopes.device.type, enabled=False):
+            for part, words, rows in sentences:
                 torch.mm(part, weight[words.clamp(min=0)].float(), out=rows)
         return gradient
