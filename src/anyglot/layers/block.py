@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from anyglot.layers.adapter import Adapter, Grouping
 from anyglot.layers.attention import Attention, Memory
 from anyglot.layers.cache import LayerCache
 from anyglot.layers.feedforward import FeedForward
@@ -12,7 +13,9 @@ from anyglot.layers.residual import Residual
 
 
 class Block(nn.Module):
-    """Self-attention, cross-attention (or none) and feed-forward, each in its residual connection."""
+    """Self-attention, cross-attention (or none) and feed-forward, each in its residual connection; then, perhaps, an
+    adapter.
+    """
 
     def __init__(
         self,
@@ -20,11 +23,13 @@ class Block(nn.Module):
         self_attention: Residual[Attention],
         cross_attention: Residual[Attention] | None,
         feedforward: Residual[FeedForward],
+        adapter: Adapter | None = None,
     ) -> None:
         super().__init__()
         self.self_attention = self_attention
         self.cross_attention = cross_attention
         self.feedforward = feedforward
+        self.adapter = adapter
 
     def forward(
         self,
@@ -34,8 +39,9 @@ class Block(nn.Module):
         memory: Memory | None = None,
         prefix: Prefix | None = None,
         cache: LayerCache | None = None,
+        grouping: Grouping | None = None,
     ) -> Tensor:
-        """Run the block's sub-modules in order: self-attention, cross-attention, feed-forward.
+        """Run the block's sub-modules in order: self-attention, cross-attention, feed-forward, adapter.
 
         Without `memory` the cross-attention is passed over, so one block serves as an encoder block (VECO eq. 4)
         and as a decoder block (VECO eq. 6) with the same weights.
@@ -46,9 +52,10 @@ class Block(nn.Module):
             memory: States and mask of the other sequence.
             prefix: Keys and values put in front of the block's own (SGA eq. 3).
             cache: Keys and values of earlier steps; extended in place.
+            grouping: Which adapter each sentence goes through.
 
         Raises:
-            ValueError: `memory` was given to a block without cross-attention.
+            ValueError: `memory` was given to a block without cross-attention, or no `grouping` to one with an adapter.
 
         Shape:
             x: (B, T, D)    mask: broadcastable to (B, H, T, past + T)    memory.states: (B, S, D)
@@ -64,5 +71,9 @@ class Block(nn.Module):
                 )
             crossing = self.cross_attention.inner
             x = self.cross_attention(x, lambda states: crossing.attend_memory(states, memory, cache))
-        transformed: Tensor = self.feedforward(x, self.feedforward.inner)
-        return transformed
+        x = self.feedforward(x, self.feedforward.inner)
+        if self.adapter is not None:
+            if grouping is None:
+                raise ValueError("this block has an adapter: say which group each sentence belongs to.")
+            x = self.adapter(x, grouping)
+        return x

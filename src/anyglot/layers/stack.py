@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from anyglot.layers.adapter import Grouping
 from anyglot.layers.attention import Memory
 from anyglot.layers.block import Block
 from anyglot.layers.cache import Cache
@@ -44,9 +45,10 @@ class Stack(nn.Module):
         memory: Memory | None = None,
         prefixes: Sequence[Prefix] | None = None,
         cache: Cache | Recording | None = None,
+        grouping: Grouping | None = None,
         keep_states: bool = False,
     ) -> StackOutput:
-        """Run every block; `prefixes` and `cache` hold one entry a block.
+        """Run every block; `prefixes` and `cache` hold one entry a block, `grouping` is for their adapters.
 
         Shape:
             x: (B, T, D)    mask: broadcastable to (B, H, T, past + T)    memory.states: (B, S, D)
@@ -63,6 +65,7 @@ class Stack(nn.Module):
                 memory=memory,
                 prefix=None if prefixes is None else prefixes[index],
                 cache=None if cache is None else cache.layers[index],
+                grouping=grouping,
             )
             if keep_states:
                 states.append(x)

@@ -1,7 +1,7 @@
 """Every method under its name in a recipe. Adding one: a folder and a line here."""
 
 from anyglot.methods.base import Method
-from anyglot.methods.baselines import CausalLanguage, FinetuneAll, Msp, NatCtc, Transformer, Xlm
+from anyglot.methods.baselines import Adapters, CausalLanguage, FinetuneAll, Msp, NatCtc, Transformer, Xlm
 from anyglot.methods.masked_language import MaskedLanguage
 from anyglot.methods.sga import Sga, SgaGeneration
 from anyglot.methods.sixt import SixT
@@ -12,6 +12,7 @@ METHODS: dict[str, type[Method]] = {
     "sixt": SixT,
     "finetune_all": FinetuneAll,
     "transformer": Transformer,
+    "adapters": Adapters,
     "nat_ctc": NatCtc,
     "xlm": Xlm,
     "causal_language": CausalLanguage,

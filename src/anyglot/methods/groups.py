@@ -16,7 +16,7 @@ def _tuple(value: Any) -> Any:
 
 def _known(labels: tuple[str, ...]) -> tuple[str, ...]:
     if not labels:
-        raise ValueError('an empty list leaves no prompts: write ["*"] for one set that serves all')
+        raise ValueError('an empty list leaves nothing to train: write ["*"] for one part that serves all')
     try:
         return checked_groups(labels)
     except UserError as error:
@@ -24,4 +24,5 @@ def _known(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Groups = Annotated[tuple[str, ...], BeforeValidator(_tuple), AfterValidator(_known)]
-"""["*"] for one set of prompts for all, ["en", "de"] for one a target language, ["de-en"] for one a direction."""
+"""["*"] for one part (a prompt set, an adapter) for all, ["en", "de"] for one a target language, ["de-en"] for one a
+direction."""

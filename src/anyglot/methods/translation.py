@@ -185,7 +185,12 @@ class TranslationMethod:
         """Label-smoothed negative log-likelihood, summed over the real target tokens."""
         assert isinstance(model, EncoderDecoder)
         hidden = model(
-            batch.source, batch.source_mask, batch.target_input, batch.target_language, states=batch.source_states
+            batch.source,
+            batch.source_mask,
+            batch.target_input,
+            batch.target_language,
+            states=batch.source_states,
+            group=batch.group,
         )
         real = batch.target_mask
         likelihood = chunked_likelihood(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.layers.adapter import Adapter
 from anyglot.layers.attention import Attention
 from anyglot.layers.block import Block
 from anyglot.layers.embeddings import (
@@ -25,6 +26,7 @@ from anyglot.layers.prompt import Prompt
 from anyglot.layers.residual import Inner, Residual
 from anyglot.layers.stack import Stack
 from anyglot.models.config import (
+    AdapterConfig,
     Config,
     EmbeddingsConfig,
     EncoderConfig,
@@ -140,8 +142,21 @@ def build_encoder_decoder(config: EncoderDecoderConfig, encoder: Encoder | None 
         output=OutputProjection(weight, bias=bias),
         target_projection=TargetProjection(languages, config.encoder.stack.width) if languages else None,
     )
+    if config.adapters is not None:
+        add_adapters(model, config.adapters)
     drop_skips(model, config.dropped_skips)
     return model
+
+
+def add_adapters(model: EncoderDecoder, adapters: AdapterConfig) -> None:
+    """Put a fresh adapter behind every block of the model, in place."""
+    model.config = model.config.model_copy(update={"adapters": adapters})
+    for stack, sizes in (
+        (model.encoder.stack, model.config.encoder.stack),
+        (model.decoder.stack, model.config.decoder),
+    ):
+        for block in stack.blocks:
+            block.adapter = Adapter(len(adapters.groups), sizes.width, adapters.bottleneck, epsilon=sizes.epsilon)
 
 
 def build_prompted_encoder(config: PromptedEncoderConfig, encoder: Encoder | None = None) -> PromptedEncoder:

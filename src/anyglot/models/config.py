@@ -80,6 +80,18 @@ class EncoderConfig(Frozen):
     dropped_skips: tuple[str, ...] = ()
 
 
+class AdapterConfig(Frozen):
+    """An adapter behind every block of encoder and decoder, for each group (Bapna and Firat, 2019).
+
+    Args:
+        groups: Labels of the groups: directions, target languages, or "*" for one that serves all.
+        bottleneck: The adapters' inner width.
+    """
+
+    groups: tuple[str, ...] = Field(min_length=1, max_length=1000)
+    bottleneck: int = Field(default=1024, ge=1, le=1_000_000)
+
+
 class EncoderDecoderConfig(Frozen):
     """An encoder and a decoder that attends to it.
 
@@ -92,6 +104,7 @@ class EncoderDecoderConfig(Frozen):
         output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
         target_languages: Codes of the languages that have a target projection, in the order of its rows from 1 on;
             none: the model has no projection.
+        adapters: None: the blocks have none.
     """
 
     kind: Literal["encoder-decoder"] = "encoder-decoder"
@@ -107,6 +120,7 @@ class EncoderDecoderConfig(Frozen):
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
     target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
+    adapters: AdapterConfig | None = None
     dropped_skips: tuple[str, ...] = ()
 
     def target_row(self, code: str) -> int:
@@ -320,6 +334,17 @@ class PromptedLanguageModelConfig(Frozen):
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
     dropped_skips: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _first_stage_is_heard(self) -> PromptedLanguageModelConfig:
+        # A block hands on keys that it made before it attended, so what a prompt says rises a block with every stage.
+        layers = self.language_model.stack.layers
+        if self.stages > layers:
+            raise ValueError(
+                f"{self.stages} stages over {layers} blocks leave the first stage's prompt without effect: a language "
+                "model needs as many blocks as stages"
+            )
+        return self
 
 
 Config = (

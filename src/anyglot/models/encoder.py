@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from anyglot.layers.adapter import Grouping
 from anyglot.layers.attention import Memory
 from anyglot.layers.embeddings import Embeddings
 from anyglot.layers.heads import MaskedLanguageHead, Pooler
@@ -35,13 +36,20 @@ class Encoder(nn.Module):
         self.head = head
         self.pooler = pooler
 
-    def forward(self, tokens: Tensor, mask: Tensor, *, keep_states: bool = False) -> StackOutput:
+    def forward(
+        self, tokens: Tensor, mask: Tensor, *, grouping: Grouping | None = None, keep_states: bool = False
+    ) -> StackOutput:
         """Encode; padding on the right. A cross-attention in the blocks is passed over (VECO eq. 4).
+
+        Args:
+            grouping: Which adapter each sentence goes through, where the blocks have adapters.
 
         Shape:
             tokens: (B, S) int64    mask: (B, S) bool, True for real tokens    returns: StackOutput of (B, S, D)
         """
-        return self.stack(self.embeddings(tokens), mask=padding_mask(mask), keep_states=keep_states)  # type: ignore[no-any-return]
+        return self.stack(  # type: ignore[no-any-return]
+            self.embeddings(tokens), mask=padding_mask(mask), grouping=grouping, keep_states=keep_states
+        )
 
     def cross(self, tokens: Tensor, memory: Memory, *, keep_states: bool = False) -> StackOutput:
         """Run the same weights as a decoder that attends to another sequence (VECO eq. 6); padding on the right.

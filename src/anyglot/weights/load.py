@@ -68,13 +68,18 @@ def load_encoder(name_or_folder: str | Path, revision: str | None = None, *, cro
 
 
 def encoder_of(model: Model) -> Encoder:
-    """The model's encoder as a model of its own, with all its parts; skips that were dropped in it stay dropped."""
+    """The model's encoder as a model of its own, with all its parts but adapters, of which a language would choose one.
+
+    Skips that were dropped in it stay dropped.
+    """
     if isinstance(model, Encoder):
         return model
     if isinstance(model, LanguageModel | PromptedLanguageModel):
         raise UserError("a language model has no encoder: name an encoder, or a model that has one.")
     encoder = model.encoder
     encoder.config = encoder.config.model_copy(update={"dropped_skips": dropped_skips(encoder)})
+    for block in encoder.stack.blocks:
+        block.adapter = None
     return encoder
 
 

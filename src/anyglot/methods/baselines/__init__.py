@@ -1,9 +1,10 @@
 """What the methods are compared with.
 
 SixT+: XLM-R ft-all (section 3.1) and a Transformer from scratch. VECO: XLM (table 2). SGA: the non-autoregressive
-Transformer with CTC, and a language model with multi-stage prompts (table 1).
+Transformer with CTC, adapters, and a language model with multi-stage prompts (table 1).
 """
 
+from anyglot.methods.baselines.adapters import Adapters, AdaptersOptions
 from anyglot.methods.baselines.causal_language import CausalLanguage, CausalLanguageOptions
 from anyglot.methods.baselines.finetune_all import FinetuneAll, FinetuneAllOptions
 from anyglot.methods.baselines.msp import Msp, MspOptions
@@ -12,6 +13,8 @@ from anyglot.methods.baselines.transformer import Transformer, TransformerOption
 from anyglot.methods.baselines.xlm import Xlm, XlmOptions
 
 __all__ = [
+    "Adapters",
+    "AdaptersOptions",
     "CausalLanguage",
     "CausalLanguageOptions",
     "FinetuneAll",
