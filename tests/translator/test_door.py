@@ -103,7 +103,7 @@ def test_settings_out_of_range(translator: Translator, wrong: dict[str, object],
     with pytest.raises(UserError, match=message):
         translator.translate(["a"], source="de", target="en", **wrong)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="keeps 5"):
-        SearchSettings(n_best=6)
+        SearchSettings(decoder="beam", n_best=6)
     with pytest.raises(TypeError, match="not one text"):
         translator.translate("Das Haus", source="de", target="en")
 

@@ -15,9 +15,21 @@ OUTPUT = Annotated[
     str, typer.Option("--output", "-o", help="File for the translations; - is standard output.", metavar="FILE")
 ]
 DECODER = Annotated[
-    str, typer.Option("--decoder", help="beam, greedy (faster) or sample (drawn at random).", metavar="NAME")
+    str | None,
+    typer.Option(
+        "--decoder",
+        help="beam, greedy (faster) or sample (drawn at random); ctc for models that write all words at once.",
+        metavar="NAME",
+    ),
 ]
-BEAM = Annotated[int, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")]
+BEAM = Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence: 5, or 1 for ctc.", metavar="N")]
+ROUNDS = Annotated[
+    int | None,
+    typer.Option("--rounds", help="ctc: how often to write over what was written; 0: not at all.", metavar="N"),
+]
+SHOW_ROUNDS = Annotated[
+    bool, typer.Option("--show-rounds", help="ctc: what each round wrote, `line ||| round ||| translation`.")
+]
 PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
 TEMPERATURE = Annotated[
     float, typer.Option("--temperature", help="Sampling: below 1 sharper, above flatter.", metavar="X")
@@ -56,13 +68,15 @@ def translate(
     target: TARGET,
     input_name: INPUT = "-",
     output_name: OUTPUT = "-",
-    decoder: DECODER = "beam",
-    beam: BEAM = 5,
+    decoder: DECODER = None,
+    beam: BEAM = None,
     length_penalty: PENALTY = 1.0,
     temperature: TEMPERATURE = 1.0,
     top_k: TOP_K = None,
     top_p: TOP_P = None,
     seed: SEED = 1,
+    rounds: ROUNDS = None,
+    show_rounds: SHOW_ROUNDS = False,
     prefix: PREFIX = None,
     n_best: N_BEST = 1,
     max_length: MAX_LENGTH = 200,
@@ -83,6 +97,8 @@ def translate(
 
         anyglot translate runs/demo/sixt -s de -t en -i news.de --decoder sample --top-p 0.9 --n-best 5
 
+        anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
+
     An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
     """
     from anyglot.translator.settings import SearchSettings, chosen_decoder
@@ -100,6 +116,8 @@ def translate(
         top_k=top_k,
         top_p=top_p,
         seed=seed,
+        rounds=rounds,
+        show_rounds=show_rounds,
     )
     code = run(
         Work(

@@ -66,6 +66,8 @@ class PromptedParallelModel:
         self.model, self.chosen = model, chosen
         self.blank = model.config.canvas.blank_id
         self.refines = model.config.denoise
+        self.longest, self.upsampling = model.config.longest, model.config.upsampling
+        self.mask_id = model.config.canvas.mask_id
 
     def read(self, source: Tensor, source_mask: Tensor) -> Any:
         return self.model.read(source, source_mask, self.chosen)
@@ -73,8 +75,16 @@ class PromptedParallelModel:
     def canvas(self, state: Any) -> tuple[Tensor, Tensor]:
         return self.model.canvas(state)
 
-    def align(self, tokens: Tensor, mask: Tensor, state: Any) -> Logits:
-        return self._logits(self.model.align(tokens, mask, state))
+    def length_scores(self, state: Any) -> Tensor:
+        """Log-probabilities of the lengths of a free canvas, (B, classes) float32; see `decoding.mask_predict`."""
+        return self.model.length_logits(state).float().log_softmax(dim=1)
+
+    def framed_canvas(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Canvases of known lengths, (B,) int64 -> tokens and mask (B, T)."""
+        return self.model.framed_canvas(lengths)
+
+    def align(self, tokens: Tensor, mask: Tensor, state: Any, at: Tensor | None = None) -> Logits:
+        return self._logits(self.model.align(tokens, mask, state, at))
 
     def denoise(self, tokens: Tensor, mask: Tensor, state: Any) -> Logits:
         return self._logits(self.model.denoise(tokens, mask, state))

@@ -29,6 +29,7 @@ class Prompt(nn.Module):
         self.keys = nn.Parameter(torch.empty(sets, layers, positions, width))
         self.values = nn.Parameter(torch.empty(sets, layers, positions, width))
         self.scale = nn.Parameter(torch.ones(sets))
+        self.at_rest: tuple[tuple[Prefix, ...], ...] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -48,15 +49,31 @@ class Prompt(nn.Module):
         """P."""
         return self.keys.shape[2]
 
+    def rest(self, number_format: torch.dtype | None) -> None:
+        """Compute the prefixes of every set once and for all, for a prompt that no longer trains.
+
+        Args:
+            number_format: What they are rounded to; None: they stay as they are.
+        """
+        with torch.no_grad():
+            rows = [self(torch.tensor([row], device=self.keys.device)) for row in range(len(self.keys))]
+        wanted = number_format or self.keys.dtype
+        self.at_rest = tuple(
+            tuple(Prefix(part.keys.to(wanted).contiguous(), part.values.to(wanted).contiguous()) for part in prefixes)
+            for prefixes in rows
+        )
+
     def forward(self, chosen: Tensor | None = None) -> tuple[Prefix, ...]:
         """One prefix a block.
 
         Args:
-            chosen: The set each row of the batch uses; None: all use the first.
+            chosen: The set each row of the batch uses, or the one that all use; None: all use the first.
 
         Shape:
-            chosen: (B,) int64    returns: L prefixes with keys and values (B or 1, H, P, D / H)
+            chosen: (B,) or (1,) int64    returns: L prefixes with keys and values (B or 1, H, P, D / H)
         """
+        if self.at_rest is not None:
+            return self._resting(self.at_rest, chosen)
         scale = self.scale.clamp(min=1.0)[:, None, None, None]
         keys, values = self.keys * scale, self.values * scale
         # With one set nothing is copied for the rows: attention expands a single row.
@@ -67,6 +84,17 @@ class Prompt(nn.Module):
         return tuple(
             Prefix(split_heads(keys[:, layer], self.heads), split_heads(values[:, layer], self.heads))
             for layer in range(self.layers)
+        )
+
+    def _resting(self, sets: tuple[tuple[Prefix, ...], ...], chosen: Tensor | None) -> tuple[Prefix, ...]:
+        if chosen is None or len(sets) == 1:
+            return sets[0]
+        if len(chosen) == 1:
+            return sets[int(chosen)]
+        rows = [sets[row] for row in chosen.tolist()]
+        return tuple(
+            Prefix(torch.cat([part.keys for part in parts]), torch.cat([part.values for part in parts]))
+            for parts in zip(*rows, strict=True)
         )
 
 

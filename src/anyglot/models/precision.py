@@ -6,15 +6,17 @@ import platform
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.layers.adapter import Adapter
 from anyglot.layers.attention import Attention
 from anyglot.layers.block import Block
 from anyglot.layers.feedforward import FeedForward, gelu_tanh
+from anyglot.layers.heads import MaskedLanguageHead
 from anyglot.layers.projection import TargetProjection
 from anyglot.layers.quantised import QuantisedLinear, QuantisedOutput, QuantisedTable
 from anyglot.layers.steady import (
@@ -27,15 +29,16 @@ from anyglot.layers.steady import (
 )
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
 
+Writer = TypeVar("Writer", EncoderDecoder, PromptedEncoder, ParallelEncoderDecoder)
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 
 
-def prepare(
-    model: EncoderDecoder, precision: Precision, device: torch.device, *, batch_independent: bool = True
-) -> EncoderDecoder:
+def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_independent: bool = True) -> Writer:
     """Turn a loaded model, in place, into one that only translates. It can be neither trained nor saved after it.
 
     Args:
@@ -43,7 +46,8 @@ def prepare(
             to int8 row by row before each product; norms, sums and softmax stay fp32, attention is in bf16 where the
             processor multiplies it.
         device: Where it will run.
-        batch_independent: On a CPU a sentence's result is the same, bit for bit, whatever else is in the batch.
+        batch_independent: On a CPU a sentence's result is the same, bit for bit, whatever else is in the batch; of a
+            model that writes all words at once, whatever other sources of the same length are.
 
     Raises:
         UserError: This machine cannot compute in this precision.
@@ -56,12 +60,16 @@ def prepare(
         _quantise(model)
     if batch_independent:
         _steady(model)
-    for side, attend in ((model.encoder, fused_attention), (model.decoder, decoding_attention)):
-        for attention in [module for module in side.modules() if isinstance(module, Attention)]:
-            attention.attend = partial(steady_attention, attend) if batch_independent else attend
+    if isinstance(model, EncoderDecoder):
+        for side, attend in ((model.encoder, fused_attention), (model.decoder, decoding_attention)):
+            for attention in [module for module in side.modules() if isinstance(module, Attention)]:
+                attention.attend = partial(steady_attention, attend) if batch_independent else attend
+    number_format = torch.bfloat16 if precision == "int8" and multiplies_bf16(device) else None
     for attention in [module for module in model.modules() if isinstance(module, Attention)]:
-        if precision == "int8" and multiplies_bf16(device):
-            attention.number_format = torch.bfloat16
+        attention.number_format = number_format
+    if isinstance(model, PromptedEncoder):
+        # Its sources come in batches of one length: a sentence's attention has the same shapes beside any others.
+        model.rest(number_format)
     model.steady = batch_independent
     return model
 
@@ -144,7 +152,7 @@ def _replace(model: nn.Module, change: Callable[[nn.Linear], nn.Module]) -> None
                 setattr(module, name, change(child))
 
 
-def _quantise(model: EncoderDecoder) -> None:
+def _quantise(model: EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder) -> None:
     """Matrices and token tables to int8, one table where several shared one."""
     tables: dict[int, QuantisedTable] = {}
 
@@ -154,11 +162,16 @@ def _quantise(model: EncoderDecoder) -> None:
         return tables[id(weight)]
 
     weight, bias, rows = model.output.weight, model.output.bias, model.output.rows
-    model.output = QuantisedOutput(table(weight), bias=bias)
-    model.output.restrict(rows)
-    for side in (model.encoder, model.decoder):
+    output = QuantisedOutput(table(weight), bias=bias)
+    output.restrict(rows)
+    sides = [model.encoder] if isinstance(model, PromptedEncoder) else [model.encoder, model.decoder]
+    for side in sides:
         side.embeddings.tokens = table(side.embeddings.tokens.weight)  # type: ignore[assignment]  # called alike
-    model.encoder.head = None  # the masked-language head has no part in translating, and holds the table
+    if isinstance(model, PromptedEncoder):
+        model.head.output = output
+    else:
+        model.encoder.head = None  # the masked-language head has no part in translating, and holds the table
+        model.output = output
     _replace(model, QuantisedLinear.of)
     for attention in [module for module in model.modules() if isinstance(module, Attention)]:
         _share_joined(attention)
@@ -176,18 +189,18 @@ def _share_joined(attention: Attention) -> None:
         setattr(attention, name, QuantisedLinear(joined.weight[rows], joined.scale[rows], bias))
 
 
-def _steady(model: EncoderDecoder) -> None:
+def _steady(model: EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder) -> None:
     """Arithmetic that rounds its shapes up, where a format needs it."""
     if next(model.parameters()).dtype == torch.float32:
         _replace(model, SteadyLinear)
         model.output.linear = steady_linear
     for module in model.modules():
-        if isinstance(module, FeedForward):
+        if isinstance(module, (FeedForward, MaskedLanguageHead)):
             _steady_activation(module)
-        if isinstance(module, TargetProjection):
+        if isinstance(module, TargetProjection | Adapter):
             module.linear = steady_linear
 
 
-def _steady_activation(feedforward: FeedForward) -> None:
-    if feedforward.activation is gelu_tanh:
-        feedforward.activation = partial(steady_elementwise, gelu_tanh)
+def _steady_activation(part: FeedForward | MaskedLanguageHead) -> None:
+    if part.activation is gelu_tanh:
+        part.activation = partial(steady_elementwise, gelu_tanh)

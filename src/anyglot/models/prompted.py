@@ -79,6 +79,7 @@ class PromptedEncoder(nn.Module):
         self.source_value = source_value
         self.length = length
         self.steady = False
+        self.number_format: torch.dtype | None = None
 
     @property
     def head(self) -> MaskedLanguageHead:
@@ -116,6 +117,8 @@ class PromptedEncoder(nn.Module):
         heads = self._prompt_of("encode").heads
         seen = mask if self.config.mask_source_padding or not self.training else torch.ones_like(mask)
         keys, values = self.source_key(states), self.source_value(states)
+        if self.number_format is not None:
+            keys, values = keys.to(self.number_format), values.to(self.number_format)
         prefixes = tuple(
             Prefix(split_heads(key, heads), split_heads(value, heads), seen)
             for key, value in zip(keys, values, strict=True)
@@ -152,6 +155,17 @@ class PromptedEncoder(nn.Module):
         mask = torch.arange(longest, device=lengths.device) < lengths[:, None]
         return torch.where(mask, settings.mask_id, self.config.encoder.padding_id), mask
 
+    def length_logits(self, memory: SourceMemory) -> Tensor:
+        """Logits of the length of a free canvas, (B, classes); class n is a canvas of n positions.
+
+        Raises:
+            ValueError: The model has no length head.
+        """
+        if self.length is None:
+            raise ValueError("the model does not predict lengths; build it with length_classes.")
+        logits: Tensor = self.length(memory.first)
+        return logits
+
     def framed_canvas(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Canvases of known lengths, `<s> <mask> ... </s>`, and which positions are real: (B,) int64 -> (B, T) both."""
         settings = self.config.canvas
@@ -178,6 +192,16 @@ class PromptedEncoder(nn.Module):
         tokens = torch.full(mask.shape, self.config.encoder.padding_id, dtype=torch.int64, device=mask.device)
         tokens[mask] = torch.where(first == settings.blank_id, instead, first)
         return tokens
+
+    def rest(self, number_format: torch.dtype | None) -> None:
+        """Make ready what does not change any more once training is over: the prompts' keys and values.
+
+        Args:
+            number_format: What keys and values are rounded to, as those of `Attention`; None: they stay as they are.
+        """
+        self.number_format = number_format
+        for use in self.prompts:
+            self._prompt_of(use).rest(number_format)
 
     def forward(self, source: Tensor, source_mask: Tensor, chosen: Tensor | None = None) -> Tensor:
         """Read and align: (R, D) as in `align`."""

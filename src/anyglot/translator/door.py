@@ -13,11 +13,12 @@ from anyglot.models.choice import choose_device, choose_precision
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import prepare
 from anyglot.translator.framing import Framing, framing_of
-from anyglot.translator.languages import ModelLanguages, check_projection
+from anyglot.translator.languages import ModelLanguages
 from anyglot.translator.lines import clean, too_long
-from anyglot.translator.loading import fetch_model, fingerprint, restrict
+from anyglot.translator.loading import TranslationModel, fetch_model, fingerprint, restrict
+from anyglot.translator.parallel import ParallelPieceSearch
 from anyglot.translator.pieces import Candidate, Piece, joined
-from anyglot.translator.searching import Counts, PieceSearch, Progress, position_limit
+from anyglot.translator.searching import Counts, PieceSearch, Progress
 from anyglot.translator.sentences import joiner, split_to_fit
 from anyglot.translator.settings import SearchSettings, chosen_decoder
 from anyglot.trimming.record import Record, UnreadableWarning
@@ -43,7 +44,7 @@ class Translator:
         ['The house is old.']
     """
 
-    model: EncoderDecoder
+    model: TranslationModel
     tokenizer: TextTokenizer
     languages: ModelLanguages | None
     name: str = ""
@@ -82,8 +83,8 @@ class Translator:
         folder, model = fetch_model(path_or_name)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
-        decoder = model.config.decoder
-        kind = choose_precision(precision, place, decoder.width, decoder.feedforward_width, model.output.size)
+        writer = model.config.decoder if isinstance(model, EncoderDecoder) else model.config.encoder.stack
+        kind = choose_precision(precision, place, writer.width, writer.feedforward_width, model.output.size)
         return cls(
             model=prepare(model, kind, place, batch_independent=batch_independent),
             tokenizer=tokenizer,
@@ -100,11 +101,12 @@ class Translator:
         source: str,
         target: str | Sequence[str],
         prefixes: Sequence[str] | None = None,
-        decoder: str = "beam",
-        beam: int = 5,
+        decoder: str | None = None,
+        beam: int | None = None,
         length_penalty: float = 1.0,
         max_length: int = 200,
         batch_tokens: int = 4096,
+        rounds: int | None = None,
         progress: Progress | None = None,
     ) -> list[str]:
         """Translate texts; as many come out as went in, each on one line.
@@ -119,11 +121,13 @@ class Translator:
             target: The same for the target; one for all texts, or one a text.
             prefixes: What each translation must begin with, "" for nothing. Of a text that is split it begins the
                 first piece. An empty text stays empty all the same.
-            decoder: "beam", "greedy" or "sample"; for the settings of sampling see `translate_n_best`.
-            beam: Hypotheses per sentence.
+            decoder: "beam", "greedy" or "sample"; of a model that writes all words at once "ctc". None: "beam" or
+                "ctc". For the settings of sampling see `translate_n_best`.
+            beam: Hypotheses per sentence; None: 5, and for "ctc" 1, the best path.
             length_penalty: See `decoding.beam_search`.
             max_length: Most tokens of a translation, and most source tokens of a piece.
             batch_tokens: Source tokens in a batch, padding included.
+            rounds: How often a model that writes all words at once may write over what it wrote: see `SearchSettings`.
             progress: Told after each batch.
 
         Raises:
@@ -139,6 +143,7 @@ class Translator:
             length_penalty=length_penalty,
             max_length=max_length,
             batch_tokens=batch_tokens,
+            rounds=rounds,
         )
         ranked = self.translate_n_best(
             texts, source=source, target=target, prefixes=prefixes, settings=settings, progress=progress
@@ -161,7 +166,7 @@ class Translator:
         n-th translation joins the n-th of each piece (or a piece's last), and its score is their mean. An empty text
         has one translation, the empty one.
         """
-        settings = settings or SearchSettings()
+        settings = self.searching.settle(settings or SearchSettings())
         if isinstance(texts, str):
             raise TypeError("texts must be a sequence of texts, not one text: write [text].")
         source_code = self.framing.source(source)
@@ -198,19 +203,21 @@ class Translator:
     @cached_property
     def framing(self) -> Framing:
         """What stands around a sentence, languages included."""
-        config = self.model.config
-        rows = config.encoder.embeddings.vocabulary_size
-        return framing_of(self.tokenizer, self.languages, config.start_id, rows, self.name)
+        rows = self.model.config.encoder.embeddings.vocabulary_size
+        start = self.model.config.start_id if isinstance(self.model, EncoderDecoder) else None
+        return framing_of(self.tokenizer, self.languages, start, rows, self.name)
 
-    @property
-    def searching(self) -> PieceSearch:
+    @cached_property
+    def searching(self) -> PieceSearch | ParallelPieceSearch:
         """What translates pieces."""
-        return PieceSearch(self.model, self.tokenizer, self.framing, self.counts)
+        if isinstance(self.model, EncoderDecoder):
+            return PieceSearch(self.model, self.tokenizer, self.framing, self.counts)
+        return ParallelPieceSearch(self.model, self.tokenizer, self.framing, self.counts)
 
     def check_languages(self, source: str, target: str) -> None:
         """Refuse languages the model cannot be told; warn once of a direction it saw no parallel data of."""
         source, target = self.framing.source(source), self.framing.target(target)
-        check_projection(self.model.config.target_languages, target)
+        self.searching.check_direction(source, target)
         remark = self.framing.doubt(source, target)
         if remark is not None and remark not in self._remarked:
             self._remarked.add(remark)
@@ -218,7 +225,7 @@ class Translator:
 
     def _pieces(self, texts: Sequence[Piece], source: str, settings: SearchSettings) -> list[list[Piece]]:
         """Each text as the pieces it is translated in; an empty text has none."""
-        limit = min(position_limit(self.model.config.encoder.embeddings), settings.max_length + 2)
+        limit = min(self.searching.source_limit, settings.max_length + 2)
 
         def fits(pieces: Sequence[str]) -> list[bool]:
             targets = [text.target for text in texts[:1]] * len(pieces)  # each takes the same room

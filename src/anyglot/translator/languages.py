@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from anyglot.data.frames import LANGUAGES, TOKENS
+from anyglot.data.groups import group_of
 from anyglot.data.languages import language
 from anyglot.errors import UserError
-
-FILE = "languages.json"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ModelLanguages:
         A list without "pairs", as older versions wrote it, is taken to have had each "supervised" language into each
         target.
         """
-        path = folder / FILE
+        path = folder / LANGUAGES
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -56,7 +56,7 @@ class ModelLanguages:
         pairs = frozenset(_pair(name, path) for name in lists[3])
         if "pairs" not in raw:
             pairs = frozenset(product(supervised, target))
-        return cls(source=source, pairs=pairs, target=target, tokens=raw.get("language_tokens") is True)
+        return cls(source=source, pairs=pairs, target=target, tokens=raw.get(TOKENS) is True)
 
     def check_target(self, code: str) -> None:
         """Refuse a target language the model cannot write."""
@@ -97,6 +97,21 @@ def check_projection(languages: Sequence[str], target: str) -> None:
             f"this model has projections for the target languages {_listed(frozenset(languages))}, not for "
             f"{named(target)}: choose one of these or another model."
         )
+
+
+def part_of(groups: Sequence[str], source: str, target: str, parts: str) -> int:
+    """Index of the part of a model, `parts` being what they are called, that serves a direction.
+
+    Raises:
+        UserError: None does; names the groups that have one.
+    """
+    index = group_of(groups, source, target)
+    if index is None:
+        raise UserError(
+            f"this model has {parts} for {', '.join(groups)}, none for {source}-{target}: choose one of these or "
+            "another model."
+        )
+    return index
 
 
 def named(code: str) -> str:

@@ -8,15 +8,19 @@ import torch
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
+from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.weights.load import load_pretrained
 
+TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder
 _WEIGHTS = "model.safetensors"
 _END_BYTES = 1 << 20
 
 
-def fetch_model(path_or_name: str | Path) -> tuple[Path, EncoderDecoder]:
+def fetch_model(path_or_name: str | Path) -> tuple[Path, TranslationModel]:
     """Find a model and load it.
 
     Returns:
@@ -29,12 +33,12 @@ def fetch_model(path_or_name: str | Path) -> tuple[Path, EncoderDecoder]:
     if not folder.is_dir():
         folder = _download(path_or_name)
     model = load_pretrained(folder)
-    if not isinstance(model, EncoderDecoder):
+    if isinstance(model, Encoder):
         raise UserError(
             f"{path_or_name} is an encoder and cannot translate: train a translator from it first "
             "(`anyglot list recipes` shows how)."
         )
-    if model.config.family == "marian":
+    if isinstance(model, EncoderDecoder) and model.config.family == "marian":
         silence_padding(model)
     return folder, model
 
@@ -70,7 +74,7 @@ def _download(name: str | Path) -> Path:
         ) from error
 
 
-def restrict(model: EncoderDecoder, tokenizer: TextTokenizer, path: str | Path) -> str:
+def restrict(model: TranslationModel, tokenizer: TextTokenizer, path: str | Path) -> str:
     """Let the model write the tokens of a vocabulary file only; of a model that is restricted already, those of both.
 
     Returns:

@@ -25,10 +25,15 @@ class Piece:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A translation and its score: the log-probability over `(tokens + 1) ** length_penalty`, 0 for an empty text."""
+    """A translation and its score: the log-probability over `(tokens + 1) ** length_penalty`, 0 for an empty text.
+
+    Attributes:
+        rounds: What each round wrote, alignment first, where that was asked of a model that writes all words at once.
+    """
 
     text: str
     score: float
+    rounds: tuple[str, ...] = ()
 
 
 def joined(pieces: Sequence[Sequence[Candidate]], between: str) -> list[Candidate]:
@@ -41,5 +46,14 @@ def joined(pieces: Sequence[Sequence[Candidate]], between: str) -> list[Candidat
     for rank in range(max(len(candidates) for candidates in pieces)):
         row = [candidates[min(rank, len(candidates) - 1)] for candidates in pieces]
         text = between.join(candidate.text for candidate in row if candidate.text)
-        found.append(Candidate(text, sum(candidate.score for candidate in row) / len(row)))
+        found.append(Candidate(text, sum(candidate.score for candidate in row) / len(row), _rounds(row, between)))
     return found
+
+
+def _rounds(row: Sequence[Candidate], between: str) -> tuple[str, ...]:
+    """What each round wrote of a text; a piece that needed fewer rounds stays as it was."""
+    longest = max(len(candidate.rounds) for candidate in row)
+    return tuple(
+        between.join(text for candidate in row for text in candidate.rounds[: number + 1][-1:] if text)
+        for number in range(longest)
+    )

@@ -22,9 +22,10 @@ from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.translator.framing import Framing
+from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.lines import clean
 from anyglot.translator.pieces import Candidate, Piece
-from anyglot.translator.settings import SearchSettings
+from anyglot.translator.settings import AUTOREGRESSIVE, SearchSettings
 
 SAMPLED_LOGITS = 1 << 26
 """Most logits alive in a step of sampling: 256 MB."""
@@ -52,9 +53,70 @@ class Counts:
     unreadable: int = 0
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a search found of a piece: hypotheses, best first, and what each round wrote where that is wanted."""
+
+    hypotheses: Sequence[Hypothesis]
+    rounds: Sequence[Hypothesis] = ()
+
+
 def position_limit(config: EmbeddingsConfig) -> int:
     """Tokens a side of the model has positions for; wave positions have no end, so any length that fits a machine."""
     return config.position_rows - config.position_offset if config.positions == "learned" else 1_000_000
+
+
+def shortened(ids: Sequence[int], limit: int) -> list[int]:
+    """Source tokens cut to a limit; the last one, which ends a source, stays."""
+    return list(ids) if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+
+
+def search_batches(
+    batches: Sequence[list[int]],
+    search: Callable[[list[int]], Sequence[Found]],
+    tokenizer: TextTokenizer,
+    n_best: int,
+    counts: Counts,
+    progress: Progress | None,
+) -> list[list[Candidate]]:
+    """Search batch by batch and return what was found in the order of the pieces.
+
+    Args:
+        batches: Indices of pieces, each once. One that exceeds a GPU's memory is halved.
+        search: Finds what there is for the pieces of a batch.
+        counts: Where tokens and translations that were cut are counted.
+    """
+    waiting = [list(batch) for batch in batches]
+    results: list[list[Candidate]] = [[] for batch in waiting for _ in batch]
+    done = 0
+    while waiting:
+        batch = waiting.pop(0)
+        try:
+            found = search(batch)
+        except torch.cuda.OutOfMemoryError:
+            if len(batch) == 1:
+                raise UserError("one sentence exceeds the GPU's memory: lower the beam, or use the CPU.") from None
+            torch.cuda.empty_cache()
+            waiting[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+            continue
+        tokens = sum(len(one.hypotheses[0].tokens) for one in found if one.hypotheses)
+        for index, one in zip(batch, found, strict=True):
+            results[index] = _candidates(one, n_best, tokenizer)
+            counts.cut += bool(one.hypotheses and one.hypotheses[0].cut)
+        counts.tokens += tokens
+        done += len(batch)
+        if progress is not None:
+            progress(done / len(results), tokens)
+    return results
+
+
+def _candidates(found: Found, n_best: int, tokenizer: TextTokenizer) -> list[Candidate]:
+    hypotheses = found.hypotheses[:n_best]
+    texts = tokenizer.decode([list(one.tokens) for one in (*hypotheses, *found.rounds)])
+    rounds = tuple(clean(text) for text in texts[len(hypotheses) :])
+    return [
+        Candidate(clean(text), hypothesis.score, rounds) for text, hypothesis in zip(texts, hypotheses, strict=False)
+    ] or [Candidate("", 0.0, rounds)]
 
 
 @dataclass(frozen=True)
@@ -73,46 +135,59 @@ class PieceSearch:
     framing: Framing
     counts: Counts
 
+    @property
+    def source_limit(self) -> int:
+        """Most source tokens, special ones included."""
+        return position_limit(self.model.config.encoder.embeddings)
+
+    def settle(self, settings: SearchSettings) -> SearchSettings:
+        """The settings with this model's defaults.
+
+        Raises:
+            UserError: Something was asked for that it cannot do.
+        """
+        return settings.settled(AUTOREGRESSIVE)
+
+    def check_direction(self, source: str, target: str) -> None:
+        """Refuse a target language without a projection, or a direction without an adapter, where the model has such.
+
+        Raises:
+            UserError: Naming those it has.
+        """
+        check_projection(self.model.config.target_languages, target)
+        if self.model.config.adapters is not None:
+            part_of(self.model.config.adapters.groups, source, target, "adapters")
+
     def search(
         self, pieces: Sequence[Piece], source: str, settings: SearchSettings, progress: Progress | None
     ) -> list[list[Candidate]]:
         """Translate pieces in batches of similar length and return them in order."""
-        limit = position_limit(self.model.config.encoder.embeddings)
         encoded = self.framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces])
-        encoded = [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encoded]
+        encoded = [shortened(ids, self.source_limit) for ids in encoded]
         prefixes = self.prefixes(pieces, settings)
-        results: list[list[Candidate]] = [[] for _ in pieces]
-        done = 0
         # A draw looks at the logits of the whole vocabulary at once; a search does not.
         room = max(1, SAMPLED_LOGITS // (settings.rows * self.model.output.size))
         most = room if settings.decoder == "sample" else None
         batches = plan_batches([len(ids) for ids in encoded], settings.batch_tokens, most)
-        while batches:
-            batch = batches.pop(0)
-            wanted, openings = [pieces[index] for index in batch], [prefixes[index] for index in batch]
-            try:
-                found = self._search_batch(wanted, [encoded[index] for index in batch], openings, settings)
-            except torch.cuda.OutOfMemoryError:
-                if len(batch) == 1:
-                    raise UserError("one sentence exceeds the GPU's memory: lower the beam, or use the CPU.") from None
-                torch.cuda.empty_cache()
-                batches[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-                continue
-            tokens = sum(len(hypotheses[0].tokens) for hypotheses in found if hypotheses)
-            for index, hypotheses in zip(batch, found, strict=True):
-                results[index] = self._candidates(hypotheses[: settings.n_best])
-                self.counts.cut += bool(hypotheses and hypotheses[0].cut)
-            self.counts.tokens += tokens
-            done += len(batch)
-            if progress is not None:
-                progress(done / len(pieces), tokens)
-        return results
 
-    def _projection_rows(self, pieces: Sequence[Piece], device: torch.device) -> torch.Tensor | None:
-        """The row of the target projection for each piece, (B,); None for a model without one."""
-        if self.model.target_projection is None:
-            return None
-        return torch.tensor([self.model.config.target_row(piece.target) for piece in pieces], device=device)
+        def found(batch: list[int]) -> list[Found]:
+            wanted, openings = [pieces[index] for index in batch], [prefixes[index] for index in batch]
+            stepping = self._stepping(source, [piece.target for piece in wanted])
+            searched = self._search_batch(stepping, wanted, [encoded[index] for index in batch], openings, settings)
+            return [Found(hypotheses) for hypotheses in searched]
+
+        return search_batches(batches, found, self.tokenizer, settings.n_best, self.counts, progress)
+
+    def _stepping(self, source: str, targets: Sequence[str]) -> EncoderDecoderStepModel:
+        """The model as a search sees it, with the target projection and the adapters of each sentence's direction."""
+        config, device = self.model.config, next(self.model.parameters()).device
+        rows = group = None
+        if self.model.target_projection is not None:
+            rows = torch.tensor([config.target_row(target) for target in targets], device=device)
+        if config.adapters is not None:
+            labels = config.adapters.groups
+            group = torch.tensor([part_of(labels, source, target, "adapters") for target in targets], device=device)
+        return EncoderDecoderStepModel(self.model, rows, group)
 
     def _output_limit(self, target: str, settings: SearchSettings) -> int:
         """Most tokens of a translation: the setting, or what the decoder has positions for behind the start tokens."""
@@ -141,6 +216,7 @@ class PieceSearch:
 
     def _search_batch(
         self,
+        stepping: EncoderDecoderStepModel,
         pieces: Sequence[Piece],
         encoded: Sequence[Sequence[int]],
         prefixes: Sequence[tuple[int, ...]],
@@ -148,7 +224,6 @@ class PieceSearch:
     ) -> list[list[Hypothesis]]:
         device = next(self.model.parameters()).device
         source, mask = pad_batch(encoded, self.tokenizer.pad_id, device)
-        stepping = EncoderDecoderStepModel(self.model, self._projection_rows(pieces, device))
         prompt = stepping.prompt(self.prompt([piece.target for piece in pieces], prefixes))
         length = LengthRule(maximum=self._output_limit(pieces[0].target, settings))
         options: dict[str, Any] = {"length": length, "length_penalty": settings.length_penalty}
@@ -158,7 +233,7 @@ class PieceSearch:
             rule, samples = settings.sampling_rule(), settings.n_best
             found = sample(stepping, source, mask, prompt, rule=rule, samples=samples, **options)
         else:
-            found = beam_search(stepping, source, mask, prompt, beams=settings.beam, **options)
+            found = beam_search(stepping, source, mask, prompt, beams=settings.rows, **options)
         return [stepping.hypotheses(hypotheses) for hypotheses in found]
 
     def prompt(self, targets: Sequence[str], prefixes: Sequence[tuple[int, ...]]) -> Prompt:
@@ -176,9 +251,3 @@ class PieceSearch:
             never=tuple(sorted(id for id in never if id != config.end_id and id < vocabulary_size)),
             prefixes=tuple(prefixes),
         )
-
-    def _candidates(self, hypotheses: Sequence[Hypothesis]) -> list[Candidate]:
-        texts = self.tokenizer.decode([list(hypothesis.tokens) for hypothesis in hypotheses])
-        return [
-            Candidate(clean(text), hypothesis.score) for text, hypothesis in zip(texts, hypotheses, strict=True)
-        ] or [Candidate("", 0.0)]

@@ -2,24 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from anyglot.decoding import SamplingRule
 from anyglot.errors import UserError
 from anyglot.translator.lines import MAX_CHARACTERS
 
-Decoder = Literal["beam", "greedy", "sample"]
-DECODERS: tuple[Decoder, ...] = ("beam", "greedy", "sample")
+Decoder = Literal["beam", "greedy", "sample", "ctc"]
+AUTOREGRESSIVE: tuple[Decoder, ...] = ("beam", "greedy", "sample")
+"""Decoders of a model that writes word by word, the default first."""
+PARALLEL: tuple[Decoder, ...] = ("ctc",)
+"""Decoders of a model that writes all words at once, the default first."""
+DECODERS = AUTOREGRESSIVE + PARALLEL
+BEAMS = 5
+ROUNDS = 2
 MAX_BEAMS = 100
+MAX_ROUNDS = 100
 
 
-def chosen_decoder(name: str, among: Sequence[Decoder] = DECODERS) -> Decoder:
-    """The decoder of this name.
+def chosen_decoder(name: str | None, among: Sequence[Decoder] = DECODERS) -> Decoder | None:
+    """The decoder of this name; without one the model decides.
 
     Raises:
         UserError: There is none among these.
     """
+    if name is None:
+        return None
     for decoder in among:
         if decoder == name:
             return decoder
@@ -31,24 +40,31 @@ class SearchSettings:
     """Settings of a search. The defaults are SixT+'s (method card 1.6).
 
     Attributes:
-        decoder: "beam", "greedy" (faster, somewhat worse) or "sample"; `beam` is of effect with "beam" alone.
-        beam: Hypotheses per sentence.
+        decoder: "beam", "greedy" (faster, somewhat worse) or "sample"; of a model that writes all words at once "ctc".
+            None: the model's own default.
+        beam: Hypotheses per sentence, of effect with "beam" (where None is 5) and "ctc" (where None is as many as are
+            wanted, and 1 is the best path).
         length_penalty: Exponent of the length that a hypothesis's log-probability is divided by.
         n_best: Translations wanted of each text.
         max_length: Most tokens of a translation. Also the most source tokens of a piece: a longer line is split, so
             that the limit never cuts a translation short silently.
         batch_tokens: Source tokens in a batch, padding included; each stands for `rows` rows of work.
         max_characters: Longest text accepted.
+        rounds: How often "ctc" lets the model write over what it wrote; a sentence that no longer changes stops before.
+            0: what is written first is the translation. None: 2, or 0 for a model that cannot.
+        show_rounds: Whether "ctc" keeps what each round wrote.
         temperature, top_k, top_p, seed: Of sampling alone; see `decoding.SamplingRule`.
     """
 
-    decoder: Decoder = "beam"
-    beam: int = 5
+    decoder: Decoder | None = None
+    beam: int | None = None
     length_penalty: float = 1.0
     n_best: int = 1
     max_length: int = 200
     batch_tokens: int = 4096
     max_characters: int = MAX_CHARACTERS
+    rounds: int | None = None
+    show_rounds: bool = False
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
@@ -62,17 +78,53 @@ class SearchSettings:
             ("batch_tokens", 10_000_000),
             ("max_characters", 100_000_000),
         ):
-            value = cast(int, getattr(self, name))
-            if not 1 <= value <= highest:
+            value = cast(int | None, getattr(self, name))
+            if value is not None and not 1 <= value <= highest:
                 raise UserError(f"{name.replace('_', '-')} must lie between 1 and {highest:,}, not {value:,}.")
         if not math.isfinite(self.length_penalty) or abs(self.length_penalty) > 10:
             raise UserError(f"length-penalty must lie between -10 and 10, not {self.length_penalty}.")
         self._check_sampling()
-        if self.n_best > self.rows:
+        self._check_rounds()
+        if (self.decoder is not None or self.beam is not None) and self.n_best > self.rows:
             raise UserError(
                 f"{self.n_best} translations were asked of a search that keeps {self.rows}: "
-                f"use --decoder beam --beam {self.n_best}, or --decoder sample."
+                f"use --beam {self.n_best}, or --decoder sample where the model can."
             )
+
+    def settled(self, decoders: Sequence[Decoder], *, refines: bool = False) -> "SearchSettings":
+        """These settings for one model, with nothing left to its defaults.
+
+        Args:
+            decoders: Those of the model, its default first.
+            refines: Whether it can write over what it wrote.
+
+        Raises:
+            UserError: The model has no such decoder, cannot keep as many translations, or cannot do such rounds.
+        """
+        decoder = self.decoder or decoders[0]
+        if decoder not in decoders:
+            way = "word by word" if decoders[0] in AUTOREGRESSIVE else "all words at once"
+            raise UserError(
+                f"this model writes {way}, which --decoder {decoder} is not for: use {' or '.join(decoders)}."
+            )
+        if decoder != "ctc":
+            if self.rounds is not None or self.show_rounds:
+                raise UserError(
+                    f"rounds belong to --decoder ctc, not to {decoder}: leave --rounds and --show-rounds out."
+                )
+            return replace(self, decoder=decoder, beam=self.beam or BEAMS)
+        if self.rounds and not refines:
+            raise UserError(
+                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use --rounds 0."
+            )
+        rounds = self.rounds if self.rounds is not None else ROUNDS if refines else 0
+        return replace(self, decoder=decoder, beam=self.beam or self.n_best, rounds=rounds)
+
+    def _check_rounds(self) -> None:
+        if self.rounds is not None and not 0 <= self.rounds <= MAX_ROUNDS:
+            raise UserError(f"rounds must lie between 0 and {MAX_ROUNDS}, not {self.rounds:,}.")
+        if self.show_rounds and self.n_best > 1:
+            raise UserError("--show-rounds and --n-best give each line another form: ask for one of them.")
 
     def _check_sampling(self) -> None:
         given = {
@@ -99,4 +151,8 @@ class SearchSettings:
     @property
     def rows(self) -> int:
         """Hypotheses per sentence."""
-        return {"beam": self.beam, "greedy": 1, "sample": self.n_best}[self.decoder]
+        if self.decoder == "greedy":
+            return 1
+        if self.decoder == "sample":
+            return self.n_best
+        return self.beam or (self.n_best if self.decoder == "ctc" else BEAMS)

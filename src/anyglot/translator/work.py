@@ -114,16 +114,17 @@ def _run(work: Work) -> None:
     for warning in caught:
         say(f"warning: {warning.message}")
     source, target = translator.framing.source(source), translator.framing.target(target)
+    settings = translator.searching.settle(work.settings)
     if prefixes is not None:
-        translator.check_prefixes(prefixes.all, target, work.settings)
+        translator.check_prefixes(prefixes.all, target, settings)
     done = 0
     if job is not None:
-        done = job.prepare(work.resume, _identity(translator, work.settings, source, target, prefixes))
+        done = job.prepare(work.resume, _identity(translator, settings, source, target, prefixes))
         if job.finished:
             say(f"{work.output} is finished: nothing is left to translate.")
             return
     with Report(translator.counts, None if facts is None else facts.lines) as report:
-        windows = _Windows(translator, source, target, prefixes, work.settings, report)
+        windows = _Windows(translator, source, target, prefixes, settings, report)
         report.begin(done)
         if job is not None:
             job.run(windows.translate)
@@ -192,6 +193,9 @@ class _Windows:
         return [self._output(candidates, number) for number, candidates in enumerate(ranked, start=first)]
 
     def _output(self, candidates: list[Candidate], number: int) -> bytes:
+        if self.settings.show_rounds:
+            written = (f"{number} ||| {round} ||| {text}\n" for round, text in enumerate(candidates[0].rounds or ("",)))
+            return "".join(written).encode()
         if self.settings.n_best == 1:
             return (candidates[0].text + "\n").encode()
         rows = (f"{number} ||| {candidate.text} ||| {candidate.score:.6f}\n" for candidate in candidates)

@@ -1,0 +1,159 @@
+"""Translating with a model that writes all words at once: batches of one length, rounds, labels read off a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from anyglot.data.protocols import TextTokenizer
+from anyglot.decoding import pad_batch
+from anyglot.decoding.parallel import NonAutoregressiveParallelModel, ParallelModel, PromptedParallelModel
+from anyglot.decoding.refine import Reading, refine
+from anyglot.errors import UserError
+from anyglot.models.config import ParallelEncoderDecoderConfig
+from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
+from anyglot.translator.framing import Framing
+from anyglot.translator.languages import check_projection, part_of
+from anyglot.translator.pieces import Candidate, Piece
+from anyglot.translator.searching import Counts, Found, Progress, position_limit, search_batches, shortened
+from anyglot.translator.settings import PARALLEL, SearchSettings
+
+CANVAS_ROWS = 1024
+"""Most positions of the canvases of a batch: the scores of 16,384 words at each of them are 64 MB."""
+
+
+@dataclass(frozen=True)
+class ParallelPieceSearch:
+    """Translates pieces with one model that writes all words at once.
+
+    The sentences of a batch have sources of one length, so that nothing is padded: no work is wasted, and what is
+    computed for a sentence has the same shapes whatever is translated beside it.
+
+    Attributes:
+        model: In eval mode.
+        tokenizer: Of the model.
+        framing: Where special tokens and languages stand.
+        counts: Where it says what it has done.
+    """
+
+    model: PromptedEncoder | ParallelEncoderDecoder
+    tokenizer: TextTokenizer
+    framing: Framing
+    counts: Counts
+
+    @property
+    def source_limit(self) -> int:
+        """Most source tokens, special ones included: source and canvas both need their positions."""
+        config = self.model.config
+        positions = position_limit(config.encoder.embeddings)
+        if isinstance(config, ParallelEncoderDecoderConfig):
+            return min(positions, position_limit(config.decoder_embeddings) // config.canvas.factor)
+        hidden = 0 if config.source_end else 1  # `</s>`, which has no share in the canvas
+        return min(positions, positions // config.canvas.factor + hidden)
+
+    def settle(self, settings: SearchSettings) -> SearchSettings:
+        """The settings with this model's defaults.
+
+        Raises:
+            UserError: Something was asked for that it cannot do.
+        """
+        return settings.settled(PARALLEL, refines=isinstance(self.model, PromptedEncoder) and self.model.config.denoise)
+
+    def check_direction(self, source: str, target: str) -> None:
+        """Refuse a direction that the model has no prompts or no projection for.
+
+        Raises:
+            UserError: Naming those it has.
+        """
+        self._part(source, target)
+
+    def prefixes(self, pieces: Sequence[Piece], settings: SearchSettings) -> None:
+        """Refuse prefixes.
+
+        Raises:
+            UserError: There is one.
+        """
+        if any(piece.prefix for piece in pieces):
+            raise UserError(
+                "this model writes all words at once, so a prefix cannot be forced on it: leave the prefix out, or "
+                "use a model that writes word by word."
+            )
+
+    def search(
+        self, pieces: Sequence[Piece], source: str, settings: SearchSettings, progress: Progress | None
+    ) -> list[list[Candidate]]:
+        """Translate pieces in batches of one length and one set of prompts, and return them in order."""
+        self.prefixes(pieces, settings)
+        encoded = self.framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces])
+        encoded = [shortened(ids, self.source_limit) for ids in encoded]
+        parts = [self._part(source, piece.target) for piece in pieces]
+        reading = Reading(
+            frame=self._frame,
+            never=self._never,
+            beams=settings.rows,
+            n_best=settings.n_best,
+            length_penalty=settings.length_penalty,
+        )
+
+        def found(batch: list[int]) -> list[Found]:
+            device = next(self.model.parameters()).device
+            tokens, mask = pad_batch([encoded[index] for index in batch], self.tokenizer.pad_id, device)
+            refined = refine(
+                self._decoding_model(parts[batch[0]]), tokens, mask, rounds=settings.rounds or 0, reading=reading
+            )
+            return [
+                Found(one.hypotheses, [round.labels for round in one.rounds] if settings.show_rounds else [])
+                for one in refined
+            ]
+
+        batches = self._batches([(len(ids), part) for ids, part in zip(encoded, parts, strict=True)], settings)
+        return search_batches(batches, found, self.tokenizer, settings.n_best, self.counts, progress)
+
+    def _batches(self, kinds: Sequence[tuple[int, int | None]], settings: SearchSettings) -> list[list[int]]:
+        """Indices of pieces of one length and one part each, longest first."""
+        alike: dict[tuple[int, int | None], list[int]] = {}
+        for index in sorted(range(len(kinds)), key=lambda index: -kinds[index][0]):
+            alike.setdefault(kinds[index], []).append(index)
+        batches: list[list[int]] = []
+        for (length, _), members in alike.items():
+            canvas = length * self.model.config.canvas.factor
+            room = max(1, min(settings.batch_tokens // length, CANVAS_ROWS // canvas))
+            batches += [members[start : start + room] for start in range(0, len(members), room)]
+        return batches
+
+    def _part(self, source: str, target: str) -> int | None:
+        """What of the model serves a direction: its prompt set, or the row of its target projection; None: all of it.
+
+        Raises:
+            UserError: Nothing does.
+        """
+        if isinstance(self.model, PromptedEncoder):
+            return part_of(self.model.config.groups, source, target, "prompts")
+        languages = self.model.config.target_languages
+        check_projection(languages, target)
+        return self.model.config.target_row(target) if languages else None
+
+    def _decoding_model(self, part: int | None) -> ParallelModel:
+        chosen = None if part is None else torch.tensor([part], device=next(self.model.parameters()).device)
+        if isinstance(self.model, PromptedEncoder):
+            return PromptedParallelModel(self.model, chosen)
+        return NonAutoregressiveParallelModel(self.model, chosen)
+
+    @property
+    def _frame(self) -> tuple[int, ...]:
+        """Labels that are no text."""
+        canvas = self.model.config.canvas
+        return (canvas.begin_id, canvas.end_id)
+
+    @cached_property
+    def _never(self) -> tuple[int, ...]:
+        """What is no text and no label: special tokens, and rows of the table without a token."""
+        canvas = self.model.config.canvas
+        labels = {canvas.blank_id, *(self._frame if canvas.frame else ())}
+        size = self.model.output.weight.shape[0]
+        special = {*self.tokenizer.special_ids, *self._frame, *range(self.tokenizer.vocabulary_size, size)}
+        return tuple(sorted(id for id in special - labels if id < size))
