@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 
@@ -11,21 +9,17 @@ from anyglot.decoding import (
     EncoderDecoderStepModel,
     Hypothesis,
     LengthRule,
-    Prompt,
     beam_search,
     greedy_search,
     pad_batch,
 )
 from anyglot.layers import quantised
-from anyglot.models.build import build
-from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.precision import Precision, multiplies_int8, prepare
+from anyglot.models.precision import Precision, multiplies_int8
+
+from .varied import CPU, END, PAD, PROMPT, VOCABULARY, ready, sentences, varied_model
 
 torch.set_num_threads(1)
-VOCABULARY, WIDTH, PAD, END = 500, 64, 1, 2
-PROMPT = Prompt(start=(END,), end=END, never=(0, PAD))
-CPU = torch.device("cpu")
 needs_int8 = pytest.mark.skipif(not multiplies_int8(CPU), reason="this processor has no int8 products")
 PRECISIONS = ["fp32", "bf16", pytest.param("int8", marks=needs_int8)]
 SEARCHES = ["beam", "greedy"]
@@ -33,42 +27,7 @@ SEARCHES = ["beam", "greedy"]
 
 @pytest.fixture(scope="module")
 def loaded() -> EncoderDecoder:
-    """Weights large enough that every sentence gets a translation of its own, of a length of its own."""
-    torch.manual_seed(5)
-    stack = {"layers": 2, "width": WIDTH, "heads": 4, "feedforward_width": 128, "activation": "gelu_tanh"}
-    table = {"vocabulary_size": VOCABULARY, "width": WIDTH}
-    model = build(
-        EncoderDecoderConfig(
-            encoder=EncoderConfig(
-                embeddings=EmbeddingsConfig(**table, positions="learned", norm=True),
-                stack=StackConfig(**stack, norm_first=False),
-            ),
-            decoder_embeddings=EmbeddingsConfig(**table, positions="sinusoidal", norm=False, scale="sqrt"),
-            decoder=StackConfig(**stack, norm_first=True, cross_attention=True),
-            tie_output=False,  # tied and random, a token would call for itself
-            output_bias=True,
-        )
-    )
-    assert isinstance(model, EncoderDecoder) and model.output.bias is not None
-    with torch.no_grad():
-        model.output.weight.normal_(0, 0.3)
-        model.output.bias[END] = 3.0
-        model.encoder.embeddings.tokens.weight.mul_(0.03)  # or the decoder hears its own last token only
-        for name, parameter in model.named_parameters():
-            parameter.mul_(3.0 if "attention" in name and name.endswith("weight") else 1.0)
-            # Blunt cross-attention tells of a long sentence its mean alone, and those are all alike.
-            parameter.mul_(2.0 if "cross_attention.inner" in name and name.endswith("weight") else 1.0)
-    return model.eval()
-
-
-def ready(loaded: EncoderDecoder, precision: Precision, *, batch_independent: bool = True) -> EncoderDecoder:
-    return prepare(copy.deepcopy(loaded), precision, CPU, batch_independent=batch_independent)
-
-
-def sentences(count: int) -> list[list[int]]:
-    generator = torch.Generator().manual_seed(1)
-    lengths = torch.randint(1, 45, (count,), generator=generator).tolist()
-    return [[0, *torch.randint(4, VOCABULARY, (n,), generator=generator).tolist(), END] for n in lengths]
+    return varied_model()
 
 
 def translate(model: EncoderDecoder, texts: list[list[int]], search: str, maximum: int = 12) -> list[list[Hypothesis]]:

@@ -4,6 +4,7 @@
 |---|---|
 | the most probable token at each step | `greedy_search` (greedy.py) |
 | the best of several sequences, by length-normalised score | `beam_search` (beam.py) |
+| the same as greedy search, in few passes, from a draft of it | `speculate` (speculative.py, drafting.py) |
 | outputs drawn at random, the same for a sentence in every batch | `sample` (sampling.py, randomness.py) |
 | outputs that must begin with something | `Prompt.prefixes` (protocols.py, forcing.py) |
 | which sentences go together in a batch | `plan_batches`, `pad_batch` (batching.py) |
@@ -15,6 +16,7 @@ from anyglot.decoding.beam import beam_search
 from anyglot.decoding.greedy import greedy_search
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.sampling import SamplingRule, sample
+from anyglot.decoding.speculative import Speculated, speculate
 from anyglot.decoding.stepping import EncoderDecoderStepModel
 
 __all__ = [
@@ -23,10 +25,12 @@ __all__ = [
     "LengthRule",
     "Prompt",
     "SamplingRule",
+    "Speculated",
     "StepModel",
     "beam_search",
     "greedy_search",
     "pad_batch",
     "plan_batches",
     "sample",
+    "speculate",
 ]

@@ -44,11 +44,19 @@ class Forcing:
 
     def at(self, generated: int) -> Tensor:
         """Return the token that must follow after `generated` ones, or FREE; (A,) int64."""
-        ending = torch.full_like(self.limits, FREE).masked_fill(self.limits <= generated, self.end)
-        if generated >= self.prefixes.shape[1]:
-            return ending
-        prefix = self.prefixes[:, generated]
-        return prefix.where(prefix != FREE, ending)
+        return self.between(generated, generated + 1)[:, 0]
+
+    def between(self, first: int, stop: int) -> Tensor:
+        """The same after `first` tokens, after one more, up to before `stop`; (A, stop - first) int64."""
+        places = torch.arange(first, stop, device=self.limits.device)
+        ending = torch.where(self.limits[:, None] <= places, self.end, FREE)
+        prefix = self.prefixes[:, first:stop]
+        ending[:, : prefix.shape[1]] = prefix.where(prefix != FREE, ending[:, : prefix.shape[1]])
+        return ending
+
+    def of_sentence(self, sentence: int) -> "Forcing":
+        """Those of one sentence."""
+        return Forcing(self.prefixes[sentence : sentence + 1], self.limits[sentence : sentence + 1], self.end)
 
     def keep(self, index: Tensor) -> None:
         """Keep the sentences at `index`."""

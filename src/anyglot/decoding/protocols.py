@@ -47,6 +47,31 @@ class StepModel(Protocol):
         """
 
 
+class VerifyModel(Protocol):
+    """A model that can look at several tokens at once and take back what it looked at: what checks a draft.
+
+    Its states have one row a sentence.
+    """
+
+    vocabulary_size: int
+
+    def start(self, source: Tensor, source_mask: Tensor, beams: int) -> Any:
+        """As `StepModel.start`; called with one beam."""
+
+    def alone(self, state: Any, sentence: int) -> Any:
+        """The state of one sentence, before its first token; what is done to it changes `state` in nothing."""
+
+    def verify(self, tokens: Tensor, state: Any, last: int) -> Tensor | Logits:
+        """Feed several tokens a row and return the logits of what follows each of the `last` ones.
+
+        Shape:
+            tokens: (rows, T) int64    returns: (rows * last, V), row by row
+        """
+
+    def forget(self, state: Any, positions: int) -> None:
+        """Take back the last tokens fed: what follows is as if they had not been."""
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What is given of a hypothesis before the search begins.
@@ -150,3 +175,8 @@ class Hypothesis:
     score: float
     log_probability: float
     cut: bool = False
+
+    @classmethod
+    def scored(cls, tokens: Sequence[int], log_probability: float, length_penalty: float, cut: bool) -> "Hypothesis":
+        """A hypothesis with the score that its log-probability and length give it."""
+        return cls(tokens, log_probability / (len(tokens) + 1) ** length_penalty, log_probability, cut)

@@ -83,8 +83,10 @@ def roll_out(
         if bool(done.any()):
             for place in done.nonzero()[:, 0].tolist():
                 results[int(sentences[place])] = [
-                    _hypothesis(*path, prompt.end, length_penalty)
-                    for path in zip(history[place].tolist(), sums[place].tolist(), cut[place].tolist(), strict=True)
+                    Hypothesis.scored(path[: path.index(prompt.end)], total, length_penalty, limited)
+                    for path, total, limited in zip(
+                        history[place].tolist(), sums[place].tolist(), cut[place].tolist(), strict=True
+                    )
                 ]
             kept = (~done).nonzero()[:, 0]
             if not len(kept):
@@ -94,8 +96,3 @@ def roll_out(
             tokens = tokens.view(-1, paths)[kept].reshape(-1)
             rows = kept[:, None] * paths + torch.arange(paths, device=kept.device)
             model.reorder(state, rows.reshape(-1))
-
-
-def _hypothesis(history: list[int], total: float, cut: bool, end: int, length_penalty: float) -> Hypothesis:
-    tokens = history[: history.index(end)]
-    return Hypothesis(tokens, total / (len(tokens) + 1) ** length_penalty, total, cut)

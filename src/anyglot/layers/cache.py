@@ -104,6 +104,26 @@ class Cache:
         self.length += positions
         return torch.stack(masks, dim=2).view(sentences, 1, new, -1)
 
+    def forget(self, positions: int) -> None:
+        """Take back the last `positions`: the pools are then laid out as if they had never been decoded.
+
+        Their slots are no longer seen and are the next to be written.
+
+        Raises:
+            ValueError: There are fewer, or rows share a pool, where a slot may be on another row's road.
+        """
+        if self.beams > 1 or positions > self.length:
+            raise ValueError(
+                f"{positions} of {self.length} positions cannot be taken back with {self.beams} rows a sentence: "
+                "take back what was decoded, with one row a sentence."
+            )
+        self.length -= positions
+        if self.visible is not None:
+            # With a row of its own a sentence's slots are its positions: the lowest free slot is always the next.
+            self.visible = self.visible & (
+                torch.arange(self.visible.shape[2], device=self.visible.device) < self.length
+            )
+
     def reorder(self, rows: Tensor) -> None:
         """Take row `rows[i]` of the past as the new row i; the memory's keys stay.
 

@@ -24,7 +24,6 @@ from torch.nn import functional
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
 """query (B, H, T, d), key and value (B, H, S, d), mask for (B, H, T, S) or None, dropout -> (B, H, T, d)"""
 
-FEW_QUERIES = 16
 _ROWS_A_THREAD = 4
 _VECTORS = 64  # values that torch's vector loops take at a time, at most
 _GRAIN = 32_768  # values below which torch does not share elementwise work among threads
@@ -48,11 +47,13 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
 
 
 def decoding_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
-    """Attention of a decoding step: two plain products where there are few queries, which the fused kernel is slow at.
+    """Attention of a decoding step: on a processor two plain products, as the fused kernel is slow at few queries.
 
-    Not for an encoder: its queries are the batch's longest sentence, which must not decide what is computed.
+    At many it is not (torch 2.13, 1 to 16 sentences of 24 to 104 queries: within its noise), and one kernel for any
+    number is what makes a position's bits the same whether it is decoded alone or among others. Not for an encoder,
+    where all scores of a long sentence would be held at once.
     """
-    if query.shape[2] > FEW_QUERIES or query.device.type != "cpu":
+    if query.device.type != "cpu":
         return fused_attention(query, key, value, mask, 0.0)
     return plain_attention(query, key, value, mask, 0.0)
 
