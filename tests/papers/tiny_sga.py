@@ -36,6 +36,10 @@ class Pieces:
     def pieces(self, ids: Any) -> list[str]:
         return ["▁" if id == BLANK else f"▁w{id}" for id in ids]
 
+    def id_of(self, piece: str) -> int | None:
+        named = self.pieces(range(self.vocabulary_size))
+        return named.index(piece) if piece in named else None
+
 
 def write_encoder(folder: Path, *, norm_first: bool = False, head: bool = True) -> str:
     """The folder of a pretrained encoder: every weight random, norms and biases too."""
