@@ -8,7 +8,10 @@ from pathlib import Path
 
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
-from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
+from anyglot.models.config import Config
+from anyglot.models.prompt_files import FOLDER as PROMPTS
+from anyglot.models.prompt_files import save_prompts
+from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import CONFIG, assemble, is_model_folder, load_config, save_model
 from anyglot.recipe.record import LANGUAGES
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
@@ -48,14 +51,16 @@ def average_run(
     out.mkdir(parents=True, exist_ok=True)
     save_model(model, out)
     load_tokenizer(run).save(out)
-    for name in (LANGUAGES, "recipe.yaml"):
+    if isinstance(model, PromptedEncoder):
+        save_prompts(model, out / PROMPTS)
+    for name in (LANGUAGES, "recipe.yaml", f"{PROMPTS}/{LANGUAGES}"):
         if (run / name).is_file():
             shutil.copyfile(run / name, out / name)
     write_document(out / "average.json", {"run": str(run), "checkpoints": [folder.name for folder in folders]})
     return folders
 
 
-def _config(folders: Sequence[Path], run: Path) -> EncoderConfig | EncoderDecoderConfig:
+def _config(folders: Sequence[Path], run: Path) -> Config:
     """The one config of these checkpoints."""
     configs = [load_config(folder if (folder / CONFIG).is_file() else run) for folder in folders]
     for folder, config in zip(folders, configs, strict=True):
