@@ -126,7 +126,7 @@ class SgaGeneration:
         mean over masked tokens and that over sentences are given the weight of all target tokens, which the loop
         divides by.
         """
-        assert isinstance(model, PromptedEncoder) and model.length is not None
+        assert isinstance(model, PromptedEncoder)
         config = model.config
         targets = FramedTargets.of(batch, config.canvas, config.longest)
         memory = model.read(batch.source, batch.source_mask, batch.group)
@@ -139,7 +139,9 @@ class SgaGeneration:
             smoothing=self.options.label_smoothing,
             form=self.options.smoothing_form,
         )
-        lengths = functional.cross_entropy(model.length(memory.first).float(), targets.mask.sum(dim=1), reduction="sum")
+        lengths = functional.cross_entropy(
+            model.length_logits(memory).float(), targets.mask.sum(dim=1), reduction="sum"
+        )
         words, sentences = masked.sum(), torch.tensor(len(batch.source))
         tokens = batch.target_tokens
         total = tokens * (aligned.smoothed / words.clamp(min=1) + lengths / sentences)
