@@ -7,16 +7,18 @@
 | the same as greedy search, in few passes, from a draft of it | `speculate` (speculative.py, drafting.py) |
 | outputs drawn at random, the same for a sentence in every batch | `sample` (sampling.py, randomness.py) |
 | outputs that must begin with something | `Prompt.prefixes` (protocols.py, forcing.py) |
-| which sentences go together in a batch | `plan_batches`, `pad_batch` (batching.py) |
+| which sentences go together in a batch | `plan_batches`, `plan_alike`, `pad_batch` (batching.py) |
 | how an `EncoderDecoder` becomes something to search over | `EncoderDecoderStepModel` (stepping.py) |
+| how a language model with prompts does (MSP) | `PromptedLanguageStepModel` (staged.py) |
 """
 
-from anyglot.decoding.batching import pad_batch, plan_batches
+from anyglot.decoding.batching import pad_batch, plan_alike, plan_batches
 from anyglot.decoding.beam import beam_search
 from anyglot.decoding.greedy import greedy_search
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.sampling import SamplingRule, sample
 from anyglot.decoding.speculative import Speculated, speculate
+from anyglot.decoding.staged import PromptedLanguageStepModel
 from anyglot.decoding.stepping import EncoderDecoderStepModel
 
 __all__ = [
@@ -24,12 +26,14 @@ __all__ = [
     "Hypothesis",
     "LengthRule",
     "Prompt",
+    "PromptedLanguageStepModel",
     "SamplingRule",
     "Speculated",
     "StepModel",
     "beam_search",
     "greedy_search",
     "pad_batch",
+    "plan_alike",
     "plan_batches",
     "sample",
     "speculate",

@@ -1,6 +1,6 @@
 """Which sentences go together: batches of similar length under a token budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -34,6 +34,29 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int, max_sentences: int |
             room = room if max_sentences is None else min(room, max_sentences)
         batches[-1].append(index)
         room -= 1
+    return batches
+
+
+def plan_alike(lengths: Sequence[int], kinds: Sequence[Hashable], room: Callable[[int], int]) -> list[list[int]]:
+    """Cut sentences into batches of one length and one kind each, longest first: nothing is padded.
+
+    What is computed for a sentence then has the same shapes whatever is beside it.
+
+    Args:
+        lengths: Tokens of each sentence.
+        kinds: What else must be alike in a batch.
+        room: Length -> sentences that a batch of it may have; below 1 counts as 1.
+
+    Returns:
+        Indices into `lengths`, each exactly once.
+    """
+    alike: dict[tuple[int, Hashable], list[int]] = {}
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        alike.setdefault((lengths[index], kinds[index]), []).append(index)
+    batches: list[list[int]] = []
+    for (length, _), members in alike.items():
+        size = max(1, room(length))
+        batches += [members[start : start + size] for start in range(0, len(members), size)]
     return batches
 
 

@@ -4,62 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-Size = Annotated[int, Field(ge=1, le=10_000_000)]
-Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
+from anyglot.models.sizes import Activation, EmbeddingsConfig, Frozen, Probability, Size, StackConfig
 
-
-class Frozen(BaseModel):
-    """Immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EmbeddingsConfig(Frozen):
-    """What stands in front of a stack.
-
-    Args:
-        positions: A trained table; fairseq's waves; or the waves of Vaswani et al., as Marian has them.
-        position_rows: Rows of a learned table, the offset's included; ignored by the waves.
-        position_offset: Row of the first position: 2 for RoBERTa, XLM-R, mBART and M2M-100, 0 for BERT and Marian.
-        segments: Rows of BERT's token-type table; 0 for none.
-        scale: Factor on token vectors; "sqrt" is the square root of the width.
-    """
-
-    vocabulary_size: Size
-    width: Size
-    positions: Literal["learned", "sinusoidal", "vaswani"]
-    position_rows: int = Field(default=514, ge=1, le=10_000_000)
-    position_offset: int = Field(default=2, ge=0, le=16)
-    segments: int = Field(default=0, ge=0, le=64)
-    norm: bool
-    scale: Literal["none", "sqrt"] = "none"
-    epsilon: float = Field(default=1e-5, gt=0, lt=1)
-    dropout: Probability = 0.1
-
-
-class StackConfig(Frozen):
-    """A stack of blocks."""
-
-    layers: int = Field(ge=1, le=1000)
-    width: Size
-    heads: int = Field(ge=1, le=1024)
-    feedforward_width: Size
-    activation: Activation = "gelu"
-    norm_first: bool
-    cross_attention: bool = False
-    epsilon: float = Field(default=1e-5, gt=0, lt=1)
-    dropout: Probability = 0.1
-    attention_dropout: Probability = 0.0
-    activation_dropout: Probability = 0.0
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> StackConfig:
-        if self.width % self.heads:
-            raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
-        return self
+__all__ = [
+    "Activation",
+    "AdapterConfig",
+    "CanvasConfig",
+    "Config",
+    "EmbeddingsConfig",
+    "EncoderConfig",
+    "EncoderDecoderConfig",
+    "Frozen",
+    "LanguageModelConfig",
+    "ModelConfig",
+    "ParallelEncoderDecoderConfig",
+    "Probability",
+    "PromptedEncoderConfig",
+    "PromptedLanguageModelConfig",
+    "Size",
+    "StackConfig",
+    "check_canvas",
+]
 
 
 class EncoderConfig(Frozen):
@@ -126,6 +93,21 @@ class EncoderDecoderConfig(Frozen):
     def target_row(self, code: str) -> int:
         """Row of the target projection for a language; 0 for one that has none."""
         return self.target_languages.index(code) + 1 if code in self.target_languages else 0
+
+    @property
+    def source_embeddings(self) -> EmbeddingsConfig:
+        """Where the source is looked up."""
+        return self.encoder.embeddings
+
+    @property
+    def target_embeddings(self) -> EmbeddingsConfig:
+        """Where what was written is looked up."""
+        return self.decoder_embeddings
+
+    @property
+    def writer(self) -> StackConfig:
+        """The blocks that write."""
+        return self.decoder
 
     @model_validator(mode="after")
     def _parts_fit(self) -> EncoderDecoderConfig:
@@ -194,8 +176,9 @@ class PromptedEncoderConfig(Frozen):
         source_end: Whether `</s>` stands behind the source; the released code leaves it out.
         mask_source_padding: Whether padded source positions are hidden from the canvas; the released code lets them be
             seen in training.
-        length_classes: Of the length head of free generation: class n is a canvas of n positions, `<s>` and `</s>` among
-            them, and the longest canvas has two fewer than there are classes (released: 48 and 50); 0: no such head.
+        length_classes: Of the length head of free generation: class n is a canvas of n positions, `<s>` and `</s>`
+            among them, and the longest canvas has two fewer than there are classes (released: 48 and 50); 0: no such
+            head.
         upsampling: Copies of each token of an alignment by mask-predict that the denoiser is given.
         output_rows: How many rows the output is restricted to; which ones stands with the weights. None: all.
     """
@@ -214,6 +197,16 @@ class PromptedEncoderConfig(Frozen):
     upsampling: int = Field(default=2, ge=1, le=16)
     output_rows: int | None = Field(default=None, ge=1)
     dropped_skips: tuple[str, ...] = ()
+
+    @property
+    def source_embeddings(self) -> EmbeddingsConfig:
+        """Where the source is looked up."""
+        return self.encoder.embeddings
+
+    @property
+    def writer(self) -> StackConfig:
+        """The blocks that write."""
+        return self.encoder.stack
 
     @model_validator(mode="after")
     def _parts_fit(self) -> PromptedEncoderConfig:
@@ -262,6 +255,16 @@ class ParallelEncoderDecoderConfig(Frozen):
     def target_row(self, code: str) -> int:
         """Row of the target projection for a language; 0 for one that has none."""
         return self.target_languages.index(code) + 1 if code in self.target_languages else 0
+
+    @property
+    def source_embeddings(self) -> EmbeddingsConfig:
+        """Where the source is looked up."""
+        return self.encoder.embeddings
+
+    @property
+    def writer(self) -> StackConfig:
+        """The blocks that write."""
+        return self.encoder.stack
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ParallelEncoderDecoderConfig:
@@ -334,6 +337,21 @@ class PromptedLanguageModelConfig(Frozen):
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
     dropped_skips: tuple[str, ...] = ()
+
+    @property
+    def source_embeddings(self) -> EmbeddingsConfig:
+        """Where the source is looked up."""
+        return self.language_model.embeddings
+
+    @property
+    def target_embeddings(self) -> EmbeddingsConfig:
+        """Where what was written is looked up."""
+        return self.language_model.embeddings
+
+    @property
+    def writer(self) -> StackConfig:
+        """The blocks that write."""
+        return self.language_model.stack
 
     @model_validator(mode="after")
     def _first_stage_is_heard(self) -> PromptedLanguageModelConfig:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from anyglot.layers.cache import Cache
@@ -128,6 +129,16 @@ class PromptedLanguageModel(nn.Module):
     def new_cache(self, front: Sequence[Prefix], beams: int = 1) -> Cache:
         """A cache that begins behind `front`, as from `read`, for `beams` rows a sentence."""
         return primed_cache(front, beams)
+
+    def rest(self, number_format: torch.dtype | None) -> None:
+        """Make ready what does not change any more once training is over: the prompts' keys and values.
+
+        Args:
+            number_format: What keys and values are rounded to, as those of `Attention`; None: they stay as they are.
+        """
+        for prompt in self.prompts:
+            assert isinstance(prompt, Prompt)
+            prompt.rest(number_format)
 
     def forward(
         self, source: Tensor, source_mask: Tensor, target_input: Tensor, chosen: Tensor | None = None

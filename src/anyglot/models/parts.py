@@ -22,7 +22,7 @@ from anyglot.layers.embeddings import Embeddings, LearnedPositions
 from anyglot.layers.residual import Residual
 from anyglot.layers.stack import Stack
 from anyglot.models.build import build_encoder_decoder, dropped_skips
-from anyglot.models.config import EmbeddingsConfig, EncoderDecoderConfig
+from anyglot.models.config import EmbeddingsConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
@@ -138,30 +138,44 @@ def copied_blocks(encoder_layers: int, layers: int, blocks: DecoderBlocks) -> tu
     return tuple(range(encoder_layers - layers, encoder_layers) if blocks == "last" else range(layers))
 
 
-def set_dropout(encoder: Encoder | LanguageModel, dropout: float | None, attention_dropout: float | None) -> None:
-    """Train a model with other probabilities than it was pretrained with; None leaves one as it is.
+def set_dropout(
+    model: Encoder | EncoderDecoder | LanguageModel, dropout: float | None, attention_dropout: float | None
+) -> None:
+    """Train `model` with other probabilities than it was trained with before; None leaves one as it is.
 
     Args:
-        encoder: An encoder or a language model.
         dropout: On the embeddings and on what every sub-module adds.
         attention_dropout: On attention weights.
     """
-    config = encoder.config
-    chosen = config.stack.dropout if dropout is None else dropout
-    on_weights = config.stack.attention_dropout if attention_dropout is None else attention_dropout
-    on_embeddings = config.embeddings.dropout if dropout is None else dropout
-    encoder.embeddings.dropout.p = on_embeddings
-    for module in encoder.stack.modules():
+    if isinstance(model, EncoderDecoder):
+        set_dropout(model.encoder, dropout, attention_dropout)
+        config, decoder = model.config, model.decoder
+        embeddings, stack = _dropped_out(config.decoder_embeddings, config.decoder, dropout, attention_dropout)
+        _set_dropout(decoder.embeddings, decoder.stack, embeddings.dropout, stack)
+        changes = {"encoder": model.encoder.config, "decoder_embeddings": embeddings, "decoder": stack}
+        model.config = config.model_copy(update=changes)
+        return
+    sizes = model.config
+    embeddings, stack = _dropped_out(sizes.embeddings, sizes.stack, dropout, attention_dropout)
+    _set_dropout(model.embeddings, model.stack, embeddings.dropout, stack)
+    model.config = sizes.model_copy(update={"embeddings": embeddings, "stack": stack})
+
+
+def _dropped_out(
+    embeddings: EmbeddingsConfig, stack: StackConfig, dropout: float | None, attention_dropout: float | None
+) -> tuple[EmbeddingsConfig, StackConfig]:
+    everywhere = {} if dropout is None else {"dropout": dropout}
+    on_weights = {} if attention_dropout is None else {"attention_dropout": attention_dropout}
+    return embeddings.model_copy(update=everywhere), stack.model_copy(update={**everywhere, **on_weights})
+
+
+def _set_dropout(embeddings: Embeddings, stack: Stack, on_embeddings: float, config: StackConfig) -> None:
+    embeddings.dropout.p = on_embeddings
+    for module in stack.modules():
         if isinstance(module, Residual):
-            module.dropout.p = chosen
+            module.dropout.p = config.dropout
         elif isinstance(module, Attention):
-            module.dropout = on_weights
-    encoder.config = config.model_copy(
-        update={
-            "embeddings": config.embeddings.model_copy(update={"dropout": on_embeddings}),
-            "stack": config.stack.model_copy(update={"dropout": chosen, "attention_dropout": on_weights}),
-        }
-    )
+            module.dropout = config.attention_dropout
 
 
 def _blocks(stack: Stack) -> list[Block]:

@@ -15,11 +15,13 @@ from anyglot.errors import UserError
 from anyglot.layers.adapter import Adapter
 from anyglot.layers.attention import Attention
 from anyglot.layers.block import Block
+from anyglot.layers.embeddings import Embeddings
 from anyglot.layers.feedforward import FeedForward, gelu_tanh
 from anyglot.layers.heads import MaskedLanguageHead
 from anyglot.layers.projection import TargetProjection
 from anyglot.layers.quantised import QuantisedLinear, QuantisedOutput, QuantisedTable
 from anyglot.layers.steady import (
+    Attend,
     SteadyLinear,
     decoding_attention,
     fused_attention,
@@ -29,10 +31,12 @@ from anyglot.layers.steady import (
 )
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 
-Writer = TypeVar("Writer", EncoderDecoder, PromptedEncoder, ParallelEncoderDecoder)
+AnyWriter = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
+Writer = TypeVar("Writer", EncoderDecoder, PromptedEncoder, ParallelEncoderDecoder, PromptedLanguageModel)
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
@@ -60,17 +64,33 @@ def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_
         _quantise(model)
     if batch_independent:
         _steady(model)
-    if isinstance(model, EncoderDecoder):
-        for side, attend in ((model.encoder, fused_attention), (model.decoder, decoding_attention)):
+    if isinstance(model, EncoderDecoder | PromptedLanguageModel):
+        for side, attend in _step_by_step(model):
             for attention in [module for module in side.modules() if isinstance(module, Attention)]:
                 attention.attend = partial(steady_attention, attend) if batch_independent else attend
     number_format = torch.bfloat16 if precision == "int8" and multiplies_bf16(device) else None
     for attention in [module for module in model.modules() if isinstance(module, Attention)]:
         attention.number_format = number_format
-    if isinstance(model, PromptedEncoder):
+    if isinstance(model, PromptedEncoder | PromptedLanguageModel):
         # Its sources come in batches of one length: a sentence's attention has the same shapes beside any others.
         model.rest(number_format)
     model.steady = batch_independent
+    return model
+
+
+def prepare_prompts(model: PromptedEncoder, like: PromptedEncoder) -> PromptedEncoder:
+    """Bring fresh prompts over an encoder that was prepared with `like` into the same state, in place."""
+    resting = next(like.prompts.parameters())
+    for name, part in list(model.named_children()):
+        if part is model.encoder:
+            continue
+        part.to(device=resting.device, dtype=resting.dtype).eval().requires_grad_(False)
+        if isinstance(part, nn.Linear) and isinstance(like.source_key, QuantisedLinear):
+            setattr(model, name, QuantisedLinear.of(part))
+        elif isinstance(part, nn.Linear) and isinstance(like.source_key, SteadyLinear):
+            setattr(model, name, SteadyLinear(part))
+    model.rest(like.number_format)
+    model.steady = like.steady
     return model
 
 
@@ -152,7 +172,14 @@ def _replace(model: nn.Module, change: Callable[[nn.Linear], nn.Module]) -> None
                 setattr(module, name, change(child))
 
 
-def _quantise(model: EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder) -> None:
+def _step_by_step(model: EncoderDecoder | PromptedLanguageModel) -> list[tuple[nn.Module, Attend]]:
+    """The attention of each side of a model that writes word by word."""
+    if isinstance(model, PromptedLanguageModel):
+        return [(model.language_model, decoding_attention)]
+    return [(model.encoder, fused_attention), (model.decoder, decoding_attention)]
+
+
+def _quantise(model: AnyWriter) -> None:
     """Matrices and token tables to int8, one table where several shared one."""
     tables: dict[int, QuantisedTable] = {}
 
@@ -164,11 +191,12 @@ def _quantise(model: EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder) 
     weight, bias, rows = model.output.weight, model.output.bias, model.output.rows
     output = QuantisedOutput(table(weight), bias=bias)
     output.restrict(rows)
-    sides = [model.encoder] if isinstance(model, PromptedEncoder) else [model.encoder, model.decoder]
-    for side in sides:
-        side.embeddings.tokens = table(side.embeddings.tokens.weight)  # type: ignore[assignment]  # called alike
+    for embeddings in [module for module in model.modules() if isinstance(module, Embeddings)]:
+        embeddings.tokens = table(embeddings.tokens.weight)  # type: ignore[assignment]  # called alike
     if isinstance(model, PromptedEncoder):
         model.head.output = output
+    elif isinstance(model, PromptedLanguageModel):
+        model.language_model.output = output
     else:
         model.encoder.head = None  # the masked-language head has no part in translating, and holds the table
         model.output = output
@@ -189,7 +217,7 @@ def _share_joined(attention: Attention) -> None:
         setattr(attention, name, QuantisedLinear(joined.weight[rows], joined.scale[rows], bias))
 
 
-def _steady(model: EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder) -> None:
+def _steady(model: AnyWriter) -> None:
     """Arithmetic that rounds its shapes up, where a format needs it."""
     if next(model.parameters()).dtype == torch.float32:
         _replace(model, SteadyLinear)

@@ -10,6 +10,7 @@ import torch
 
 from anyglot.data.protocols import TextTokenizer
 from anyglot.decoding import pad_batch
+from anyglot.decoding.batching import plan_alike
 from anyglot.decoding.parallel import NonAutoregressiveParallelModel, ParallelModel, PromptedParallelModel
 from anyglot.decoding.refine import Reading, refine
 from anyglot.errors import UserError
@@ -110,20 +111,11 @@ class ParallelPieceSearch:
                 for one in refined
             ]
 
-        batches = self._batches([(len(ids), part) for ids, part in zip(encoded, parts, strict=True)], settings)
-        return search_batches(batches, found, self.tokenizer, settings.n_best, self.counts, progress)
+        def room(length: int) -> int:
+            return min(settings.batch_tokens // length, CANVAS_ROWS // (length * self.model.config.canvas.factor))
 
-    def _batches(self, kinds: Sequence[tuple[int, int | None]], settings: SearchSettings) -> list[list[int]]:
-        """Indices of pieces of one length and one part each, longest first."""
-        alike: dict[tuple[int, int | None], list[int]] = {}
-        for index in sorted(range(len(kinds)), key=lambda index: -kinds[index][0]):
-            alike.setdefault(kinds[index], []).append(index)
-        batches: list[list[int]] = []
-        for (length, _), members in alike.items():
-            canvas = length * self.model.config.canvas.factor
-            room = max(1, min(settings.batch_tokens // length, CANVAS_ROWS // canvas))
-            batches += [members[start : start + room] for start in range(0, len(members), room)]
-        return batches
+        batches = plan_alike([len(ids) for ids in encoded], parts, room)
+        return search_batches(batches, found, self.tokenizer, settings.n_best, self.counts, progress)
 
     def _part(self, source: str, target: str) -> int | None:
         """What of the model serves a direction: its prompt set, or the row of its target projection; None: all of it.

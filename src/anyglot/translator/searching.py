@@ -12,21 +12,26 @@ from anyglot.decoding import (
     Hypothesis,
     LengthRule,
     Prompt,
+    PromptedLanguageStepModel,
     beam_search,
     greedy_search,
     pad_batch,
+    plan_alike,
     plan_batches,
     sample,
 )
 from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import PromptedLanguageModel
 from anyglot.translator.framing import Framing
 from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.lines import clean
 from anyglot.translator.pieces import Candidate, Piece
 from anyglot.translator.settings import AUTOREGRESSIVE, SearchSettings
 
+StepByStep = EncoderDecoder | PromptedLanguageModel
+"""Models that write word by word."""
 SAMPLED_LOGITS = 1 << 26
 """Most logits alive in a step of sampling: 256 MB."""
 
@@ -130,7 +135,7 @@ class PieceSearch:
         counts: Where it says what it has done.
     """
 
-    model: EncoderDecoder
+    model: StepByStep
     tokenizer: TextTokenizer
     framing: Framing
     counts: Counts
@@ -138,7 +143,7 @@ class PieceSearch:
     @property
     def source_limit(self) -> int:
         """Most source tokens, special ones included."""
-        return position_limit(self.model.config.encoder.embeddings)
+        return position_limit(self.model.config.source_embeddings)
 
     def settle(self, settings: SearchSettings) -> SearchSettings:
         """The settings with this model's defaults.
@@ -149,11 +154,14 @@ class PieceSearch:
         return settings.settled(AUTOREGRESSIVE)
 
     def check_direction(self, source: str, target: str) -> None:
-        """Refuse a target language without a projection, or a direction without an adapter, where the model has such.
+        """Refuse a target without a projection, or a direction without adapters or prompts, where the model has such.
 
         Raises:
-            UserError: Naming those it has.
+            UserError: Naming those the model has.
         """
+        if isinstance(self.model, PromptedLanguageModel):
+            part_of(self.model.config.groups, source, target, "prompts")
+            return
         check_projection(self.model.config.target_languages, target)
         if self.model.config.adapters is not None:
             part_of(self.model.config.adapters.groups, source, target, "adapters")
@@ -168,7 +176,7 @@ class PieceSearch:
         # A draw looks at the logits of the whole vocabulary at once; a search does not.
         room = max(1, SAMPLED_LOGITS // (settings.rows * self.model.output.size))
         most = room if settings.decoder == "sample" else None
-        batches = plan_batches([len(ids) for ids in encoded], settings.batch_tokens, most)
+        batches = self._batches([len(ids) for ids in encoded], settings.batch_tokens, most)
 
         def found(batch: list[int]) -> list[Found]:
             wanted, openings = [pieces[index] for index in batch], [prefixes[index] for index in batch]
@@ -178,9 +186,21 @@ class PieceSearch:
 
         return search_batches(batches, found, self.tokenizer, settings.n_best, self.counts, progress)
 
-    def _stepping(self, source: str, targets: Sequence[str]) -> EncoderDecoderStepModel:
-        """The model as a search sees it, with the target projection and the adapters of each sentence's direction."""
-        config, device = self.model.config, next(self.model.parameters()).device
+    def _batches(self, lengths: Sequence[int], batch_tokens: int, most: int | None) -> list[list[int]]:
+        if not isinstance(self.model, PromptedLanguageModel):
+            return plan_batches(lengths, batch_tokens, most)
+        # Where it stands among the keys depends on the padding in front of it, and with it in which order sums run.
+        room = batch_tokens if most is None else most
+        return plan_alike(lengths, [None] * len(lengths), lambda length: min(batch_tokens // length, room))
+
+    def _stepping(self, source: str, targets: Sequence[str]) -> EncoderDecoderStepModel | PromptedLanguageStepModel:
+        """The model as a search sees it, with the projection, adapters or prompts of each sentence's direction."""
+        device = next(self.model.parameters()).device
+        if isinstance(self.model, PromptedLanguageModel):
+            labels = self.model.config.groups
+            sets = [part_of(labels, source, target, "prompts") for target in targets]
+            return PromptedLanguageStepModel(self.model, torch.tensor(sets, device=device))
+        config = self.model.config
         rows = group = None
         if self.model.target_projection is not None:
             rows = torch.tensor([config.target_row(target) for target in targets], device=device)
@@ -191,7 +211,7 @@ class PieceSearch:
 
     def _output_limit(self, target: str, settings: SearchSettings) -> int:
         """Most tokens of a translation: the setting, or what the decoder has positions for behind the start tokens."""
-        room = position_limit(self.model.config.decoder_embeddings) - len(self.framing.start(target))
+        room = position_limit(self.model.config.target_embeddings) - len(self.framing.start(target))
         return max(1, min(settings.max_length, room))
 
     def prefixes(self, pieces: Sequence[Piece], settings: SearchSettings) -> list[tuple[int, ...]]:
@@ -216,7 +236,7 @@ class PieceSearch:
 
     def _search_batch(
         self,
-        stepping: EncoderDecoderStepModel,
+        stepping: EncoderDecoderStepModel | PromptedLanguageStepModel,
         pieces: Sequence[Piece],
         encoded: Sequence[Sequence[int]],
         prefixes: Sequence[tuple[int, ...]],
