@@ -287,3 +287,14 @@ def test_no_more_logits_than_the_budget_are_alive(budget: int, frozen: bool, tmp
 def test_the_measure_sees_all_log_probabilities(tmp_path: Path) -> None:
     given_case = large(frozen=True)
     assert most_alive(lambda: given_case.log_probabilities(), tmp_path) > 4 * WORDS * SENTENCES * CANVAS
+
+
+def test_one_long_canvas_does_not_lengthen_the_others(tmp_path: Path) -> None:
+    """Padded to the longest in one group, the columns of these canvases alone would be 120 MB."""
+    generator = torch.Generator().manual_seed(1)
+    lengths, count = [400, *[1] * 400], 180
+    labels = [torch.randint(1, 40, (count,), generator=generator).tolist(), *[[1]] * 400]
+    hidden, weight = (torch.randn(rows, 8, generator=generator) for rows in (sum(lengths), 40))
+    given_case = Case(hidden.requires_grad_(), weight, None, lengths, labels)
+    assert given_case.likelihood().feasible.all()
+    assert most_alive(lambda: given_case.likelihood(2**20).total.backward(), tmp_path) < 20 * 2**20
