@@ -30,12 +30,17 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 WAVE_ROWS = 2048
 
 
-def refuse_inexpressible(model: EncoderDecoder) -> None:
-    """Refuse a model that CTranslate2 cannot compute.
+def expressible(model: nn.Module) -> EncoderDecoder:
+    """The model, if CTranslate2 can compute it.
 
     Raises:
         UserError: Says which part it has no place for.
     """
+    if not isinstance(model, EncoderDecoder):
+        raise UserError(
+            "CTranslate2 cannot express this model: it has encoder-decoders that write word by word, and this one "
+            "writes all words at once. Use it with `anyglot translate`."
+        )
     skips = dropped_skips(model)
     config = model.config
     sides = config.encoder.embeddings, config.encoder.stack, config.decoder_embeddings, config.decoder
@@ -43,12 +48,15 @@ def refuse_inexpressible(model: EncoderDecoder) -> None:
     reason = None
     if skips:
         reason = f"its encoder has no flag for a dropped skip, and this model drops that of {skips[0]}"
+    elif config.adapters is not None:
+        reason = "its blocks have no adapters, and those of this model have"
     elif model.target_projection is not None:
         reason = "it has no layer between encoder and decoder, and this model has a target projection there"
     elif len(epsilons) > 1:
         reason = f"it knows one epsilon of layer norms, and this model has {' and '.join(map(str, epsilons))}"
     if reason is not None:
         raise UserError(f"CTranslate2 cannot express this model: {reason}. Use it with `anyglot translate`.")
+    return model
 
 
 def build_spec(model: EncoderDecoder, tokenizer: TextTokenizer, starts_itself: bool) -> Any:
@@ -63,7 +71,7 @@ def build_spec(model: EncoderDecoder, tokenizer: TextTokenizer, starts_itself: b
     """
     from ctranslate2 import specs
 
-    refuse_inexpressible(model)
+    expressible(model)
     config = model.config
     encoder = specs.TransformerEncoderSpec(
         config.encoder.stack.layers,

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
+from anyglot.data.frames import LANGUAGES
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
-from anyglot.hub.ctranslate2_spec import build_spec, limits, refuse_inexpressible
+from anyglot.hub.ctranslate2_spec import build_spec, expressible, limits
 from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -23,7 +24,6 @@ from anyglot.models.store import save_model
 from anyglot.recipe.record import languages_read
 from anyglot.translator import Translator
 from anyglot.translator.framing import TokenFraming
-from anyglot.translator.languages import FILE as LANGUAGES
 from anyglot.weights.families import FAMILIES
 from anyglot.weights.foreign import CONFIG
 from anyglot.weights.hub import local_folder
@@ -54,13 +54,12 @@ def export_ctranslate2(
     if quantization not in QUANTIZATIONS:
         raise UserError(f"there is no quantization '{quantization}': choose one of {', '.join(QUANTIZATIONS)}.")
     _need_ctranslate2()
-    _refuse_existing(out)
+    refuse_existing(out)
     translator = Translator.from_pretrained(name_or_folder, device="cpu", precision="fp32")
-    model = translator.model
-    refuse_inexpressible(model)
+    model = expressible(translator.model)
     framing = translator.framing
     starts_itself = not isinstance(framing, TokenFraming) or framing.tokens.scheme.target != "first"
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         spec = build_spec(model, translator.tokenizer, starts_itself)
         spec.validate()
         spec.optimize()
@@ -90,8 +89,13 @@ def export_transformers(
         UserError: No family of transformers can express it, the two differ, or `out` exists or cannot be written.
     """
     _check_part(part, PARTS, "transformers")
-    _refuse_existing(out)
+    refuse_existing(out)
     model = load_encoder(name_or_folder) if part == "encoder" else load_pretrained(name_or_folder)
+    if isinstance(model, EncoderDecoder) and model.config.adapters is not None:
+        raise UserError(
+            "no family of transformers has adapters that a sentence's languages choose: --part encoder exports the "
+            "encoder without them."
+        )
     if isinstance(model, EncoderDecoder) and (family or model.config.family) not in FAMILIES:
         raise UserError(
             "no family of transformers has this model's form: after `import anyglot` transformers opens the folder as "
@@ -102,7 +106,7 @@ def export_transformers(
             "no family of transformers has an encoder whose blocks have a cross-attention: --part encoder exports it "
             "without, --to anyglot --part encoder-decoder puts it into a decoder (docs/veco.md)."
         )
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         save_pretrained(model, folder, family)
         say("comparing both models' states")
         _compare_states(model, folder)
@@ -128,7 +132,7 @@ def export_anyglot(
         UserError: There is no such part, the encoder has too few blocks, or `out` exists or cannot be written.
     """
     _check_part(part, OWN_PARTS, "anyglot")
-    _refuse_existing(out)
+    refuse_existing(out)
     start = local_folder(name_or_folder)
     tokenizer = load_tokenizer(start)
     whole = load_encoder(name_or_folder, cross_attention=True)
@@ -139,7 +143,7 @@ def export_anyglot(
         wanted = min(USUAL_LAYERS, deepest) if layers is None else layers
         model = encoder_decoder_from(whole, layers=wanted, blocks=blocks, end_id=tokenizer.end_id)
         facts |= {"decoder_layers": wanted, "copied_blocks": copied_blocks(deepest, wanted, blocks)}
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         save_model(model, folder)
         tokenizer.save(folder)
         languages = {"source": sorted(languages_read(start)), "supervised": [], "target": []}
@@ -198,13 +202,13 @@ def _carry(name_or_folder: str, folder: Path) -> None:
         shutil.copyfile(path, folder / LANGUAGES)
 
 
-def _refuse_existing(out: Path) -> None:
+def refuse_existing(out: Path) -> None:
     if out.exists():
         raise UserError(f"{out} exists already: name a folder that does not.")
 
 
 @contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path) -> Iterator[Path]:
     """A folder beside `out` that becomes `out` if all goes well, and vanishes if not."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:

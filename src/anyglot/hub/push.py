@@ -14,6 +14,7 @@ from anyglot.hub.card import Stated, model_card
 from anyglot.hub.record import read_record
 from anyglot.hub.tokenizer import never_written, tokenizer_files
 from anyglot.models.config import EncoderDecoderConfig
+from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
 
@@ -46,6 +47,12 @@ def prepare(folder: Path, name: str, stated: Stated | None = None, scores: Path 
         raise UserError(f"{folder} is no model folder of anyglot (it needs a {CONFIG} of ours): name a finished run.")
     # Opened whole: what cannot be opened here must not be offered to others.
     model = load_model(folder)
+    if not isinstance(model, Encoder | EncoderDecoder) or getattr(model.config, "adapters", None) is not None:
+        told = "has adapters" if isinstance(model, EncoderDecoder) else f"is of the kind '{model.config.kind}'"
+        raise UserError(
+            f"{folder} {told}, which transformers cannot open as a card promises: upload the folder as it is, for "
+            "`anyglot translate`."
+        )
     tokenizer_parts = tokenizer_files(folder)
     if not tokenizer_parts:
         raise UserError(f"{folder} holds no tokenizer: copy the tokenizer's files beside the model.")

@@ -62,6 +62,11 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
     main_input_name = "input_ids"
 
     def __init__(self, config: AnyglotConfig, network: EncoderDecoder | None = None) -> None:
+        if config.network.adapters is not None:
+            raise UserError(
+                "transformers cannot choose an adapter by a sentence's languages: use this model with "
+                "`anyglot translate`."
+            )
         super().__init__(config, network)
         self.encoder.main_input_name = self.main_input_name  # `generate` asks it
         self.generation_config = search_settings(config.network)

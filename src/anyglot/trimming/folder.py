@@ -95,6 +95,11 @@ def trim(
     vocabulary = completed(choice.vocabulary, tokenizer, folder)
     say(f"{len(vocabulary):,} of {vocabulary.full_size:,} tokens are kept ({', '.join(choice.scripts)})")
     model = load_pretrained(folder)
+    if not isinstance(model, Encoder | EncoderDecoder):
+        raise UserError(
+            f"{folder} is of the kind '{model.config.kind}', whose tables cannot be trimmed: trim the model it was "
+            "trained from, and train it again on that."
+        )
     if model_rows(model) < vocabulary.full_size:
         raise UserError(f"{folder}: the tokenizer has more tokens than the model has rows; they are of two models.")
     full_parameters = sum(parameter.numel() for parameter in model.parameters())
