@@ -8,13 +8,20 @@ The dash: what the decoder is given at its beginning it need not predict, here a
 fairseq count it in their loss; it is one token a sentence, and the same one in every sentence of a direction.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from anyglot.data.language_tokens import LanguageTokens
 from anyglot.data.languages import language
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
+
+LANGUAGES = "languages.json"
+"""The file in which a model trained here says which languages it knows."""
+TOKENS = "language_tokens"
+"""Its key that says that the model is told them by tokens."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,16 @@ Frames = Callable[[str, str], Frame]
 def plain_frame(tokenizer: TextTokenizer) -> Frame:
     """`<s> x </s>` and a decoder that starts with `</s>` (fairseq's convention; method card 1.2)."""
     return Frame((tokenizer.begin_id,), (tokenizer.end_id,), (tokenizer.end_id,))
+
+
+@dataclass(frozen=True)
+class PlainFrames:
+    """One frame for all directions."""
+
+    frame: Frame
+
+    def __call__(self, source: str, target: str) -> Frame:
+        return self.frame
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,31 @@ class TokenFrames:
                 f"{', '.join(self.tokens.near(code))} of {len(self.tokens.ids)}."
             )
         return spelling
+
+
+def frames_of(folder: Path, tokenizer: TextTokenizer, start_id: int, rows: int) -> Frames:
+    """The frames of a model folder: with its tokenizer's language tokens, unless it was trained here without them.
+
+    Args:
+        start_id: The config's first decoder input.
+        rows: Rows of the table that language tokens are looked up in: one beyond it is none the model has.
+    """
+    tokens = tokenizer.language_tokens
+    if tokens is not None and _told_by_tokens(folder):
+        return TokenFrames(tokens.within(rows), start_id, tokenizer.end_id)
+    plain = plain_frame(tokenizer)
+    return PlainFrames(Frame(plain.front, plain.behind, (start_id,)))
+
+
+def _told_by_tokens(folder: Path) -> bool:
+    """Whether the folder's model is told languages by tokens: other projects' are, ours say it."""
+    try:
+        told = json.loads((folder / LANGUAGES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / LANGUAGES} cannot be read ({error}): copy the model folder again.") from None
+    return isinstance(told, dict) and told.get(TOKENS) is True
 
 
 def _named(code: str) -> str:

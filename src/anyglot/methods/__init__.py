@@ -1,7 +1,17 @@
 """Every method under its name in a recipe. Adding one: a folder and a line here."""
 
 from anyglot.methods.base import Method
-from anyglot.methods.baselines import Adapters, CausalLanguage, FinetuneAll, Msp, NatCtc, Transformer, Xlm
+from anyglot.methods.baselines import (
+    Adapters,
+    CausalLanguage,
+    Denoising,
+    Finetune,
+    FinetuneAll,
+    Msp,
+    NatCtc,
+    Transformer,
+    Xlm,
+)
 from anyglot.methods.masked_language import MaskedLanguage
 from anyglot.methods.sga import Sga, SgaGeneration
 from anyglot.methods.sixt import SixT
@@ -11,6 +21,8 @@ METHODS: dict[str, type[Method]] = {
     "masked_language": MaskedLanguage,
     "sixt": SixT,
     "finetune_all": FinetuneAll,
+    "denoising": Denoising,
+    "finetune": Finetune,
     "transformer": Transformer,
     "adapters": Adapters,
     "nat_ctc": NatCtc,

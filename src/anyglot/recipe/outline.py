@@ -94,7 +94,9 @@ def outline(recipe: Recipe) -> Outline:
         tokens = (options.batch_tokens if options else None) or recipe.data.batch_tokens
         memory.append(memory_of(model, tokens * stage.passes))
     parts = parts_of(model, method.provenance(), moving)
-    return Outline(parts, dropped_parts(shape_of_start(recipe), model), tuple(stages), tuple(memory))
+    return Outline(
+        parts, dropped_parts(shape_of_start(recipe), model, method.provenance()), tuple(stages), tuple(memory)
+    )
 
 
 def parts_of(model: nn.Module, provenance: Mapping[str, str], moving: list[set[str]]) -> tuple[Part, ...]:
@@ -115,16 +117,18 @@ def parts_of(model: nn.Module, provenance: Mapping[str, str], moving: list[set[s
     return tuple(parts)
 
 
-def dropped_parts(start: Config | None, model: nn.Module) -> tuple[tuple[str, int], ...]:
-    """Parts, with their sizes, of the encoder a method starts from that its model has in no place."""
+def dropped_parts(start: Config | None, model: nn.Module, provenance: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """Parts, with their sizes, of the model a method starts from that its own has in no place."""
     if start is None:
         return ()
     with blank():
         origin = build(start)
     own = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    front = "" if isinstance(origin, Encoder) else "encoder."  # methods start from the encoder of a model
+    front = "" if isinstance(origin, Encoder) else "encoder."  # most methods start from the encoder of a model
     lost: dict[str, int] = {}
     for name, parameter in origin.named_parameters():
+        if name in own and _origin(name, provenance) != "fresh":
+            continue
         bare = name.removeprefix(front)
         if not name.startswith(front) or not {bare, f"encoder.{bare}"} & own:
             lost[part_name(name)] = lost.get(part_name(name), 0) + parameter.numel()

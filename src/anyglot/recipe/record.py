@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from anyglot.data.corpus import ParallelSource
+from anyglot.data.frames import LANGUAGES
 from anyglot.data.languages import known_languages
 from anyglot.methods import METHODS
 from anyglot.models.store import is_model_folder
@@ -23,7 +24,6 @@ from anyglot.training.loop import Trained
 from anyglot.training.plan import Plan
 
 RUN = "run.json"
-LANGUAGES = "languages.json"
 
 
 def languages_of(recipe: Recipe) -> dict[str, list[str]]:

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.data.corpus import MonolingualSource, ParallelSource
-from anyglot.data.loader import build_loader, build_validation
+from anyglot.data.frames import LANGUAGES, TOKENS, Frames, plain_frame
+from anyglot.data.loader import Parts, build_loader, build_validation
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
 from anyglot.methods import METHODS
 from anyglot.models.build import Model
+from anyglot.models.prompt_files import FOLDER as PROMPTS
+from anyglot.models.prompt_files import save_prompts
+from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import save_model
+from anyglot.recipe.framing import frames_of_method, told_by_tokens
 from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.outline import outline
-from anyglot.recipe.record import LANGUAGES, RUN, languages_of, run_record
+from anyglot.recipe.record import RUN, languages_of, run_record
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
 from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.recipe.vocabulary import output_rows
@@ -59,7 +64,8 @@ def run_recipe(
     A recipe it starts from is trained first, into `folder`/start, unless that is finished.
 
     The folder then holds config.json and model.safetensors, the tokenizer, languages.json, recipe.yaml (resolved; it
-    can be run again), run.json, metrics.jsonl, and checkpoints/.
+    can be run again), run.json, metrics.jsonl, and checkpoints/; of a model that is a frozen encoder with prompts also
+    prompts/, all of it but the encoder.
 
     Args:
         resume: Go on where the run in the folder stopped; a finished run is left as it is.
@@ -150,7 +156,13 @@ def make_plan(
     """Read, check and lay out the data, and put everything together for the loop."""
     kind = METHODS[recipe.method.name].kind  # type: ignore[attr-defined]
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    parts = {"target_languages": recipe.target_languages, "groups": recipe.groups}
+    frames = frames_of_method(recipe, method, tokenizer)
+    parts: Parts = {
+        "target_languages": recipe.target_languages,
+        "groups": recipe.groups,
+        "frames": frames,
+        "infilling": recipe.infilling,
+    }
     build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed, **parts)
     first = build(progress=lambda name, lines: logger.info("%s: %d lines tokenised", name, lines))
     for fact in first.facts:
@@ -178,7 +190,7 @@ def make_plan(
     validator = None
     if recipe.data.validation:
         loaders = build_validation(recipe.data, kind, tokenizer, **parts)
-        sentences = _test_sentences(recipe, tokenizer) if kind == "translation" else {}
+        sentences = _test_sentences(recipe, tokenizer, frames) if kind == "translation" else {}
         batches = {name: loader.epoch for name, loader in loaders.items()}
         validator = Validation(batches, recipe.validation, tokenizer=tokenizer, sentences=sentences)
     return Plan(
@@ -218,12 +230,16 @@ def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, t
     try:
         save_model(model, folder)
         tokenizer.save(folder)
+        if isinstance(model, PromptedEncoder):
+            save_prompts(model, folder / PROMPTS)
+            write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
     except OSError as error:
         raise UserError(
             f"The model could not be written into {folder}: {error.strerror or error}. Its weights are safe in "
             f"{folder / CHECKPOINTS}; free some space and run again with --resume."
         ) from error
-    write_document(folder / LANGUAGES, languages_of(recipe))
+    languages = languages_of(recipe)
+    write_document(folder / LANGUAGES, languages | {TOKENS: True} if told_by_tokens(plan.method) else languages)
     write_document(folder / RUN, run_record(recipe, plan, trained, command))
 
 
@@ -247,17 +263,19 @@ def _source_texts(source: ParallelSource | MonolingualSource) -> Iterator[str]:
     return iter(source.sentences())
 
 
-def _test_sentences(recipe: Recipe, tokenizer: TextTokenizer) -> dict[str, TestSentences]:
+def _test_sentences(recipe: Recipe, tokenizer: TextTokenizer, frames: Frames | None) -> dict[str, TestSentences]:
     """The first sentences of each validation pair that are neither blank nor longer than the model takes."""
     found: dict[str, TestSentences] = {}
     for source in recipe.data.validation if recipe.validation.sentences else ():
         assert isinstance(source, ParallelSource)
+        frame = plain_frame(tokenizer) if frames is None else frames(source.source, source.target)
+        room = recipe.data.max_length - frame.sizes[0]
         usable = (pair for pair in source.pairs() if pair[0].strip() and pair[1].strip())
-        short = (pair for pair in usable if len(tokenizer.encode_source([pair[0]])[0]) <= recipe.data.max_length)
+        short = (pair for pair in usable if len(tokenizer.encode([pair[0]])[0]) <= room)
         pairs = list(islice(short, recipe.validation.sentences))
         if pairs and source.name not in found:
             sources, references = zip(*pairs, strict=True)
-            found[source.name] = TestSentences(source.target, sources, references)
+            found[source.name] = TestSentences(source.target, sources, references, frame)
     return found
 
 

@@ -10,10 +10,12 @@ from pydantic import Field, model_validator
 
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.groups import written_languages
+from anyglot.data.infilling import InfillingOptions
 from anyglot.data.options import DataOptions
 from anyglot.data.scripts import scripts_of
 from anyglot.errors import UserError
 from anyglot.methods import METHODS
+from anyglot.methods.baselines.finetune import FinetuneOptions
 from anyglot.training.options import (
     CheckpointOptions,
     Options,
@@ -133,9 +135,14 @@ class Recipe(Options):
         """Labels of the method's parts that belong to languages (`data/groups.py`)."""
         return getattr(self.method, "groups", ())
 
+    @property
+    def infilling(self) -> InfillingOptions | None:
+        """What a denoising method does to its text."""
+        return getattr(self.method, "infilling", None)
+
     def _check_targets(self) -> None:
         """A translator writes one language, or those it has projections or parts of its own for."""
-        written, listed = self._written(), set(self.target_languages)
+        written, listed = self.written, set(self.target_languages)
         if listed and written - listed:
             raise ValueError(
                 f"data has pairs into {', '.join(sorted(written - listed))}, but method.target_languages lists "
@@ -148,6 +155,8 @@ class Recipe(Options):
                     f"data has pairs into {', '.join(sorted(written))}, but the group '*' serves them all and cannot "
                     f"tell which language is wanted; set method.groups to [{', '.join(sorted(written))}]"
                 )
+            if isinstance(self.method, FinetuneOptions):
+                return  # its start may have language tokens: `recipe/framing.py` looks once it is there
             several = hasattr(self.method, "target_languages")
             raise ValueError(
                 f"data has pairs into {', '.join(sorted(written))}, but "
@@ -155,7 +164,9 @@ class Recipe(Options):
                 f"language is wanted; {'list them there' if several else 'train a model for each'}"
             )
 
-    def _written(self) -> set[str]:
+    @property
+    def written(self) -> set[str]:
+        """The target languages of the data's pairs."""
         sources = (*self.data.train, *self.data.validation)
         return {source.target for source in sources if isinstance(source, ParallelSource)}
 

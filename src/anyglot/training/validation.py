@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from anyglot.data.frames import Frame
 from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, pad_batch, plan_batches
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -25,11 +26,13 @@ class TestSentences:
 
     Args:
         target: Language of the references, which decides how BLEU counts words.
+        frame: What stands around the sentences and starts the decoder.
     """
 
     target: str
     sources: Sequence[str]
     references: Sequence[str]
+    frame: Frame
 
     __test__ = False  # no test, whatever pytest thinks of the name
 
@@ -92,9 +95,7 @@ class Validation:
         for row, (_, test) in enumerate(self.sentences.items()):
             if row % accelerator.num_processes == accelerator.process_index:
                 with accelerator.autocast():
-                    outputs = translate(
-                        model, self.tokenizer, test.sources, self.options.beams, accelerator.device, target=test.target
-                    )
+                    outputs = translate(model, self.tokenizer, test, self.options.beams, accelerator.device)
                 scores[row] = torch.tensor(_scores(outputs, test), dtype=torch.float64)
         scores = summed(accelerator, scores).cpu()
         bleu, chrf = scores.mean(dim=0).tolist()
@@ -109,25 +110,26 @@ class Validation:
 def translate(
     model: nn.Module,
     tokenizer: Any,
-    texts: Sequence[str],
+    test: TestSentences,
     beams: int,
     device: torch.device,
     batch_tokens: int = 4096,
-    *,
-    target: str = "",
 ) -> list[str]:
     """Translate a few sentences with a plain search; for judging, not for use (see `anyglot.translator`)."""
     assert isinstance(model, EncoderDecoder)
-    row = model.config.target_row(target)
+    row = model.config.target_row(test.target)
     language = torch.tensor([row], device=device) if model.target_projection is not None else None
     stepper = EncoderDecoderStepModel(model, language)
-    start, end = model.config.start_id, model.config.end_id
-    prompt = stepper.prompt(Prompt((start,), end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
-    sources = tokenizer.encode_source(list(texts))
+    end, frame = model.config.end_id, test.frame
+    prompt = stepper.prompt(Prompt(frame.start, end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
+    positions = model.config.decoder_embeddings
+    held = positions.position_rows - positions.position_offset if positions.positions == "learned" else 1000
+    room = max(1, min(200, held - len(frame.start)))
+    sources = [[*frame.front, *ids, *frame.behind] for ids in tokenizer.encode(list(test.sources))]
     outputs: list[list[int]] = [[] for _ in sources]
     for rows in plan_batches([len(source) for source in sources], batch_tokens):
         source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
-        length = LengthRule(maximum=200, per_source=2.0, extra=10)
+        length = LengthRule(maximum=room, per_source=2.0, extra=10)
         for row, found in zip(
             rows, beam_search(stepper, source, mask, prompt, beams=beams, length=length), strict=True
         ):

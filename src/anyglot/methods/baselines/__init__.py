@@ -1,11 +1,13 @@
 """What the methods are compared with.
 
 SixT+: XLM-R ft-all (section 3.1) and a Transformer from scratch. VECO: XLM (table 2). SGA: the non-autoregressive
-Transformer with CTC, adapters, and a language model with multi-stage prompts (table 1).
+Transformer with CTC, adapters, mBART, and a language model with multi-stage prompts (table 1).
 """
 
 from anyglot.methods.baselines.adapters import Adapters, AdaptersOptions
 from anyglot.methods.baselines.causal_language import CausalLanguage, CausalLanguageOptions
+from anyglot.methods.baselines.denoising import Denoising, DenoisingOptions
+from anyglot.methods.baselines.finetune import Finetune, FinetuneOptions
 from anyglot.methods.baselines.finetune_all import FinetuneAll, FinetuneAllOptions
 from anyglot.methods.baselines.msp import Msp, MspOptions
 from anyglot.methods.baselines.nat_ctc import NatCtc, NatCtcOptions
@@ -17,8 +19,12 @@ __all__ = [
     "AdaptersOptions",
     "CausalLanguage",
     "CausalLanguageOptions",
+    "Denoising",
+    "DenoisingOptions",
+    "Finetune",
     "FinetuneAll",
     "FinetuneAllOptions",
+    "FinetuneOptions",
     "Msp",
     "MspOptions",
     "NatCtc",
