@@ -16,7 +16,8 @@ from torch import Tensor
 from anyglot.errors import UserError
 from anyglot.layers.embeddings import LearnedPositions
 from anyglot.models.encoder import Encoder
-from anyglot.models.prompt_files import FILE, WEIGHTS, load_prompts, prompted, save_prompts
+from anyglot.models.identity import weights_key
+from anyglot.models.prompt_files import FILE, WEIGHTS, SavedPrompts, load_prompts, prompted, save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
@@ -50,7 +51,11 @@ def logits(model: PromptedEncoder) -> Tensor:
 def quietly(encoder: Encoder, folder: Path) -> PromptedEncoder:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return prompted(encoder, load_prompts(folder), "base")
+        return over(encoder, load_prompts(folder), "base")
+
+
+def over(encoder: Encoder, saved: SavedPrompts, origin: str) -> PromptedEncoder:
+    return prompted(encoder, saved, origin, weights_key(encoder))
 
 
 @pytest.mark.parametrize("options", [{}, {"positions": "zero"}, {"groups": ["en", "de-en"]}, {"denoise": False}])
@@ -85,7 +90,7 @@ def test_sets_of_prompts_share_one_base(base: str, tmp_path: Path) -> None:
         save_prompts(model, tmp_path / f"prompts{number}")
     encoder = load_encoder(base)
     loaded = [quietly(encoder, tmp_path / f"prompts{number}") for number in range(3)]
-    loaded[1:] = [prompted(loaded[0].encoder, load_prompts(tmp_path / f"prompts{number}"), "base") for number in (1, 2)]
+    loaded[1:] = [over(loaded[0].encoder, load_prompts(tmp_path / f"prompts{number}"), "base") for number in (1, 2)]
     for model, expected in zip(loaded, wanted, strict=True):
         assert torch.equal(logits(model), expected)
         ours = {name: value.data_ptr() for name, value in model.encoder.named_parameters()}
@@ -108,7 +113,7 @@ def test_another_base_of_the_same_shape_is_doubted(base: str, tmp_path: Path) ->
     with torch.no_grad():
         encoder.embeddings.tokens.weight[7, 0] += 1e-3
     with pytest.warns(UserWarning, match=r"trained over another encoder than other, of the same shape"):
-        prompted(encoder, load_prompts(tmp_path / "prompts"), "other")
+        over(encoder, load_prompts(tmp_path / "prompts"), "other")
 
 
 def test_another_shape_is_refused_by_name(base: str, tmp_path: Path) -> None:
@@ -124,10 +129,10 @@ def test_another_shape_is_refused_by_name(base: str, tmp_path: Path) -> None:
         (tmp_path / "other" / FILE).write_text(json.dumps(document))
         save_file(load_file(tmp_path / WEIGHTS), tmp_path / "other" / WEIGHTS)
         with pytest.raises(UserError, match=rf"do not fit base: .*{key} {value}, not"):
-            prompted(load_encoder(base), load_prompts(tmp_path / "other"), "base")
+            over(load_encoder(base), load_prompts(tmp_path / "other"), "base")
     headless = load_encoder(write_encoder(tmp_path / "headless", head=False))
     with pytest.raises(UserError, match="headless has no language head"):
-        prompted(headless, load_prompts(tmp_path), "headless")
+        over(headless, load_prompts(tmp_path), "headless")
 
 
 def test_what_is_no_folder_of_prompts_is_refused(base: str, tmp_path: Path) -> None:
@@ -155,7 +160,7 @@ def test_damage_is_one_sentence_or_nothing(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            assert isinstance(prompted(load_encoder(base), load_prompts(tmp_path / "prompts"), "base"), PromptedEncoder)
+            assert isinstance(over(load_encoder(base), load_prompts(tmp_path / "prompts"), "base"), PromptedEncoder)
         except UserError as error:
             assert str(tmp_path) in str(error)
 

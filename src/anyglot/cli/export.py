@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-ENGINES = ("ctranslate2", "transformers", "anyglot")
+ENGINES = ("ctranslate2", "transformers", "anyglot", "prompts")
 MODEL = Annotated[str, typer.Argument(help="A model folder (a finished run is one) or a hub name.", metavar="MODEL")]
-TO = Annotated[str, typer.Option("--to", help="ctranslate2, transformers, or anyglot.", metavar="ENGINE")]
+TO = Annotated[str, typer.Option("--to", help="ctranslate2, transformers, anyglot, or prompts.", metavar="ENGINE")]
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.")]
 QUANTIZATION = Annotated[
     str | None,
@@ -60,6 +60,8 @@ def export(
 
         anyglot export runs/veco --to anyglot --part encoder-decoder --decoder-layers 3 --out translator
 
+        anyglot export runs/sga --to prompts --out prompts
+
     A model that the engine cannot express is refused with the reason, and nothing is written.
     """
     from anyglot.errors import UserError
@@ -88,6 +90,14 @@ def export(
 
         export_transformers(model, out, part or "model", family)
         print(f"{out}: written and compared")
+    elif to == "prompts":
+        if part is not None:
+            raise UserError("--part is not for --to prompts, which writes all of a model but its encoder.")
+        from anyglot.hub.prompts import export_prompts
+
+        saved = export_prompts(model, out)
+        held = sum(tensor.numel() for tensor in saved.tensors.values())
+        print(f"{out}: prompts for {', '.join(saved.config.groups)}, {held:,} numbers")
     else:
         _take_apart(model, out, part, decoder_layers, decoder_blocks)
 

@@ -59,6 +59,10 @@ VOCABULARY = Annotated[
     str | None,
     typer.Option("--vocabulary", help="Write with these tokens only (see anyglot vocabulary).", metavar="FILE"),
 ]
+PROMPTS = Annotated[
+    str | None,
+    typer.Option("--prompts", help="Make a translator of MODEL, an encoder, by these prompts.", metavar="FOLDER"),
+]
 RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
 
 
@@ -85,6 +89,7 @@ def translate(
     device: DEVICE = None,
     precision: PRECISION = "auto",
     vocabulary: VOCABULARY = None,
+    prompts: PROMPTS = None,
     resume: RESUME = False,
 ) -> None:
     """Translate lines of text: one line out for each line in, whatever comes in.
@@ -98,6 +103,8 @@ def translate(
         anyglot translate runs/demo/sixt -s de -t en -i news.de --decoder sample --top-p 0.9 --n-best 5
 
         anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
+
+        anyglot translate xlm-roberta-base --prompts prompts/de-en -s de -t en -i news.de
 
     An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
     """
@@ -132,6 +139,7 @@ def translate(
             resume=resume,
             prefix=prefix,
             vocabulary=vocabulary,
+            prompts=prompts,
         )
     )
     if code:

@@ -105,13 +105,13 @@ def load_prompts(folder: Path | str) -> SavedPrompts:
     return SavedPrompts(folder, config, raw["base"], load_tensors(folder / WEIGHTS))
 
 
-def prompted(base: Encoder, saved: SavedPrompts, origin: str, *, base_key: str | None = None) -> PromptedEncoder:
+def prompted(base: Encoder, saved: SavedPrompts, origin: str, base_key: str) -> PromptedEncoder:
     """Put prompts in front of an encoder. Its tensors are shared, not copied, and it is itself left as it is.
 
     Args:
         base: May be prepared for translating already; the prompts are then as they were saved, and to be prepared.
         origin: What the base is called, for the errors.
-        base_key: Of the base, where that is known.
+        base_key: `weights_key` of the base as it was before it was prepared.
 
     Raises:
         UserError: The base has another shape or no language head, or the tensors do not fit the config.
@@ -120,7 +120,7 @@ def prompted(base: Encoder, saved: SavedPrompts, origin: str, *, base_key: str |
         UserWarning: The base has the right shape and other weights.
     """
     _refuse_another_shape(base, saved, origin)
-    if (base_key or weights_key(base)) != saved.base_key:
+    if base_key != saved.base_key:
         warnings.warn(
             f"the prompts in {saved.folder} were trained over another encoder than {origin}, of the same shape: what "
             "they write over this one may be of no use.",

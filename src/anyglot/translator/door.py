@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,17 +10,19 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.models.choice import choose_device, choose_precision
-from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.precision import prepare
+from anyglot.models.precision import prepare, prepare_prompts
+from anyglot.models.prompt_files import load_prompts, prompted
+from anyglot.models.prompted import PromptedEncoder
 from anyglot.translator.framing import Framing, framing_of
 from anyglot.translator.languages import ModelLanguages
 from anyglot.translator.lines import clean, too_long
 from anyglot.translator.loading import TranslationModel, fetch_model, fingerprint, restrict
 from anyglot.translator.parallel import ParallelPieceSearch
 from anyglot.translator.pieces import Candidate, Piece, joined
-from anyglot.translator.searching import Counts, PieceSearch, Progress
+from anyglot.translator.searching import Counts, PieceSearch, Progress, StepByStep
 from anyglot.translator.sentences import joiner, split_to_fit
 from anyglot.translator.settings import SearchSettings, chosen_decoder
+from anyglot.translator.speculating import drafted
 from anyglot.trimming.record import Record, UnreadableWarning
 
 
@@ -52,6 +54,8 @@ class Translator:
     trimmed: Record | None = None
     counts: Counts = field(default_factory=Counts)
     _remarked: set[str] = field(default_factory=set, repr=False)
+    _base: str | None = field(default=None, repr=False)
+    _vocabulary: str | Path | None = field(default=None, repr=False)
 
     @classmethod
     def from_pretrained(
@@ -61,6 +65,7 @@ class Translator:
         precision: str = "auto",
         vocabulary: str | Path | None = None,
         batch_independent: bool = True,
+        prompts: str | Path | None = None,
     ) -> "Translator":
         """Open a model folder, or a model of the hub.
 
@@ -74,24 +79,61 @@ class Translator:
                 trained or trimmed with such a choice keeps to it anyway.
             batch_independent: On a CPU a text's translation and score are the same, bit for bit, whatever is translated
                 beside it.
+            prompts: A folder of prompts (`anyglot export RUN --to prompts`, or the run itself) that make a translator
+                of the model, which is then any encoder with its language head.
 
         Raises:
-            UserError: No such model, a damaged one, one of another family, a device or precision that is not there, or
-                a vocabulary of another tokenizer.
+            UserError: No such model, a damaged one, one of another family, a device or precision that is not there, a
+                vocabulary of another tokenizer, or prompts of an encoder of another shape.
+
+        Warns:
+            UserWarning: The prompts were trained over an encoder of the same shape with other weights.
         """
         place = choose_device(device)
-        folder, model = fetch_model(path_or_name)
+        saved = None if prompts is None else load_prompts(prompts)
+        folder, model, base = fetch_model(path_or_name, saved)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
-        writer = model.config.decoder if isinstance(model, EncoderDecoder) else model.config.encoder.stack
+        writer = model.config.writer
         kind = choose_precision(precision, place, writer.width, writer.feedforward_width, model.output.size)
         return cls(
             model=prepare(model, kind, place, batch_independent=batch_independent),
             tokenizer=tokenizer,
-            languages=ModelLanguages.load(folder),
+            languages=ModelLanguages.load(folder if saved is None else saved.folder),
             name=str(path_or_name),
-            identity=f"{fingerprint(folder)}-{kind}{'' if batch_independent else '-dependent'}{restriction}",
+            identity=f"{fingerprint(folder)}-{kind}{'' if batch_independent else '-dependent'}{restriction}"
+            + ("" if saved is None else f"-{fingerprint(saved.folder)}"),
             trimmed=Record.load(folder),
+            _base=base,
+            _vocabulary=vocabulary,
+        )
+
+    def with_prompts(self, prompts: str | Path) -> "Translator":
+        """Another translator over the same encoder: its memory is shared, and so are its precision and device.
+
+        Args:
+            prompts: A folder as in `from_pretrained`.
+
+        Raises:
+            UserError: This model is not made by prompts, or the folder's do not fit its encoder.
+
+        Warns:
+            UserWarning: The prompts were trained over an encoder of the same shape with other weights.
+        """
+        if not isinstance(self.model, PromptedEncoder) or self._base is None:
+            raise UserError(
+                f"{self.name} is not made by prompts over an encoder, so other prompts cannot take its place."
+            )
+        saved = load_prompts(prompts)
+        model = prompted(self.model.encoder, saved, self.name, self._base)
+        restriction = "" if self._vocabulary is None else restrict(model, self.tokenizer, self._vocabulary)
+        return replace(
+            self,
+            model=prepare_prompts(model, self.model),
+            languages=ModelLanguages.load(saved.folder),
+            identity=f"{self.identity}-{fingerprint(saved.folder)}{restriction}",
+            counts=Counts(),
+            _remarked=set(),
         )
 
     def translate(
@@ -107,6 +149,7 @@ class Translator:
         max_length: int = 200,
         batch_tokens: int = 4096,
         rounds: int | None = None,
+        draft: "Translator | Sequence[str] | None" = None,
         progress: Progress | None = None,
     ) -> list[str]:
         """Translate texts; as many come out as went in, each on one line.
@@ -121,13 +164,15 @@ class Translator:
             target: The same for the target; one for all texts, or one a text.
             prefixes: What each translation must begin with, "" for nothing. Of a text that is split it begins the
                 first piece. An empty text stays empty all the same.
-            decoder: "beam", "greedy" or "sample"; of a model that writes all words at once "ctc". None: "beam" or
+            decoder: "beam", "greedy", "speculative" (as greedy, quicker with a good draft) or "sample"; of a model that writes all words at once "ctc". None: "beam" or
                 "ctc". For the settings of sampling see `translate_n_best`.
             beam: Hypotheses per sentence; None: 5, and for "ctc" 1, the best path.
             length_penalty: See `decoding.beam_search`.
             max_length: Most tokens of a translation, and most source tokens of a piece.
             batch_tokens: Source tokens in a batch, padding included.
             rounds: How often a model that writes all words at once may write over what it wrote: see `SearchSettings`.
+            draft: Of "speculative": what drafts, or the drafts, one a text; they decide how long it takes and nothing
+                else. None: the source stands in.
             progress: Told after each batch.
 
         Raises:
@@ -146,7 +191,7 @@ class Translator:
             rounds=rounds,
         )
         ranked = self.translate_n_best(
-            texts, source=source, target=target, prefixes=prefixes, settings=settings, progress=progress
+            texts, source=source, target=target, prefixes=prefixes, settings=settings, draft=draft, progress=progress
         )
         return [candidates[0].text for candidates in ranked]
 
@@ -158,6 +203,7 @@ class Translator:
         target: str | Sequence[str],
         prefixes: Sequence[str] | None = None,
         settings: SearchSettings | None = None,
+        draft: "Translator | Sequence[str] | None" = None,
         progress: Progress | None = None,
     ) -> list[list[Candidate]]:
         """Translate texts as `translate` does and return up to `settings.n_best` translations of each, best first.
@@ -182,12 +228,23 @@ class Translator:
         self._check_readable([piece.source for piece in wanted])
         pieces = self._pieces(wanted, source_code, settings)
         unique = list(dict.fromkeys(piece for row in pieces for piece in row))
-        translated = dict(zip(unique, self.searching.search(unique, source_code, settings, progress), strict=True))
+        if draft is not None and settings.decoder != "speculative":
+            raise UserError(f"a draft is for --decoder speculative, not for {settings.decoder}: leave one of them out.")
+        given = draft
+        if given is not None and not isinstance(given, Translator):  # a draft is of a whole text, not of its parts
+            given = dict(zip(wanted, map(clean, _one_each(given, texts, "drafts")), strict=True))
+        ready = drafted(unique, source_code, given, self.tokenizer)
+        translated = dict(zip(unique, self.searching.search(ready, source_code, settings, progress), strict=True))
         self.counts.texts += len(texts)
         return [
             joined([translated[piece] for piece in row], joiner(text.target))
             for text, row in zip(wanted, pieces, strict=True)
         ]
+
+    def draft(self, texts: Sequence[str], source: str, targets: Sequence[str]) -> list[Candidate]:
+        """Translate as quickly as the model can, each text into its own target."""
+        settings = SearchSettings(decoder=self.searching.quickest)
+        return [one[0] for one in self.translate_n_best(texts, source=source, target=targets, settings=settings)]
 
     def _check_readable(self, texts: Sequence[str]) -> None:
         """Count texts with characters that a trimmed model does not know; refuse when it could only make things up."""
@@ -203,14 +260,14 @@ class Translator:
     @cached_property
     def framing(self) -> Framing:
         """What stands around a sentence, languages included."""
-        rows = self.model.config.encoder.embeddings.vocabulary_size
-        start = self.model.config.start_id if isinstance(self.model, EncoderDecoder) else None
+        rows = self.model.config.source_embeddings.vocabulary_size
+        start = self.model.config.start_id if isinstance(self.model, StepByStep) else None
         return framing_of(self.tokenizer, self.languages, start, rows, self.name)
 
     @cached_property
     def searching(self) -> PieceSearch | ParallelPieceSearch:
         """What translates pieces."""
-        if isinstance(self.model, EncoderDecoder):
+        if isinstance(self.model, StepByStep):
             return PieceSearch(self.model, self.tokenizer, self.framing, self.counts)
         return ParallelPieceSearch(self.model, self.tokenizer, self.framing, self.counts)
 

@@ -10,37 +10,59 @@ from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.identity import weights_key
+from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.prompt_files import FILE, SavedPrompts, load_prompts, prompted
+from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
-from anyglot.weights.load import load_pretrained
+from anyglot.weights.load import load_encoder, load_pretrained
 
-TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder
+TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
 _WEIGHTS = "model.safetensors"
 _END_BYTES = 1 << 20
 
 
-def fetch_model(path_or_name: str | Path) -> tuple[Path, TranslationModel]:
-    """Find a model and load it.
+def fetch_model(
+    path_or_name: str | Path, prompts: SavedPrompts | None = None
+) -> tuple[Path, TranslationModel, str | None]:
+    """Find a model and load it; with prompts an encoder, or one that has others, to put them in front of.
 
     Returns:
-        The local folder and the model.
+        The local folder, the model, and of one made by prompts the key of the encoder (`weights_key`).
 
     Raises:
-        UserError: Nothing there, damaged, an encoder without a decoder, or a checkpoint that cannot be read.
+        UserError: Nothing there, damaged, an encoder without a decoder, or a checkpoint that cannot be read; or the
+            prompts do not fit.
     """
     folder = Path(path_or_name).expanduser()
     if not folder.is_dir():
         folder = _download(path_or_name)
+    if prompts is not None:
+        encoder = load_encoder(folder)
+        base = weights_key(encoder)
+        return folder, prompted(encoder, prompts, str(path_or_name), base), base
     model = load_pretrained(folder)
     if isinstance(model, Encoder):
         raise UserError(
             f"{path_or_name} is an encoder and cannot translate: train a translator from it first "
-            "(`anyglot list recipes` shows how)."
+            "(`anyglot list recipes` shows how), or name prompts that were trained over it with --prompts."
+        )
+    if isinstance(model, LanguageModel):
+        raise UserError(
+            f"{path_or_name} is a language model and cannot translate: train prompts for it first (`anyglot train "
+            "msp/tiny` shows how)."
         )
     if isinstance(model, EncoderDecoder) and model.config.family == "marian":
         silence_padding(model)
-    return folder, model
+    return folder, model, _base_of(folder, model) if isinstance(model, PromptedEncoder) else None
+
+
+def _base_of(folder: Path, model: PromptedEncoder) -> str:
+    """Read from the run's folder where it stands there, which spares hashing the weights."""
+    written = (folder / PROMPTS / FILE).is_file()
+    return load_prompts(folder).base_key if written else weights_key(model.encoder)
 
 
 def silence_padding(model: EncoderDecoder) -> None:

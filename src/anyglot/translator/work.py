@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
@@ -44,6 +45,7 @@ class Work:
         output: None for the standard output.
         prefix: What translations must begin with: a text, or a file of one a line.
         vocabulary: A file with the tokens that may be written; None: all.
+        prompts: A folder of prompts to put in front of the model, an encoder; None: the model translates by itself.
     """
 
     model: str
@@ -57,6 +59,7 @@ class Work:
     resume: bool
     prefix: str | None = None
     vocabulary: str | None = None
+    prompts: str | None = None
 
 
 class Stopped(BaseException):
@@ -77,14 +80,26 @@ def run(work: Work) -> int:
         UserError: What the user can put right.
     """
     try:
-        with _signals():
-            _run(work)
-    except Stopped as stopped:
-        kept = "; what was done is kept, continue with --resume" if _is_file_job(work) else ""
-        say(f"stopped{kept}.")
-        return 128 + stopped.number
+        return until_stopped(partial(_run, work), kept=_is_file_job(work))
     except BrokenPipeError:
         return 0  # whoever read our output has seen enough
+
+
+def until_stopped(act: Callable[[], None], *, kept: bool) -> int:
+    """Act until it is done, or SIGINT or SIGTERM comes.
+
+    Args:
+        kept: Whether what was done by then is of use.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        with _signals():
+            act()
+    except Stopped as stopped:
+        say(f"stopped{'; what was done is kept, continue with --resume' if kept else ''}.")
+        return 128 + stopped.number
     return 0
 
 
@@ -106,30 +121,52 @@ def _run(work: Work) -> None:
     if work.input is not None and work.output is not None and facts is not None:
         job = FileJob(work.input, work.output, facts)
         job.check(work.resume)
-    translator = Translator.from_pretrained(work.model, work.device, work.precision, work.vocabulary)
-    warnings.simplefilter("ignore", UnreadableWarning)  # the report counts such lines
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        translator = Translator.from_pretrained(
+            work.model, work.device, work.precision, work.vocabulary, prompts=work.prompts
+        )
         translator.check_languages(source, target)
+    warnings.simplefilter("ignore", UnreadableWarning)  # the report counts such lines
     for warning in caught:
         say(f"warning: {warning.message}")
     source, target = translator.framing.source(source), translator.framing.target(target)
     settings = translator.searching.settle(work.settings)
     if prefixes is not None:
         translator.check_prefixes(prefixes.all, target, settings)
-    done = 0
     if job is not None:
-        done = job.prepare(work.resume, _identity(translator, settings, source, target, prefixes))
-        if job.finished:
-            say(f"{work.output} is finished: nothing is left to translate.")
-            return
+        translate_file(translator, job, source, target, settings, prefixes, resume=work.resume)
+        return
     with Report(translator.counts, None if facts is None else facts.lines) as report:
-        windows = _Windows(translator, source, target, prefixes, settings, report)
+        _run_stream(work, _Windows(translator, source, target, prefixes, settings, report))
+
+
+def translate_file(
+    translator: Translator,
+    job: FileJob,
+    source: str,
+    target: str,
+    settings: SearchSettings,
+    prefixes: Prefixes | None = None,
+    *,
+    resume: bool,
+) -> None:
+    """Translate a file, or what an earlier run left of it, and report.
+
+    Args:
+        source, target: As the translator's framing gives them back.
+        settings: Settled.
+
+    Raises:
+        UserError: Unfinished work of another kind is in the way, or the disk is full.
+    """
+    done = job.prepare(resume, _identity(translator, settings, source, target, prefixes))
+    if job.finished:
+        say(f"{job.output} is finished: nothing is left to translate.")
+        return
+    with Report(translator.counts, job.facts.lines) as report:
         report.begin(done)
-        if job is not None:
-            job.run(windows.translate)
-        else:
-            _run_stream(work, windows)
+        job.run(_Windows(translator, source, target, prefixes, settings, report).translate)
 
 
 def _identity(
