@@ -32,11 +32,12 @@ class WrappedTokenizer:
         target = getattr(tokenizer, "target_encoder", {})
         self.vocabulary_size = max(len(tokenizer), len(target), *(id + 1 for id in tokens), 0)
         self.end_id = _first(tokenizer.sep_token_id, tokenizer.eos_token_id, "end")
-        # Marian's framing has no begin token: what stands for it where one is asked for is the end token.
+        # Without a begin token (Marian, T5's tokenizer, which mGPT has) the end token stands where one is asked for.
         begins = tokenizer.cls_token_id, tokenizer.bos_token_id
-        self.begin_id = self.end_id if _is_marian(tokenizer) else _first(*begins, "begin")
-        self.pad_id = _first(tokenizer.pad_token_id, None, "padding")
-        self.unknown_id = _first(tokenizer.unk_token_id, None, "unknown")
+        self.begin_id = next((id for id in begins if id is not None and not _is_marian(tokenizer)), self.end_id)
+        # GPT-2's has neither: padding is masked whatever it is, and bytes spell every text.
+        self.pad_id = _first(tokenizer.pad_token_id, self.end_id, "padding")
+        self.unknown_id = _first(tokenizer.unk_token_id, self.end_id, "unknown")
         self.mask_id: int | None = tokenizer.mask_token_id
         self._hidden = {*tokenizer.all_special_ids, *languages} - {self.unknown_id}
         # Of two vocabularies the source's language tokens are other words in the target's.

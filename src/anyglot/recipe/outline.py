@@ -9,12 +9,14 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
+from anyglot.layers.prompt import Prompt
 from anyglot.methods import METHODS
 from anyglot.methods.base import Stage
 from anyglot.models.blank import blank
 from anyglot.models.build import build
 from anyglot.models.config import Config
 from anyglot.models.encoder import Encoder
+from anyglot.models.language import LanguageModel
 from anyglot.recipe.schema import Recipe
 from anyglot.recipe.shapes import expected_start, shape_of_start, vocabulary_of
 from anyglot.training.freezing import freeze
@@ -124,13 +126,14 @@ def dropped_parts(start: Config | None, model: nn.Module, provenance: Mapping[st
     with blank():
         origin = build(start)
     own = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    front = "" if isinstance(origin, Encoder) else "encoder."  # most methods start from the encoder of a model
+    # Of a model that has an encoder most methods start from that.
+    front = "" if isinstance(origin, Encoder | LanguageModel) else "encoder."
     lost: dict[str, int] = {}
     for name, parameter in origin.named_parameters():
         if name in own and _origin(name, provenance) != "fresh":
             continue
         bare = name.removeprefix(front)
-        if not name.startswith(front) or not {bare, f"encoder.{bare}"} & own:
+        if not name.startswith(front) or not {bare, f"encoder.{bare}", f"language_model.{bare}"} & own:
             lost[part_name(name)] = lost.get(part_name(name), 0) + parameter.numel()
     return tuple(lost.items())
 
@@ -149,8 +152,10 @@ def memory_of(model: nn.Module, tokens: int) -> Memory:
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     gradients = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     widths = 0
+    # To a prompt the gradient comes through all that attends to it, frozen or not.
+    prompted = any(isinstance(part, Prompt) and part.keys.requires_grad for part in model.modules())
     for child in model.children():
-        if any(parameter.requires_grad for parameter in child.parameters()):
+        if prompted or any(parameter.requires_grad for parameter in child.parameters()):
             widths += sum(_saved_width(module) for module in child.modules())
     return Memory(weights, gradients, ADAM_STATES * gradients, 4 * tokens * widths)
 

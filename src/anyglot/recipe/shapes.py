@@ -9,7 +9,7 @@ from anyglot.data.tokenizer import load_tokenizer
 from anyglot.methods import METHODS
 from anyglot.models.blank import blank
 from anyglot.models.build import Model
-from anyglot.models.config import Config, EmbeddingsConfig, EncoderConfig, StackConfig
+from anyglot.models.config import Config, EmbeddingsConfig, EncoderConfig, LanguageModelConfig, StackConfig
 from anyglot.models.store import current_config, is_model_folder, load_config
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
 from anyglot.recipe.starts import recipe_of_start
@@ -68,8 +68,10 @@ def vocabulary_of(recipe: Recipe) -> Any:
     return load_tokenizer(place) if published is None else VocabularyOnly(published.embeddings.vocabulary_size)
 
 
-def published_config(name: str) -> EncoderConfig | None:
-    """The shape of a published encoder of known size."""
+def published_config(name: str) -> EncoderConfig | LanguageModelConfig | None:
+    """The shape of a published model of known size."""
+    if name.rsplit("/", 1)[-1] == "mGPT":
+        return _mgpt()
     sizes = _PUBLISHED.get(name.rsplit("/", 1)[-1])
     if sizes is None:
         return None
@@ -78,6 +80,19 @@ def published_config(name: str) -> EncoderConfig | None:
     embeddings = EmbeddingsConfig(vocabulary_size=vocabulary, width=width, positions=positions, norm=True)
     stack = StackConfig(layers=layers, width=width, heads=heads, feedforward_width=feedforward_width, norm_first=False)
     return EncoderConfig(family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=True)
+
+
+def _mgpt() -> LanguageModelConfig:
+    """The 560 million parameters that MSP starts from (method card 5.6)."""
+    return LanguageModelConfig(
+        family="gpt2",
+        embeddings=EmbeddingsConfig(
+            vocabulary_size=250_100, width=1024, positions="learned", position_rows=1024, position_offset=0, norm=False
+        ),
+        stack=StackConfig(
+            layers=24, width=1024, heads=16, feedforward_width=4096, activation="gelu_tanh", norm_first=True
+        ),
+    )
 
 
 def _trained(recipe: Recipe) -> Config:
