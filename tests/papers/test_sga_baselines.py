@@ -9,11 +9,6 @@ from anyglot.recipe.outline import outline
 
 LARGE = ["start=FacebookAI/xlm-roberta-large", "decoder.layers=24", "decoder.heads=16"]
 LARGE += ["decoder.feedforward_width=4096"]
-    "start=FacebookAI/xlm-roberta-large",
-    "decoder.layers=24",
-    "decoder.heads=16",
-    "decoder.feedforward_width=4096",
-]
 
 
 def counted(recipe: str, *overrides: str) -> tuple[int, list[int]]:
