@@ -18,7 +18,8 @@ DECODER = Annotated[
     str | None,
     typer.Option(
         "--decoder",
-        help="beam, greedy (faster) or sample (drawn at random); ctc for models that write all words at once.",
+        help="beam, greedy (faster), speculative (greedy from drafts), sample (drawn at random); "
+        "ctc for models that write all words at once.",
         metavar="NAME",
     ),
 ]
@@ -63,6 +64,13 @@ PROMPTS = Annotated[
     str | None,
     typer.Option("--prompts", help="Make a translator of MODEL, an encoder, by these prompts.", metavar="FOLDER"),
 ]
+DRAFT = Annotated[
+    str | None,
+    typer.Option("--draft", help="Speculative: a model that drafts, e.g. an SGA run or a small one.", metavar="MODEL"),
+]
+DRAFT_FILE = Annotated[
+    str | None, typer.Option("--draft-file", help="Speculative: a file with a draft a line.", metavar="FILE")
+]
 RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
 
 
@@ -90,6 +98,8 @@ def translate(
     precision: PRECISION = "auto",
     vocabulary: VOCABULARY = None,
     prompts: PROMPTS = None,
+    draft: DRAFT = None,
+    draft_file: DRAFT_FILE = None,
     resume: RESUME = False,
 ) -> None:
     """Translate lines of text: one line out for each line in, whatever comes in.
@@ -105,6 +115,8 @@ def translate(
         anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
 
         anyglot translate xlm-roberta-base --prompts prompts/de-en -s de -t en -i news.de
+
+        anyglot translate runs/sixt -s de -t en --decoder speculative --draft runs/sga
 
     An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
     """
@@ -140,6 +152,8 @@ def translate(
             prefix=prefix,
             vocabulary=vocabulary,
             prompts=prompts,
+            draft=draft,
+            draft_file=draft_file,
         )
     )
     if code:

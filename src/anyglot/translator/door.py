@@ -164,8 +164,8 @@ class Translator:
             target: The same for the target; one for all texts, or one a text.
             prefixes: What each translation must begin with, "" for nothing. Of a text that is split it begins the
                 first piece. An empty text stays empty all the same.
-            decoder: "beam", "greedy", "speculative" (as greedy, quicker with a good draft) or "sample"; of a model that writes all words at once "ctc". None: "beam" or
-                "ctc". For the settings of sampling see `translate_n_best`.
+            decoder: "beam", "greedy", "speculative" (as greedy, quicker with a good draft) or "sample"; of a model that
+                writes all words at once "ctc". None: "beam" or "ctc". Settings of sampling: see `translate_n_best`.
             beam: Hypotheses per sentence; None: 5, and for "ctc" 1, the best path.
             length_penalty: See `decoding.beam_search`.
             max_length: Most tokens of a translation, and most source tokens of a piece.

@@ -1,7 +1,7 @@
 """What is searched for at a time, and what is found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -12,11 +12,13 @@ class Piece:
         source: Clean text in the source language.
         target: Code of the target language.
         prefix: What the translation must begin with; empty for nothing.
+        draft: Tokens that the translation is likely to have; None where nothing drafts.
     """
 
     source: str
     target: str
     prefix: str = ""
+    draft: tuple[int, ...] | None = None
 
     def split(self, parts: Sequence[str]) -> list["Piece"]:
         """The pieces of a text cut into parts: the prefix begins the first."""
@@ -29,11 +31,13 @@ class Candidate:
 
     Attributes:
         rounds: What each round wrote, alignment first, where that was asked of a model that writes all words at once.
+        tokens: What the text was decoded from; of a text that was translated in parts none.
     """
 
     text: str
     score: float
     rounds: tuple[str, ...] = ()
+    tokens: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 
 def joined(pieces: Sequence[Sequence[Candidate]], between: str) -> list[Candidate]:

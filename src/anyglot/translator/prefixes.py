@@ -1,7 +1,7 @@
 """What translations must begin with, as the command is told: one text, or a file of one a line."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anyglot.errors import UserError
@@ -10,15 +10,28 @@ from anyglot.translator.lines import clean, read_line
 
 @dataclass(frozen=True)
 class Prefixes:
-    """Prefixes of the lines of an input.
+    """Prefixes of the lines of an input, or drafts.
 
     Attributes:
         all: The one of every line, or one for every line, in order. An empty one forces nothing.
         file: Where they were read; None if one text stands for every line.
+        called: What they are, in messages.
     """
 
     all: tuple[str, ...]
     file: Path | None
+    called: str = "prefixes"
+
+    @classmethod
+    def drafts(cls, file: str) -> "Prefixes":
+        """Take the lines of a file as drafts.
+
+        Raises:
+            UserError: There is no such file, or it cannot be read.
+        """
+        if not Path(file).is_file():
+            raise UserError(f"there is no file {file} to read drafts from: give one with a draft a line.")
+        return replace(cls.read(file), called="drafts")
 
     @classmethod
     def read(cls, given: str) -> "Prefixes":
@@ -54,7 +67,7 @@ class Prefixes:
             UserError: Naming both numbers.
         """
         if self.file is not None and len(self.all) != lines:
-            raise UserError(f"{self.file} has {len(self.all):,} prefixes for {lines:,} lines: give one a line.")
+            raise UserError(f"{self.file} has {len(self.all):,} {self.called} for {lines:,} lines: give one a line.")
 
     def of_lines(self, first: int, count: int) -> list[str]:
         """Return the prefixes of `count` lines, of which the first has this number, from 1.
@@ -65,5 +78,7 @@ class Prefixes:
         if self.file is None:
             return [*self.all] * count
         if first + count - 1 > len(self.all):
-            raise UserError(f"{self.file} has {len(self.all):,} prefixes, and the input more lines: give one a line.")
+            raise UserError(
+                f"{self.file} has {len(self.all):,} {self.called}, and the input more lines: give one a line."
+            )
         return list(self.all[first - 1 : first - 1 + count])

@@ -56,4 +56,6 @@ class Report:
         ):
             if count:
                 facts.append(f"{fact}: {count:,}")
+        if self._counts.speculation.sentences:
+            facts.append(str(self._counts.speculation))
         say("; ".join(facts) + ".")

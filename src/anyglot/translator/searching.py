@@ -1,7 +1,7 @@
 """From pieces of text to hypotheses and back to text: batches, prompts, limits and the search itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from anyglot.decoding import (
     plan_alike,
     plan_batches,
     sample,
+    speculate,
 )
 from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
@@ -28,7 +29,8 @@ from anyglot.translator.framing import Framing
 from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.lines import clean
 from anyglot.translator.pieces import Candidate, Piece
-from anyglot.translator.settings import AUTOREGRESSIVE, SearchSettings
+from anyglot.translator.settings import AUTOREGRESSIVE, VERIFYING, Decoder, SearchSettings
+from anyglot.translator.speculating import Speculation, draft_tokens
 
 StepByStep = EncoderDecoder | PromptedLanguageModel
 """Models that write word by word."""
@@ -49,6 +51,7 @@ class Counts:
         split: Texts too long for the model, translated in pieces.
         cut: Pieces whose best translation ran into the length limit.
         unreadable: Texts with characters that a trimmed model does not know.
+        speculation: What drafts were worth.
     """
 
     texts: int = 0
@@ -56,6 +59,7 @@ class Counts:
     split: int = 0
     cut: int = 0
     unreadable: int = 0
+    speculation: Speculation = field(default_factory=Speculation)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ def _candidates(found: Found, n_best: int, tokenizer: TextTokenizer) -> list[Can
     texts = tokenizer.decode([list(one.tokens) for one in (*hypotheses, *found.rounds)])
     rounds = tuple(clean(text) for text in texts[len(hypotheses) :])
     return [
-        Candidate(clean(text), hypothesis.score, rounds) for text, hypothesis in zip(texts, hypotheses, strict=False)
+        Candidate(clean(text), hypothesis.score, rounds, tuple(hypothesis.tokens))
+        for text, hypothesis in zip(texts, hypotheses, strict=False)
     ] or [Candidate("", 0.0, rounds)]
 
 
@@ -145,13 +150,21 @@ class PieceSearch:
         """Most source tokens, special ones included."""
         return position_limit(self.model.config.source_embeddings)
 
+    refines = False
+    """Whether the model can write over what it wrote."""
+
     def settle(self, settings: SearchSettings) -> SearchSettings:
         """The settings with this model's defaults.
 
         Raises:
             UserError: Something was asked for that it cannot do.
         """
-        return settings.settled(AUTOREGRESSIVE)
+        return settings.settled(VERIFYING if isinstance(self.model, EncoderDecoder) else AUTOREGRESSIVE)
+
+    @property
+    def quickest(self) -> Decoder:
+        """What to write drafts with."""
+        return "greedy"
 
     def check_direction(self, source: str, target: str) -> None:
         """Refuse a target without a projection, or a direction without adapters or prompts, where the model has such.
@@ -249,6 +262,11 @@ class PieceSearch:
         options: dict[str, Any] = {"length": length, "length_penalty": settings.length_penalty}
         if settings.decoder == "greedy":
             found = [[hypothesis] for hypothesis in greedy_search(stepping, source, mask, prompt, **options)]
+        elif settings.decoder == "speculative" and isinstance(stepping, EncoderDecoderStepModel):
+            drafts, trust = draft_tokens(pieces, self.tokenizer)
+            looked = speculate(stepping, source, mask, prompt, stepping.drafts(drafts), trust=trust, **options)
+            self.counts.speculation.add(looked)
+            found = [[one.hypothesis] for one in looked]
         elif settings.decoder == "sample":
             rule, samples = settings.sampling_rule(), settings.n_best
             found = sample(stepping, source, mask, prompt, rule=rule, samples=samples, **options)

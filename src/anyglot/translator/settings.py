@@ -6,19 +6,25 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from anyglot.decoding import SamplingRule
+from anyglot.decoding.mask_predict import ITERATIONS, REMASKINGS, MaskPredictRule, Remasking
+from anyglot.decoding.refine import ROUNDS
 from anyglot.errors import UserError
 from anyglot.translator.lines import MAX_CHARACTERS
 
-Decoder = Literal["beam", "greedy", "sample", "ctc"]
+Decoder = Literal["beam", "greedy", "sample", "speculative", "ctc", "mask-predict"]
 AUTOREGRESSIVE: tuple[Decoder, ...] = ("beam", "greedy", "sample")
 """Decoders of a model that writes word by word, the default first."""
+VERIFYING: tuple[Decoder, ...] = (*AUTOREGRESSIVE, "speculative")
+"""Those of one that can also look at several words at once and take them back."""
 PARALLEL: tuple[Decoder, ...] = ("ctc",)
 """Decoders of a model that writes all words at once, the default first."""
-DECODERS = AUTOREGRESSIVE + PARALLEL
+GENERATIVE: tuple[Decoder, ...] = ("mask-predict",)
+"""Those of one that writes all words at once on a canvas whose length it predicts."""
+DECODERS = VERIFYING + PARALLEL + GENERATIVE
 BEAMS = 5
-ROUNDS = 2
 MAX_BEAMS = 100
 MAX_ROUNDS = 100
+MAX_ITERATIONS = 1000
 
 
 def chosen_decoder(name: str | None, among: Sequence[Decoder] = DECODERS) -> Decoder | None:
@@ -40,8 +46,8 @@ class SearchSettings:
     """Settings of a search. The defaults are SixT+'s (method card 1.6).
 
     Attributes:
-        decoder: "beam", "greedy" (faster, somewhat worse) or "sample"; of a model that writes all words at once "ctc".
-            None: the model's own default.
+        decoder: "beam", "greedy" (faster, somewhat worse), "speculative" (greedy from drafts) or "sample"; of a model
+            that writes all words at once "ctc". None: the model's own default.
         beam: Hypotheses per sentence, of effect with "beam" (where None is 5) and "ctc" (where None is as many as are
             wanted, and 1 is the best path).
         length_penalty: Exponent of the length that a hypothesis's log-probability is divided by.
@@ -53,6 +59,8 @@ class SearchSettings:
         rounds: How often "ctc" lets the model write over what it wrote; a sentence that no longer changes stops before.
             0: what is written first is the translation. None: 2, or 0 for a model that cannot.
         show_rounds: Whether "ctc" keeps what each round wrote.
+        iterations, length_beam, remasking: Of "mask-predict" alone; see `decoding.mask_predict.MaskPredictRule`. None: 4,
+            as many as translations are wanted, "paper". Its `rounds` are of the denoiser, 1 where None.
         temperature, top_k, top_p, seed: Of sampling alone; see `decoding.SamplingRule`.
     """
 
@@ -65,6 +73,9 @@ class SearchSettings:
     max_characters: int = MAX_CHARACTERS
     rounds: int | None = None
     show_rounds: bool = False
+    iterations: int | None = None
+    length_beam: int | None = None
+    remasking: str | None = None
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
@@ -73,6 +84,7 @@ class SearchSettings:
     def __post_init__(self) -> None:
         for name, highest in (
             ("beam", MAX_BEAMS),
+            ("length_beam", MAX_BEAMS),
             ("n_best", MAX_BEAMS),
             ("max_length", 10_000),
             ("batch_tokens", 10_000_000),
@@ -85,10 +97,12 @@ class SearchSettings:
             raise UserError(f"length-penalty must lie between -10 and 10, not {self.length_penalty}.")
         self._check_sampling()
         self._check_rounds()
+        self._check_mask_predict()
         if (self.decoder is not None or self.beam is not None) and self.n_best > self.rows:
             raise UserError(
                 f"{self.n_best} translations were asked of a search that keeps {self.rows}: "
-                f"use --beam {self.n_best}, or --decoder sample where the model can."
+                f"use {'--length-beam' if self.decoder == 'mask-predict' else '--beam'} {self.n_best}, or --decoder "
+                "sample where the model can."
             )
 
     def settled(self, decoders: Sequence[Decoder], *, refines: bool = False) -> "SearchSettings":
@@ -107,6 +121,9 @@ class SearchSettings:
             raise UserError(
                 f"this model writes {way}, which --decoder {decoder} is not for: use {' or '.join(decoders)}."
             )
+        if decoder == "mask-predict":
+            return self._settled_mask_predict(refines)
+        self._refuse_mask_predict(decoder)
         if decoder != "ctc":
             if self.rounds is not None or self.show_rounds:
                 raise UserError(
@@ -119,6 +136,43 @@ class SearchSettings:
             )
         rounds = self.rounds if self.rounds is not None else ROUNDS if refines else 0
         return replace(self, decoder=decoder, beam=self.beam or self.n_best, rounds=rounds)
+
+    def _settled_mask_predict(self, refines: bool) -> "SearchSettings":
+        if self.beam is not None:
+            raise UserError("--beam is not for --decoder mask-predict: give --length-beam to try several lengths.")
+        if self.rounds and not refines:
+            raise UserError(f"{self.rounds} rounds were asked of a model without a denoiser: use --rounds 0.")
+        settled = replace(
+            self,
+            decoder="mask-predict",
+            rounds=int(refines) if self.rounds is None else self.rounds,
+            iterations=ITERATIONS if self.iterations is None else self.iterations,
+            length_beam=self.length_beam or self.n_best,
+            remasking=self.remasking or "paper",
+        )
+        if not settled.iterations and not settled.rounds:
+            raise UserError("no iterations and no rounds leave nothing to write with: raise --iterations or --rounds.")
+        return settled
+
+    def mask_predict_rule(self) -> MaskPredictRule:
+        """How "mask-predict" writes."""
+        iterations = ITERATIONS if self.iterations is None else self.iterations
+        return MaskPredictRule(iterations, cast(Remasking, self.remasking or "paper"), self.rows)
+
+    def _refuse_mask_predict(self, decoder: Decoder) -> None:
+        for name in ("iterations", "length_beam", "remasking"):
+            if getattr(self, name) is not None:
+                raise UserError(
+                    f"--{name.replace('_', '-')} belongs to --decoder mask-predict, not to {decoder}: leave it out."
+                )
+
+    def _check_mask_predict(self) -> None:
+        if self.iterations is not None and not 0 <= self.iterations <= MAX_ITERATIONS:
+            raise UserError(f"iterations must lie between 0 and {MAX_ITERATIONS:,}, not {self.iterations:,}.")
+        if self.remasking is not None and self.remasking not in REMASKINGS:
+            raise UserError(f"there is no re-masking '{self.remasking}': choose one of {', '.join(REMASKINGS)}.")
+        if self.decoder is not None and self.decoder != "mask-predict":
+            self._refuse_mask_predict(self.decoder)
 
     def _check_rounds(self) -> None:
         if self.rounds is not None and not 0 <= self.rounds <= MAX_ROUNDS:
@@ -151,8 +205,10 @@ class SearchSettings:
     @property
     def rows(self) -> int:
         """Hypotheses per sentence."""
-        if self.decoder == "greedy":
+        if self.decoder in ("greedy", "speculative"):
             return 1
         if self.decoder == "sample":
             return self.n_best
+        if self.decoder == "mask-predict":
+            return self.length_beam or self.n_best
         return self.beam or (self.n_best if self.decoder == "ctc" else BEAMS)

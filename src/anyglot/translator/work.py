@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
@@ -46,6 +45,8 @@ class Work:
         prefix: What translations must begin with: a text, or a file of one a line.
         vocabulary: A file with the tokens that may be written; None: all.
         prompts: A folder of prompts to put in front of the model, an encoder; None: the model translates by itself.
+        draft: A model that drafts the translations.
+        draft_file: A file with a draft a line.
     """
 
     model: str
@@ -60,6 +61,8 @@ class Work:
     prefix: str | None = None
     vocabulary: str | None = None
     prompts: str | None = None
+    draft: str | None = None
+    draft_file: str | None = None
 
 
 class Stopped(BaseException):
@@ -80,7 +83,7 @@ def run(work: Work) -> int:
         UserError: What the user can put right.
     """
     try:
-        return until_stopped(partial(_run, work), kept=_is_file_job(work))
+        return until_stopped(lambda: _run(work), kept=_is_file_job(work))
     except BrokenPipeError:
         return 0  # whoever read our output has seen enough
 
@@ -115,8 +118,10 @@ def _run(work: Work) -> None:
     if work.resume and not _is_file_job(work):
         raise UserError("only the translation of a file into a file can be resumed: give --input and --output.")
     prefixes = None if work.prefix is None else Prefixes.read(work.prefix)
-    if prefixes is not None and facts is not None:
-        prefixes.check_number(facts.lines)
+    drafts = _read_drafts(work)
+    for given in (prefixes, drafts):
+        if given is not None and facts is not None:
+            given.check_number(facts.lines)
     job = None
     if work.input is not None and work.output is not None and facts is not None:
         job = FileJob(work.input, work.output, facts)
@@ -127,6 +132,9 @@ def _run(work: Work) -> None:
             work.model, work.device, work.precision, work.vocabulary, prompts=work.prompts
         )
         translator.check_languages(source, target)
+        drafter = None if work.draft is None else Translator.from_pretrained(work.draft, work.device, work.precision)
+        if drafter is not None:
+            drafter.check_languages(source, target)
     warnings.simplefilter("ignore", UnreadableWarning)  # the report counts such lines
     for warning in caught:
         say(f"warning: {warning.message}")
@@ -135,10 +143,10 @@ def _run(work: Work) -> None:
     if prefixes is not None:
         translator.check_prefixes(prefixes.all, target, settings)
     if job is not None:
-        translate_file(translator, job, source, target, settings, prefixes, resume=work.resume)
+        translate_file(translator, job, source, target, settings, prefixes, drafter or drafts, resume=work.resume)
         return
     with Report(translator.counts, None if facts is None else facts.lines) as report:
-        _run_stream(work, _Windows(translator, source, target, prefixes, settings, report))
+        _run_stream(work, _Windows(translator, source, target, prefixes, drafter or drafts, settings, report))
 
 
 def translate_file(
@@ -148,6 +156,7 @@ def translate_file(
     target: str,
     settings: SearchSettings,
     prefixes: Prefixes | None = None,
+    drafts: Prefixes | Translator | None = None,
     *,
     resume: bool,
 ) -> None:
@@ -166,13 +175,13 @@ def translate_file(
         return
     with Report(translator.counts, job.facts.lines) as report:
         report.begin(done)
-        job.run(_Windows(translator, source, target, prefixes, settings, report).translate)
+        job.run(_Windows(translator, source, target, prefixes, drafts, settings, report).translate)
 
 
 def _identity(
     translator: Translator, settings: SearchSettings, source: str, target: str, prefixes: Prefixes | None
 ) -> Facts:
-    """All that decides what the translations are, besides the input."""
+    """All that decides what the translations are, besides the input; drafts do not."""
     return {
         "model": translator.identity,
         "device": next(translator.model.parameters()).device.type,
@@ -181,6 +190,21 @@ def _identity(
         "prefix": None if prefixes is None else prefixes.fingerprint,
         **asdict(settings),
     }
+
+
+def _read_drafts(work: Work) -> Prefixes | None:
+    """The drafts of a file, if there is one.
+
+    Raises:
+        UserError: It cannot be read, there are drafts twice, or for a search that has no use for them.
+    """
+    if work.draft is None and work.draft_file is None:
+        return None
+    if work.settings.decoder != "speculative":
+        raise UserError("drafts are for --decoder speculative: give it too, or leave --draft and --draft-file out.")
+    if work.draft is not None and work.draft_file is not None:
+        raise UserError("--draft and --draft-file are two sources of drafts: give one of them.")
+    return None if work.draft_file is None else Prefixes.drafts(work.draft_file)
 
 
 def _is_file_job(work: Work) -> bool:
@@ -204,6 +228,7 @@ class _Windows:
         source: str,
         target: str,
         prefixes: Prefixes | None,
+        drafts: Prefixes | Translator | None,
         settings: SearchSettings,
         report: Report,
     ) -> None:
@@ -211,6 +236,7 @@ class _Windows:
         self.source = source
         self.target = target
         self.prefixes = prefixes
+        self.drafts = drafts
         self.settings = settings
         self.report = report
 
@@ -224,6 +250,7 @@ class _Windows:
             target=self.target,
             prefixes=None if self.prefixes is None else self.prefixes.of_lines(first, len(lines)),
             settings=self.settings,
+            draft=self.drafts.of_lines(first, len(lines)) if isinstance(self.drafts, Prefixes) else self.drafts,
             progress=lambda share, tokens: self.report.advance(share * len(lines)),
         )
         self.report.finish(len(lines))
