@@ -29,8 +29,19 @@ AGAINST = Annotated[
     Path | None,
     typer.Option("--against", help="Translations to compare with: an evaluation's folder, or a file.", metavar="PATH"),
 ]
-BEAM = Annotated[int, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")]
-DECODER = Annotated[str, typer.Option("--decoder", help="beam, or greedy (faster, somewhat worse).", metavar="NAME")]
+BEAM = Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence: 5, or 1 for ctc.", metavar="N")]
+DECODER = Annotated[
+    str | None,
+    typer.Option(
+        "--decoder",
+        help="beam, greedy (faster, somewhat worse), or ctc; each model's own default if left out.",
+        metavar="NAME",
+    ),
+]
+ROUNDS = Annotated[
+    int | None,
+    typer.Option("--rounds", help="Of models decoded by ctc: how often to write over what was written.", metavar="N"),
+]
 PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
 MAX_LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a translation.", metavar="N")]
 METRICS = Annotated[str, typer.Option("--metrics", help="Of BLEU, chrF, chrF++; comma-separated.")]
@@ -68,8 +79,9 @@ def evaluate(
     out: OUT = Path("evaluation"),
     baseline: BASELINE = None,
     against: AGAINST = None,
-    beam: BEAM = 5,
-    decoder: DECODER = "beam",
+    beam: BEAM = None,
+    decoder: DECODER = None,
+    rounds: ROUNDS = None,
     length_penalty: PENALTY = 1.0,
     max_length: MAX_LENGTH = 200,
     metrics: METRICS = "BLEU,chrF++",
@@ -107,8 +119,9 @@ def evaluate(
     from anyglot.translator.settings import chosen_decoder
 
     settings = SearchSettings(
-        decoder=chosen_decoder(decoder, among=("beam", "greedy")),
+        decoder=chosen_decoder(decoder, among=("beam", "greedy", "ctc")),
         beam=beam,
+        rounds=rounds,
         length_penalty=length_penalty,
         max_length=max_length,
     )
@@ -131,7 +144,7 @@ def evaluate(
             out=out,
             scoring=Scoring(chosen, tokenizer, resamples, seed),
             baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
-            settings={"decoder": decoder, "beam": beam, "length penalty": length_penalty, "max length": max_length},
+            settings=_facts(settings),
             samples=samples,
             earlier=earlier,
             learned=_learned(comet, comet_model),
@@ -189,13 +202,27 @@ def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
     return Identifier([code.strip() for code in (candidates or "").split(",") if code.strip()])
 
 
+def _facts(settings: SearchSettings) -> dict[str, object]:
+    """The settings as the report tells them, defaults of kinds of models included."""
+    from anyglot.decoding.refine import ROUNDS
+    from anyglot.translator.settings import BEAMS
+
+    return {
+        "decoder": settings.decoder or "beam; of a model that writes all words at once its own",
+        "beam": settings.beam or f"{BEAMS}; of ctc 1",
+        "rounds": f"{ROUNDS if settings.rounds is None else settings.rounds}, of a model with a denoiser",
+        "length penalty": settings.length_penalty,
+        "max length": settings.max_length,
+    }
+
+
 def _opener(
     name: str, label: str, settings: SearchSettings, device: str | None, precision: str
 ) -> Callable[[], System]:
     """A function that loads a model and makes a system of it."""
 
     def open_system() -> System:
-        from dataclasses import asdict
+        from dataclasses import asdict, replace
 
         from anyglot.evaluation.hypotheses import weights_hash
         from anyglot.evaluation.results import Kind, kind_of
@@ -205,6 +232,9 @@ def _opener(
         _say(f"loading {label}")
         translator = Translator.from_pretrained(name, device=device, precision=precision)
         languages = translator.languages
+        # Models that cannot write over what they wrote stand beside those that can.
+        wanted = settings if translator.searching.refines else replace(settings, rounds=None)
+        own = translator.searching.settle(wanted)
 
         def check(source: str, target: str) -> None:
             with warnings.catch_warnings(record=True) as remarks:
@@ -219,7 +249,7 @@ def _opener(
         def translate(texts: list[str], source: str, target: str) -> list[str]:
             done = _Shares(f"{label}: {source}-{target}")
             ranked = translator.translate_n_best(
-                texts, source=source, target=target, settings=settings, progress=done.told
+                texts, source=source, target=target, settings=own, progress=done.told
             )
             return [candidates[0].text for candidates in ranked]
 
@@ -227,7 +257,7 @@ def _opener(
             "model": translator.identity,
             "weights": weights_hash(Path(name)) if Path(name).is_dir() else "",
             "device": next(translator.model.parameters()).device.type,
-            **asdict(settings),
+            **asdict(own),
         }
         return System(label, made_from, check, kind, translate)
 

@@ -14,6 +14,10 @@ from anyglot.decoding.logits import Best, Logits
 from anyglot.decoding.parallel import ParallelModel
 from anyglot.decoding.protocols import Hypothesis
 
+ROUNDS = 2
+"""Of denoising, where nobody says how many."""
+CANVAS_ROWS = 1024
+"""Most positions of the canvases of a batch: the scores of 16,384 words at each of them are 64 MB."""
 CANDIDATES = 10
 """Tokens of each position that a prefix beam search considers."""
 

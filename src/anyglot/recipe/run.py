@@ -35,7 +35,8 @@ from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.distributed import first_process_first
 from anyglot.training.loop import CHECKPOINTS, Trained, train
 from anyglot.training.plan import Longest, Plan
-from anyglot.training.validation import TestSentences, Validation
+from anyglot.training.translating import TestSentences
+from anyglot.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 TOKENIZER = "tokenizer"
@@ -275,7 +276,7 @@ def _test_sentences(recipe: Recipe, tokenizer: TextTokenizer, frames: Frames | N
         pairs = list(islice(short, recipe.validation.sentences))
         if pairs and source.name not in found:
             sources, references = zip(*pairs, strict=True)
-            found[source.name] = TestSentences(source.target, sources, references, frame)
+            found[source.name] = TestSentences(source.source, source.target, sources, references, frame)
     return found
 
 

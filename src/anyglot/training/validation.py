@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from anyglot.data.frames import Frame
 from anyglot.data.word_boundaries import tokenizer_for
-from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, pad_batch, plan_batches
-from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.training.distributed import gathered, is_sharded, summed
 from anyglot.training.options import ValidationOptions
+from anyglot.training.translating import TestSentences, translate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-@dataclass(frozen=True)
-class TestSentences:
-    """The first sentences of a validation set and their translations.
-
-    Args:
-        target: Language of the references, which decides how BLEU counts words.
-        frame: What stands around the sentences and starts the decoder.
-    """
-
-    target: str
-    sources: Sequence[str]
-    references: Sequence[str]
-    frame: Frame
-
-    __test__ = False  # no test, whatever pytest thinks of the name
 
 
 class Validation:
@@ -104,38 +84,6 @@ class Validation:
             for name, (one, other) in zip(self.sentences, scores.tolist(), strict=True):
                 numbers |= {f"bleu.{name}": one, f"chrf.{name}": other}
         return numbers
-
-
-@torch.no_grad()
-def translate(
-    model: nn.Module,
-    tokenizer: Any,
-    test: TestSentences,
-    beams: int,
-    device: torch.device,
-    batch_tokens: int = 4096,
-) -> list[str]:
-    """Translate a few sentences with a plain search; for judging, not for use (see `anyglot.translator`)."""
-    assert isinstance(model, EncoderDecoder)
-    row = model.config.target_row(test.target)
-    language = torch.tensor([row], device=device) if model.target_projection is not None else None
-    stepper = EncoderDecoderStepModel(model, language)
-    end, frame = model.config.end_id, test.frame
-    prompt = stepper.prompt(Prompt(frame.start, end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
-    positions = model.config.decoder_embeddings
-    held = positions.position_rows - positions.position_offset if positions.positions == "learned" else 1000
-    room = max(1, min(200, held - len(frame.start)))
-    sources = [[*frame.front, *ids, *frame.behind] for ids in tokenizer.encode(list(test.sources))]
-    outputs: list[list[int]] = [[] for _ in sources]
-    for rows in plan_batches([len(source) for source in sources], batch_tokens):
-        source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
-        length = LengthRule(maximum=room, per_source=2.0, extra=10)
-        for row, found in zip(
-            rows, beam_search(stepper, source, mask, prompt, beams=beams, length=length), strict=True
-        ):
-            outputs[row] = list(stepper.hypotheses(found[:1])[0].tokens)
-    translations: list[str] = tokenizer.decode(outputs)
-    return translations
 
 
 def _scores(outputs: Sequence[str], test: TestSentences) -> tuple[float, float]:

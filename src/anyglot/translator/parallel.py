@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from anyglot.data.protocols import TextTokenizer
 from anyglot.decoding import pad_batch
 from anyglot.decoding.batching import plan_alike
-from anyglot.decoding.parallel import NonAutoregressiveParallelModel, ParallelModel, PromptedParallelModel
-from anyglot.decoding.refine import Reading, refine
+from anyglot.decoding.mask_predict import mask_predict
+from anyglot.decoding.parallel import NonAutoregressiveParallelModel, PromptedParallelModel
+from anyglot.decoding.refine import CANVAS_ROWS, Reading, Refined, refine
 from anyglot.errors import UserError
-from anyglot.models.config import ParallelEncoderDecoderConfig
+from anyglot.models.config import ParallelEncoderDecoderConfig, PromptedEncoderConfig
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.translator.framing import Framing
 from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.pieces import Candidate, Piece
 from anyglot.translator.searching import Counts, Found, Progress, position_limit, search_batches, shortened
-from anyglot.translator.settings import PARALLEL, SearchSettings
-
-CANVAS_ROWS = 1024
-"""Most positions of the canvases of a batch: the scores of 16,384 words at each of them are 64 MB."""
+from anyglot.translator.settings import GENERATIVE, PARALLEL, Decoder, SearchSettings
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ class ParallelPieceSearch:
         positions = position_limit(config.encoder.embeddings)
         if isinstance(config, ParallelEncoderDecoderConfig):
             return min(positions, position_limit(config.decoder_embeddings) // config.canvas.factor)
+        if self._predicts_lengths:
+            return positions
         hidden = 0 if config.source_end else 1  # `</s>`, which has no share in the canvas
         return min(positions, positions // config.canvas.factor + hidden)
 
@@ -62,7 +63,17 @@ class ParallelPieceSearch:
         Raises:
             UserError: Something was asked for that it cannot do.
         """
-        return settings.settled(PARALLEL, refines=isinstance(self.model, PromptedEncoder) and self.model.config.denoise)
+        return settings.settled(GENERATIVE if self._predicts_lengths else PARALLEL, refines=self.refines)
+
+    @property
+    def refines(self) -> bool:
+        """Whether the model can write over what it wrote."""
+        return isinstance(self.model, PromptedEncoder) and self.model.config.denoise
+
+    @property
+    def quickest(self) -> Decoder:
+        """What to write drafts with."""
+        return "mask-predict" if self._predicts_lengths else "ctc"
 
     def check_direction(self, source: str, target: str) -> None:
         """Refuse a direction that the model has no prompts or no projection for.
@@ -95,7 +106,7 @@ class ParallelPieceSearch:
         reading = Reading(
             frame=self._frame,
             never=self._never,
-            beams=settings.rows,
+            beams=1 if self._predicts_lengths else settings.rows,
             n_best=settings.n_best,
             length_penalty=settings.length_penalty,
         )
@@ -103,16 +114,14 @@ class ParallelPieceSearch:
         def found(batch: list[int]) -> list[Found]:
             device = next(self.model.parameters()).device
             tokens, mask = pad_batch([encoded[index] for index in batch], self.tokenizer.pad_id, device)
-            refined = refine(
-                self._decoding_model(parts[batch[0]]), tokens, mask, rounds=settings.rounds or 0, reading=reading
-            )
+            refined = self._written(parts[batch[0]], tokens, mask, settings, reading)
             return [
                 Found(one.hypotheses, [round.labels for round in one.rounds] if settings.show_rounds else [])
                 for one in refined
             ]
 
         def room(length: int) -> int:
-            return min(settings.batch_tokens // length, CANVAS_ROWS // (length * self.model.config.canvas.factor))
+            return min(settings.batch_tokens // length, CANVAS_ROWS // self._canvas_room(length, settings))
 
         batches = plan_alike([len(ids) for ids in encoded], parts, room)
         return search_batches(batches, found, self.tokenizer, settings.n_best, self.counts, progress)
@@ -129,11 +138,31 @@ class ParallelPieceSearch:
         check_projection(languages, target)
         return self.model.config.target_row(target) if languages else None
 
-    def _decoding_model(self, part: int | None) -> ParallelModel:
-        chosen = None if part is None else torch.tensor([part], device=next(self.model.parameters()).device)
-        if isinstance(self.model, PromptedEncoder):
-            return PromptedParallelModel(self.model, chosen)
-        return NonAutoregressiveParallelModel(self.model, chosen)
+    @property
+    def _predicts_lengths(self) -> bool:
+        """Whether the model writes freely, on a canvas whose length it predicts."""
+        return isinstance(self.model, PromptedEncoder) and self.model.config.length_classes > 0
+
+    def _canvas_room(self, length: int, settings: SearchSettings) -> int:
+        """Positions of the canvases of a source of this length, at most."""
+        config = self.model.config
+        if isinstance(config, PromptedEncoderConfig) and self._predicts_lengths:
+            return config.longest * config.upsampling * (settings.length_beam or 1)
+        return length * config.canvas.factor
+
+    def _written(
+        self, part: int | None, tokens: Tensor, mask: Tensor, settings: SearchSettings, reading: Reading
+    ) -> list[Refined]:
+        chosen = None if part is None else torch.tensor([part], device=tokens.device)
+        rounds = settings.rounds or 0
+        if not isinstance(self.model, PromptedEncoder):
+            plain = NonAutoregressiveParallelModel(self.model, chosen)
+            return refine(plain, tokens, mask, rounds=rounds, reading=reading)
+        model = PromptedParallelModel(self.model, chosen)
+        if self._predicts_lengths:
+            rule = settings.mask_predict_rule()
+            return mask_predict(model, tokens, mask, rule=rule, rounds=rounds, reading=reading)
+        return refine(model, tokens, mask, rounds=rounds, reading=reading)
 
     @property
     def _frame(self) -> tuple[int, ...]:

@@ -1,0 +1,130 @@
+"""Translating a few sentences with a model that is being trained, whatever kind of model it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from anyglot.data.frames import Frame
+from anyglot.data.groups import group_of
+from anyglot.decoding import (
+    EncoderDecoderStepModel,
+    LengthRule,
+    Prompt,
+    beam_search,
+    pad_batch,
+    plan_alike,
+    plan_batches,
+)
+from anyglot.decoding.parallel import NonAutoregressiveParallelModel, ParallelModel, PromptedParallelModel
+from anyglot.decoding.refine import CANVAS_ROWS, ROUNDS, Reading, refine
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
+
+
+@dataclass(frozen=True)
+class TestSentences:
+    """The first sentences of a validation set and their translations.
+
+    Args:
+        source: Language of the sentences.
+        target: Language of the references, which decides how BLEU counts words.
+        frame: What stands around the sentences and starts the decoder.
+    """
+
+    source: str
+    target: str
+    sources: Sequence[str]
+    references: Sequence[str]
+    frame: Frame
+
+    __test__ = False  # no test, whatever pytest thinks of the name
+
+
+@torch.no_grad()
+def translate(
+    model: nn.Module,
+    tokenizer: Any,
+    test: TestSentences,
+    beams: int,
+    device: torch.device,
+    batch_tokens: int = 4096,
+) -> list[str]:
+    """Translate a few sentences with a plain search; for judging, not for use (see `anyglot.translator`)."""
+    sources = [[*test.frame.front, *ids, *test.frame.behind] for ids in tokenizer.encode(list(test.sources))]
+    if isinstance(model, PromptedEncoder | ParallelEncoderDecoder):
+        outputs = _written_at_once(model, tokenizer, sources, test, device, batch_tokens)
+    else:
+        assert isinstance(model, EncoderDecoder)
+        outputs = _written_in_steps(model, tokenizer, sources, test, beams, device, batch_tokens)
+    translations: list[str] = tokenizer.decode(outputs)
+    return translations
+
+
+def _written_in_steps(
+    model: EncoderDecoder,
+    tokenizer: Any,
+    sources: Sequence[list[int]],
+    test: TestSentences,
+    beams: int,
+    device: torch.device,
+    batch_tokens: int,
+) -> list[list[int]]:
+    row = model.config.target_row(test.target)
+    language = torch.tensor([row], device=device) if model.target_projection is not None else None
+    adapters = model.config.adapters
+    part = None if adapters is None else group_of(adapters.groups, test.source, test.target)
+    group = None if part is None else torch.tensor([part], device=device)
+    stepper = EncoderDecoderStepModel(model, language, group)
+    end, frame = model.config.end_id, test.frame
+    prompt = stepper.prompt(Prompt(frame.start, end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
+    positions = model.config.decoder_embeddings
+    held = positions.position_rows - positions.position_offset if positions.positions == "learned" else 1000
+    room = max(1, min(200, held - len(frame.start)))
+    outputs: list[list[int]] = [[] for _ in sources]
+    for rows in plan_batches([len(source) for source in sources], batch_tokens):
+        source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
+        length = LengthRule(maximum=room, per_source=2.0, extra=10)
+        for row, found in zip(
+            rows, beam_search(stepper, source, mask, prompt, beams=beams, length=length), strict=True
+        ):
+            outputs[row] = list(stepper.hypotheses(found[:1])[0].tokens)
+    return outputs
+
+
+def _written_at_once(
+    model: PromptedEncoder | ParallelEncoderDecoder,
+    tokenizer: Any,
+    sources: Sequence[list[int]],
+    test: TestSentences,
+    device: torch.device,
+    batch_tokens: int,
+) -> list[list[int]]:
+    """The best path of each canvas, as `anyglot translate` reads it unless told otherwise."""
+    canvas = model.config.canvas
+    decoding: ParallelModel
+    if isinstance(model, PromptedEncoder):
+        part = group_of(model.config.groups, test.source, test.target)
+        decoding = PromptedParallelModel(model, None if part is None else torch.tensor([part], device=device))
+    else:
+        row = torch.tensor([model.config.target_row(test.target)], device=device)
+        decoding = NonAutoregressiveParallelModel(model, row if model.target_projection is not None else None)
+    frame = (canvas.begin_id, canvas.end_id)
+    reading = Reading(frame, never=(tokenizer.pad_id, canvas.mask_id))
+    outputs: list[list[int]] = [[] for _ in sources]
+    sizes = [len(source) for source in sources]
+
+    def room(length: int) -> int:
+        return min(batch_tokens // length, CANVAS_ROWS // (length * canvas.factor))
+
+    for rows in plan_alike(sizes, [None] * len(sizes), room):
+        source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
+        refined = refine(decoding, source, mask, rounds=ROUNDS if decoding.refines else 0, reading=reading)
+        for row, found in zip(rows, refined, strict=True):
+            outputs[row] = list(found.hypotheses[0].tokens)
+    return outputs
