@@ -20,7 +20,7 @@ FRAME = (BEGIN, END)
 CPU = torch.device("cpu")
 
 
-def prompted_model(*, sets: int = 1, denoise: bool = True, frame: bool = True) -> PromptedEncoder:
+def prompted_model(*, sets: int = 1, denoise: bool = True, frame: bool = True, length_classes: int = 0) -> PromptedEncoder:
     """Weights large enough that what is written depends on the source and on the round."""
     torch.manual_seed(3)
     stack = {"layers": 2, "width": WIDTH, "heads": 4, "feedforward_width": 128, "activation": "gelu_tanh"}
@@ -38,6 +38,7 @@ def prompted_model(*, sets: int = 1, denoise: bool = True, frame: bool = True) -
             prompt_length=8,
             denoise=denoise,
             groups=groups,
+            length_classes=length_classes,
         )
     )
     with torch.no_grad():

@@ -19,17 +19,33 @@ DECODER = Annotated[
     typer.Option(
         "--decoder",
         help="beam, greedy (faster), speculative (greedy from drafts), sample (drawn at random); "
-        "ctc for models that write all words at once.",
+        "ctc or mask-predict for models that write all words at once. Default: what the model was made for.",
         metavar="NAME",
     ),
 ]
 BEAM = Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence: 5, or 1 for ctc.", metavar="N")]
 ROUNDS = Annotated[
     int | None,
-    typer.Option("--rounds", help="ctc: how often to write over what was written; 0: not at all.", metavar="N"),
+    typer.Option(
+        "--rounds", help="ctc, mask-predict: how often to write over what was written; 0: not at all.", metavar="N"
+    ),
 ]
 SHOW_ROUNDS = Annotated[
     bool, typer.Option("--show-rounds", help="ctc: what each round wrote, `line ||| round ||| translation`.")
+]
+ITERATIONS = Annotated[
+    int | None, typer.Option("--iterations", help="mask-predict: passes over the canvas (4).", metavar="N")
+]
+LENGTHS = Annotated[
+    int | None, typer.Option("--length-beam", help="mask-predict: lengths that are tried (1).", metavar="N")
+]
+REMASKING = Annotated[
+    str | None,
+    typer.Option(
+        "--remasking",
+        help="mask-predict: paper (what was kept is kept) or standard (any token may be written again).",
+        metavar="RULE",
+    ),
 ]
 PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
 TEMPERATURE = Annotated[
@@ -89,6 +105,9 @@ def translate(
     seed: SEED = 1,
     rounds: ROUNDS = None,
     show_rounds: SHOW_ROUNDS = False,
+    iterations: ITERATIONS = None,
+    length_beam: LENGTHS = None,
+    remasking: REMASKING = None,
     prefix: PREFIX = None,
     n_best: N_BEST = 1,
     max_length: MAX_LENGTH = 200,
@@ -114,6 +133,8 @@ def translate(
 
         anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
 
+        anyglot translate runs/questions -s en -t en -i news.en --decoder mask-predict --iterations 8 --length-beam 3
+
         anyglot translate xlm-roberta-base --prompts prompts/de-en -s de -t en -i news.de
 
         anyglot translate runs/sixt -s de -t en --decoder speculative --draft runs/sga
@@ -137,6 +158,9 @@ def translate(
         seed=seed,
         rounds=rounds,
         show_rounds=show_rounds,
+        iterations=iterations,
+        length_beam=length_beam,
+        remasking=remasking,
     )
     code = run(
         Work(

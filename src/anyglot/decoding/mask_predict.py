@@ -1,9 +1,9 @@
 """Writing in several passes: all at once, then again where the model was least sure (Ghazvininejad et al., 2019).
 
 The canvas is `<s> <mask> ... </s>`. Each pass writes on all masks; then the least probable tokens become masks again,
-fewer each time: after pass i of N over n positions (n - 2) (N - i) / N, rounded down. By one rule they are the lowest of
-all tokens (Ghazvininejad et al.), by the other of those that the pass wrote, so that a token that was kept once is kept
-for good (the released code of SGA, method card 3.5).
+fewer each time: after pass i of N over n positions (n - 2) (N - i) / N, rounded down. By one rule they are the lowest
+of all tokens (Ghazvininejad et al.), by the other of those that the pass wrote, so that a token that was kept once is
+kept for good (the released code of SGA, method card 3.5).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from anyglot.decoding.selection import require_numbers
 
 Remasking = Literal["paper", "standard"]
 REMASKINGS: tuple[Remasking, ...] = get_args(Remasking)
+ITERATIONS = 4
+"""The paper's (table 3)."""
 SHORTEST = 3
 """Positions of the shortest canvas: `<s>`, one token, `</s>`."""
 
@@ -37,6 +39,8 @@ class MaskPredictModel(ParallelModel, Protocol):
     """How often each token stands in what `denoise` reads."""
     mask_id: int
     """The mask token, as an id of the table."""
+    device: torch.device
+    """Where it computes."""
 
     def length_scores(self, state: Any) -> Tensor:
         """Log-probabilities of lengths, (B, more than `longest`) float32; place n is a canvas of n positions."""
@@ -58,7 +62,7 @@ class MaskPredictRule:
         length_beam: Lengths that are tried, the likeliest ones; the text with the best mean log-probability wins.
     """
 
-    iterations: int = 4
+    iterations: int = ITERATIONS
     remasking: Remasking = "paper"
     length_beam: int = 1
 
@@ -107,31 +111,14 @@ def mask_predict(
     if not len(source):
         return []
     state = model.read(source, source_mask)
-    lengths = likeliest_lengths(model.length_scores(state), model.longest, rule.length_beam)
-    tried = lengths.shape[1]
-    rows = torch.arange(len(source), device=source.device).repeat_interleave(tried)
-    state = state if tried == 1 else model.keep(state, rows)
-    filled = fill(model, *model.framed_canvas(lengths.reshape(-1)), state, rule, (*reading.never, *reading.frame))
-    ranked = filled.ranked(tried, min(reading.n_best, tried))
-    kept = ranked.reshape(-1)
+    lengths = likeliest_lengths(model.length_scores(state), model.longest, rule.length_beam).tolist()
+    drafts = _drafts(model, state, lengths, rule, (*reading.never, *reading.frame))
+    # A stable order: of equals the likelier length.
+    best = [sorted(tried, key=lambda draft: -draft.mean)[: reading.n_best] for tried in drafts]
+    found = [Refined([draft.hypothesis(reading) for draft in kept], kept[0].rounds(reading)) for kept in best]
     if rounds:
-        state = state if len(kept) == len(rows) == len(source) else model.keep(state, kept)
-        tokens, mask = (part[kept].repeat_interleave(model.upsampling, dim=1) for part in (filled.tokens, filled.mask))
-        denoised = denoise(model, tokens, mask, state, rounds=rounds, reading=reading)
-    results = []
-    for sentence, places in enumerate(ranked.tolist()):
-        hypotheses = [filled.hypothesis(place, reading) for place in places]
-        own = filled.rounds(places[0], reading)
-        if rounds:
-            found = denoised[sentence * len(places) : (sentence + 1) * len(places)]
-            own += found[0].rounds
-            hypotheses = [
-                Hypothesis(better.tokens, first.score, better.log_probability)
-                for first, each in zip(hypotheses, found, strict=True)
-                for better in each.hypotheses[:1]
-            ]
-        results.append(Refined(hypotheses, own))
-    return results
+        _denoise(model, state, best, rounds, reading, found)
+    return found
 
 
 def likeliest_lengths(scores: Tensor, longest: int, count: int) -> Tensor:
@@ -143,67 +130,100 @@ def likeliest_lengths(scores: Tensor, longest: int, count: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Filled:
-    """Canvases that are written.
+class Draft:
+    """One written canvas of a sentence.
 
     Attributes:
-        scores: Log-probability of each token when it was written; 0 where none was.
-        passes: What stood there after each pass.
-
-    Shape:
-        tokens: (B, T) int64    scores: (B, T) float32    mask, inner: (B, T) bool, real and not `<s>` or `</s>`
+        tokens: `<s> y </s>`.
+        scores: Log-probability of each token of y when it was written.
+        passes: The y that stood there after each pass.
     """
 
-    tokens: Tensor
-    scores: Tensor
-    mask: Tensor
-    inner: Tensor
-    passes: list[Tensor]
+    tokens: list[int]
+    scores: list[float]
+    passes: list[list[int]]
 
-    def ranked(self, tried: int, wanted: int) -> Tensor:
-        """The rows with the best mean scores of each group of `tried`, best first: (B / tried, wanted)."""
-        if tried == 1:
-            return torch.arange(len(self.tokens), device=self.tokens.device)[:, None]
-        # Summed exactly: the sum of a padded row would depend on the padding.
-        totals = [math.fsum(row) for row in self.scores.tolist()]
-        means = torch.tensor(totals, dtype=torch.float64, device=self.tokens.device) / self.inner.sum(dim=1)
-        best = top_places(means.view(-1, tried), wanted)[1]
-        return best + tried * torch.arange(len(best), device=best.device)[:, None]
+    @property
+    def mean(self) -> float:
+        """Mean log-probability of a token."""
+        return math.fsum(self.scores) / len(self.scores)
 
-    def hypothesis(self, row: int, reading: Reading) -> Hypothesis:
-        """A row's text, its score the mean log-probability of its tokens."""
-        total, words = math.fsum(self.scores[row].tolist()), int(self.inner[row].sum())
-        tokens = [token for token in self.tokens[row, self.inner[row]].tolist() if token not in reading.frame]
-        return Hypothesis(tokens, total / max(1, words), total)
+    def hypothesis(self, reading: Reading) -> Hypothesis:
+        """The text, its score the mean log-probability of a token."""
+        return self._text(self.tokens[1:-1], reading)
 
-    def rounds(self, row: int, reading: Reading) -> list[Round]:
-        """What stood on a row after each pass; the score of each is that of the row."""
-        found, inner = self.hypothesis(row, reading), self.inner[row]
-        texts = [each[row, inner].tolist() for each in self.passes]
-        return [
-            Round(
-                text,
-                Hypothesis([token for token in text if token not in reading.frame], found.score, found.log_probability),
-            )
-            for text in texts
-        ]
+    def rounds(self, reading: Reading) -> list[Round]:
+        """What stood there after each pass; each has the score of the last."""
+        return [Round(text, self._text(text, reading)) for text in self.passes]
+
+    def _text(self, tokens: Sequence[int], reading: Reading) -> Hypothesis:
+        kept = [token for token in tokens if token not in reading.frame]
+        return Hypothesis(kept, self.mean, math.fsum(self.scores))
+
+
+def _drafts(
+    model: MaskPredictModel, state: Any, lengths: list[list[int]], rule: MaskPredictRule, never: Sequence[int]
+) -> list[list[Draft]]:
+    """A draft of each sentence in each of its lengths.
+
+    Canvases of one length are written together, those of others apart: nothing is padded, and what is computed for a
+    sentence has the same shapes whatever is written beside it.
+    """
+    drafts: list[dict[int, Draft]] = [{} for _ in lengths]
+    for length in sorted({length for tried in lengths for length in tried}):
+        sentences = [sentence for sentence, tried in enumerate(lengths) if length in tried]
+        canvas, mask = model.framed_canvas(torch.tensor([length] * len(sentences), device=model.device))
+        written = fill(model, canvas, mask, _part(model, state, sentences, len(lengths)), rule, never)
+        for sentence, draft in zip(sentences, written, strict=True):
+            drafts[sentence][length] = draft
+    return [[own[length] for length in tried] for own, tried in zip(drafts, lengths, strict=True)]
+
+
+def _denoise(
+    model: MaskPredictModel, state: Any, drafts: list[list[Draft]], rounds: int, reading: Reading, found: list[Refined]
+) -> None:
+    """Put what the denoiser makes of the drafts in their place; drafts of one length together."""
+    alike: dict[int, list[tuple[int, int]]] = {}
+    for sentence, own in enumerate(drafts):
+        for place, draft in enumerate(own):
+            alike.setdefault(len(draft.tokens), []).append((sentence, place))
+    for members in alike.values():
+        tokens = torch.tensor([drafts[sentence][place].tokens for sentence, place in members], device=model.device)
+        tokens = tokens.repeat_interleave(model.upsampling, dim=1)
+        part = _part(model, state, [sentence for sentence, _ in members], len(drafts))
+        mask = torch.ones_like(tokens, dtype=torch.bool)
+        denoised = denoise(model, tokens, mask, part, rounds=rounds, reading=reading)
+        for (sentence, place), refined in zip(members, denoised, strict=True):
+            better, one = refined.hypotheses[0], found[sentence]
+            one.hypotheses[place] = Hypothesis(better.tokens, one.hypotheses[place].score, better.log_probability)
+            if place == 0:
+                one.rounds.extend(refined.rounds)
+
+
+def _part(model: MaskPredictModel, state: Any, sentences: list[int], count: int) -> Any:
+    """The state of these of `count` sentences."""
+    if sentences == list(range(count)):
+        return state
+    return model.keep(state, torch.tensor(sentences, device=model.device))
 
 
 def fill(
     model: MaskPredictModel, tokens: Tensor, mask: Tensor, state: Any, rule: MaskPredictRule, never: Sequence[int] = ()
-) -> Filled:
-    """Write on canvases `<s> <mask> ... </s>` in several passes.
+) -> list[Draft]:
+    """Write on canvases `<s> <mask> ... </s>` of one length in several passes.
 
     Args:
         never: Tokens that are not written, as ids. They keep their probability mass.
 
     Shape:
-        tokens: (B, T) int64    mask: (B, T) bool, real positions
+        tokens: (B, T) int64    mask: (B, T) bool, all True    returns: B drafts
+
+    Raises:
+        UserError: The model's output is not a number.
     """
-    inner = mask & (torch.arange(mask.shape[1], device=mask.device) > 0)
-    inner = inner & torch.nn.functional.pad(mask[:, 1:], (0, 1))
-    words = inner.sum(dim=1)
-    banned = model.places(never)
+    inner = torch.zeros_like(mask)
+    inner[:, 1:-1] = True
+    words, banned = tokens.shape[1] - 2, model.places(never)
     scores = torch.zeros(tokens.shape, device=tokens.device)
     masked, passes = inner, []
     for left in range(rule.iterations - 1, -1, -1):
@@ -212,21 +232,21 @@ def fill(
         require_numbers(best.normaliser)
         tokens = tokens.masked_scatter(masked, model.ids(best.tokens[:, 0]))
         scores = scores.masked_scatter(masked, best.values[:, 0] - best.normaliser)
-        passes.append(tokens)
-        eligible = masked if rule.remasking == "paper" else inner
-        masked = lowest(scores, eligible, words * left // max(1, rule.iterations))
-        if not bool(masked.any()):
+        passes.append(tokens[:, 1:-1].tolist())
+        again = words * left // rule.iterations
+        if not again:
             break
-    return Filled(tokens, scores, mask, inner, passes)
+        masked = lowest(scores, masked if rule.remasking == "paper" else inner, again)
+    texts = zip(*passes, strict=True) if passes else [()] * len(tokens)
+    rows = zip(tokens.tolist(), scores[:, 1:-1].tolist(), texts, strict=True)
+    return [Draft(row, logs, list(own)) for row, logs, own in rows]
 
 
-def lowest(scores: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
-    """Where the `count` lowest scores of each row stand, of equals the first ones.
+def lowest(scores: Tensor, eligible: Tensor, count: int) -> Tensor:
+    """Where the `count` lowest eligible scores of each row stand, of equals the first ones.
 
     Shape:
-        scores: (B, T)    eligible: (B, T) bool    count: (B,) int64    returns: (B, T) bool
+        scores: (B, T)    eligible: (B, T) bool    returns: (B, T) bool
     """
-    order = scores.masked_fill(~eligible, torch.inf).argsort(dim=1, stable=True)
-    places = torch.arange(scores.shape[1], device=scores.device).expand_as(order)
-    rank = torch.empty_like(order).scatter_(1, order, places)
-    return eligible & (rank < count[:, None])
+    order = scores.masked_fill(~eligible, torch.inf).argsort(dim=1, stable=True)[:, :count]
+    return eligible & torch.zeros_like(eligible).scatter(1, order, True)

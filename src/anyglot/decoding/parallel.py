@@ -68,6 +68,7 @@ class PromptedParallelModel:
         self.refines = model.config.denoise
         self.longest, self.upsampling = model.config.longest, model.config.upsampling
         self.mask_id = model.config.canvas.mask_id
+        self.device = model.source_key.weight.device
 
     def read(self, source: Tensor, source_mask: Tensor) -> Any:
         return self.model.read(source, source_mask, self.chosen)

@@ -59,8 +59,8 @@ class SearchSettings:
         rounds: How often "ctc" lets the model write over what it wrote; a sentence that no longer changes stops before.
             0: what is written first is the translation. None: 2, or 0 for a model that cannot.
         show_rounds: Whether "ctc" keeps what each round wrote.
-        iterations, length_beam, remasking: Of "mask-predict" alone; see `decoding.mask_predict.MaskPredictRule`. None: 4,
-            as many as translations are wanted, "paper". Its `rounds` are of the denoiser, 1 where None.
+        iterations, length_beam, remasking: Of "mask-predict" alone; see `decoding.mask_predict.MaskPredictRule`. None:
+            4, as many as translations are wanted, "paper". Its `rounds` are of the denoiser, 1 where None.
         temperature, top_k, top_p, seed: Of sampling alone; see `decoding.SamplingRule`.
     """
 
