@@ -20,6 +20,7 @@ from anyglot.methods import METHODS
 from anyglot.models.store import is_model_folder
 from anyglot.recipe.schema import Recipe
 from anyglot.training.checkpoint import versions
+from anyglot.training.freezing import trained_names
 from anyglot.training.loop import Trained
 from anyglot.training.plan import Plan
 
@@ -83,9 +84,18 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
         "precision": trained.precision,
         "metrics": trained.progress.metrics,
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
+        "trained_parameters": _moved(plan, trained),
         "versions": dict(versions()),
         "machine": machine(),
     }
+
+
+def _moved(plan: Plan, trained: Trained) -> int:
+    """How many of the parameters some stage trained."""
+    named = dict(trained.model.named_parameters())
+    stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
+    moved = {name for stage in stages for name in trained_names(named, stage)}
+    return sum(named[name].numel() for name in moved)
 
 
 def machine() -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Translator:
             model gets the language tokens of its tokenizer where it wants them (`translator/framing.py`).
         name: What the user called the model.
         identity: Changes whenever the same text could be translated otherwise.
+        precision: What it computes in: "fp32", "bf16", "fp16" or "int8".
         trimmed: What a trimmed model can still read; None for a whole one.
         counts: Statistics.
 
@@ -51,6 +52,7 @@ class Translator:
     languages: ModelLanguages | None
     name: str = ""
     identity: str = ""
+    precision: str = ""
     trimmed: Record | None = None
     counts: Counts = field(default_factory=Counts)
     _remarked: set[str] = field(default_factory=set, repr=False)
@@ -103,6 +105,7 @@ class Translator:
             name=str(path_or_name),
             identity=f"{fingerprint(folder)}-{kind}{'' if batch_independent else '-dependent'}{restriction}"
             + ("" if saved is None else f"-{fingerprint(saved.folder)}"),
+            precision=kind,
             trimmed=Record.load(folder),
             _base=base,
             _vocabulary=vocabulary,
