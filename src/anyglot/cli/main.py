@@ -9,6 +9,7 @@ import typer
 
 from anyglot.cli.average import average
 from anyglot.cli.demo import demo
+from anyglot.cli.distil import distil
 from anyglot.cli.embed import embed
 from anyglot.cli.evaluate import evaluate
 from anyglot.cli.export import export
@@ -42,6 +43,7 @@ app.command()(demo)
 app.command()(train)
 app.command()(translate)
 app.command()(evaluate)
+app.command()(distil)
 app.command()(embed)
 app.command()(show)
 app.command("list")(list_things)

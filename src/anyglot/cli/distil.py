@@ -1,0 +1,56 @@
+"""anyglot distil: have a teacher write what a recipe learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def distil(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
+    ] = None,
+    teacher: Annotated[str, typer.Option("--teacher", help="A model folder or a hub name.", metavar="MODEL")] = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pairs and the recipe over them.")] = ...,  # type: ignore[assignment]
+    mix: Annotated[bool, typer.Option("--mix", help="Learn from the recipe's own pairs as well.")] = False,
+    decoder: Annotated[
+        str | None,
+        typer.Option("--decoder", help="The teacher's, e.g. greedy; default: its own.", metavar="NAME"),
+    ] = None,
+    beam: Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")] = None,
+    max_length: Annotated[int, typer.Option("--max-length", help="Most tokens of a translation.", metavar="N")] = 200,
+    batch_tokens: Annotated[
+        int, typer.Option("--batch-tokens", help="Source tokens translated at a time.", metavar="N")
+    ] = 4096,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")] = None,
+    precision: Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+) -> None:
+    """Translate the source side of a recipe's training pairs with a teacher, and write the recipe over what it wrote.
+
+    Sentences the teacher has no words for are left out and counted. Interrupted (exit code 130 or 143, or a crash), it
+    goes on where it stopped with --resume.
+
+    Example:
+
+        anyglot distil tiny/nat --teacher runs/transformer --out runs/distilled
+
+        anyglot train runs/distilled/recipe.yaml --out runs/nat
+    """
+    from anyglot.recipe.load import load_recipe
+    from anyglot.translator.distilling import Distillation
+    from anyglot.translator.distilling import distil as run
+    from anyglot.translator.settings import SearchSettings, chosen_decoder
+    from anyglot.translator.work import until_stopped
+
+    settings = SearchSettings(
+        decoder=chosen_decoder(decoder), beam=beam, max_length=max_length, batch_tokens=batch_tokens
+    )
+    loaded = load_recipe(recipe, overrides or [])
+    asked = Distillation(loaded, teacher, out, settings, mix, device, precision, resume)
+    code = until_stopped(lambda: run(asked), kept=True)
+    if code:
+        raise typer.Exit(code)
