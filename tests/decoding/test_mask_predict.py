@@ -150,7 +150,7 @@ def test_the_toy_is_worth_decoding(model: PromptedEncoder) -> None:
     assert len({len(text) for text in once}) > 4
     assert len({tuple(text) for text in once}) > 15
     for first, second in ((once, paper), (paper, standard), (paper, wide)):
-        assert sum(a != b for a, b in zip(first, second, strict=True)) > 5
+        assert sum(a != b for a, b in zip(first, second, strict=True)) > 2
 
 
 def canvases(watched: Watched) -> list[list[tuple[Tensor, Tensor]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from anyglot.data.frames import Frame
 from anyglot.data.groups import group_of
@@ -15,14 +15,17 @@ from anyglot.decoding import (
     EncoderDecoderStepModel,
     LengthRule,
     Prompt,
+    PromptedLanguageStepModel,
     beam_search,
     pad_batch,
     plan_alike,
     plan_batches,
 )
+from anyglot.decoding.mask_predict import mask_predict
 from anyglot.decoding.parallel import NonAutoregressiveParallelModel, ParallelModel, PromptedParallelModel
 from anyglot.decoding.refine import CANVAS_ROWS, ROUNDS, Reading, refine
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 
@@ -60,14 +63,14 @@ def translate(
     if isinstance(model, PromptedEncoder | ParallelEncoderDecoder):
         outputs = _written_at_once(model, tokenizer, sources, test, device, batch_tokens)
     else:
-        assert isinstance(model, EncoderDecoder)
+        assert isinstance(model, EncoderDecoder | PromptedLanguageModel)
         outputs = _written_in_steps(model, tokenizer, sources, test, beams, device, batch_tokens)
     translations: list[str] = tokenizer.decode(outputs)
     return translations
 
 
 def _written_in_steps(
-    model: EncoderDecoder,
+    model: EncoderDecoder | PromptedLanguageModel,
     tokenizer: Any,
     sources: Sequence[list[int]],
     test: TestSentences,
@@ -75,15 +78,10 @@ def _written_in_steps(
     device: torch.device,
     batch_tokens: int,
 ) -> list[list[int]]:
-    row = model.config.target_row(test.target)
-    language = torch.tensor([row], device=device) if model.target_projection is not None else None
-    adapters = model.config.adapters
-    part = None if adapters is None else group_of(adapters.groups, test.source, test.target)
-    group = None if part is None else torch.tensor([part], device=device)
-    stepper = EncoderDecoderStepModel(model, language, group)
+    stepper = _stepper(model, test, device)
     end, frame = model.config.end_id, test.frame
     prompt = stepper.prompt(Prompt(frame.start, end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
-    positions = model.config.decoder_embeddings
+    positions = model.config.target_embeddings
     held = positions.position_rows - positions.position_offset if positions.positions == "learned" else 1000
     room = max(1, min(200, held - len(frame.start)))
     outputs: list[list[int]] = [[] for _ in sources]
@@ -97,6 +95,25 @@ def _written_in_steps(
     return outputs
 
 
+def _stepper(
+    model: EncoderDecoder | PromptedLanguageModel, test: TestSentences, device: torch.device
+) -> EncoderDecoderStepModel | PromptedLanguageStepModel:
+    """The model with what it has for the direction: projection, adapters, prompts."""
+    if isinstance(model, PromptedLanguageModel):
+        return PromptedLanguageStepModel(model, _part(model.config.groups, test, device))
+    row = model.config.target_row(test.target)
+    language = torch.tensor([row], device=device) if model.target_projection is not None else None
+    adapters = model.config.adapters
+    group = None if adapters is None else _part(adapters.groups, test, device)
+    return EncoderDecoderStepModel(model, language, group)
+
+
+def _part(groups: Sequence[str], test: TestSentences, device: torch.device) -> Tensor | None:
+    """The direction's place among groups, (1,)."""
+    part = group_of(groups, test.source, test.target)
+    return None if part is None else torch.tensor([part], device=device)
+
+
 def _written_at_once(
     model: PromptedEncoder | ParallelEncoderDecoder,
     tokenizer: Any,
@@ -105,12 +122,11 @@ def _written_at_once(
     device: torch.device,
     batch_tokens: int,
 ) -> list[list[int]]:
-    """The best path of each canvas, as `anyglot translate` reads it unless told otherwise."""
+    """The best path of each canvas, or mask-predict's best text, as `anyglot translate` has it unless told otherwise."""
     canvas = model.config.canvas
     decoding: ParallelModel
     if isinstance(model, PromptedEncoder):
-        part = group_of(model.config.groups, test.source, test.target)
-        decoding = PromptedParallelModel(model, None if part is None else torch.tensor([part], device=device))
+        decoding = PromptedParallelModel(model, _part(model.config.groups, test, device))
     else:
         row = torch.tensor([model.config.target_row(test.target)], device=device)
         decoding = NonAutoregressiveParallelModel(model, row if model.target_projection is not None else None)
@@ -119,12 +135,17 @@ def _written_at_once(
     outputs: list[list[int]] = [[] for _ in sources]
     sizes = [len(source) for source in sources]
 
+    predicted = model.config.longest * model.config.upsampling if isinstance(model, PromptedEncoder) else 0
+
     def room(length: int) -> int:
-        return min(batch_tokens // length, CANVAS_ROWS // (length * canvas.factor))
+        return min(batch_tokens // length, CANVAS_ROWS // max(predicted, length * canvas.factor))
 
     for rows in plan_alike(sizes, [None] * len(sizes), room):
         source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
-        refined = refine(decoding, source, mask, rounds=ROUNDS if decoding.refines else 0, reading=reading)
+        if isinstance(decoding, PromptedParallelModel) and predicted > 0:
+            refined = mask_predict(decoding, source, mask, rounds=int(decoding.refines), reading=reading)
+        else:
+            refined = refine(decoding, source, mask, rounds=ROUNDS if decoding.refines else 0, reading=reading)
         for row, found in zip(rows, refined, strict=True):
             outputs[row] = list(found.hypotheses[0].tokens)
     return outputs
