@@ -65,6 +65,7 @@ COMET = Annotated[
 COMET_MODEL = Annotated[
     str | None, typer.Option("--comet-model", help="With --comet: a model's name or checkpoint.", metavar="MODEL")
 ]
+LATENCY = Annotated[bool, typer.Option("--latency", help="Time the models: one sentence at a time, and 32 at a time.")]
 DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 
@@ -93,6 +94,7 @@ def evaluate(
     candidates: CANDIDATES = None,
     comet: COMET = None,
     comet_model: COMET_MODEL = None,
+    latency: LATENCY = False,
     device: DEVICE = None,
     precision: PRECISION = "auto",
 ) -> None:
@@ -105,6 +107,8 @@ def evaluate(
         anyglot evaluate runs/demo/sixt --source de --target en --input test.de --reference test.en --out scores
 
         anyglot evaluate runs/new --tests tests.yaml --against evaluation --out scores --off-target
+
+        anyglot evaluate runs/sga runs/transformer --tests tests.yaml --latency
 
     Prints the table and writes OUT/report.html, report.md and report.json. Hypotheses are kept in OUT/hypotheses and
     used again when the same model would translate the same lines.
@@ -149,6 +153,7 @@ def evaluate(
             earlier=earlier,
             learned=_learned(comet, comet_model),
             identifier=_identifier(off_target, candidates),
+            latency=latency,
         ),
         _say,
     )
@@ -227,6 +232,7 @@ def _opener(
         from anyglot.evaluation.hypotheses import weights_hash
         from anyglot.evaluation.results import Kind, kind_of
         from anyglot.evaluation.running import System
+        from anyglot.evaluation.timing import BATCH, Timed, parameters_of
         from anyglot.translator import Translator
 
         _say(f"loading {label}")
@@ -248,18 +254,23 @@ def _opener(
 
         def translate(texts: list[str], source: str, target: str) -> list[str]:
             done = _Shares(f"{label}: {source}-{target}")
-            ranked = translator.translate_n_best(
-                texts, source=source, target=target, settings=own, progress=done.told
-            )
+            ranked = translator.translate_n_best(texts, source=source, target=target, settings=own, progress=done.told)
             return [candidates[0].text for candidates in ranked]
 
+        room = replace(own, batch_tokens=max(own.batch_tokens, BATCH * (own.max_length + 2)))
+
+        def quietly(texts: list[str], source: str, target: str) -> None:
+            translator.translate_n_best(texts, source=source, target=target, settings=room)
+
+        device_type = next(translator.model.parameters()).device.type
+        timed = Timed(quietly, translator.precision, device_type, *parameters_of(Path(name)))
         made_from = {
             "model": translator.identity,
             "weights": weights_hash(Path(name)) if Path(name).is_dir() else "",
-            "device": next(translator.model.parameters()).device.type,
+            "device": device_type,
             **asdict(own),
         }
-        return System(label, made_from, check, kind, translate)
+        return System(label, made_from, check, kind, translate, timed)
 
     return open_system
 

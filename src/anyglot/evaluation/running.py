@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from anyglot.evaluation.report import write_text
 from anyglot.evaluation.results import Kind, Result
 from anyglot.evaluation.scoring import Counts, Learned, Scoring, count, score_counts
 from anyglot.evaluation.table import TestSentences, TestSet, read_sentences
+from anyglot.evaluation.timing import Timed, Timing, measure
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class System:
         check: Raises UserError for a source and a target language it cannot do. Asked of all test sets first.
         kind: Supervised or zero-shot, for a source and a target language; None if nobody knows.
         translate: Sentences, source and target language to as many sentences.
+        timed: The same for who times it; None if it cannot be timed.
     """
 
     label: str
@@ -35,6 +37,7 @@ class System:
     check: Callable[[str, str], None]
     kind: Callable[[str, str], Kind | None]
     translate: Callable[[list[str], str, str], list[str]]
+    timed: Timed | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Evaluation:
         sentences: Their sentences, by name.
         outputs: The hypotheses, by system and test set's name.
         counts: The statistics all scores were made from.
+        timings: By label of the systems that were timed.
         unproved: Test sets whose earlier translations have no record of the source lines they were made from.
     """
 
@@ -64,6 +68,7 @@ class Evaluation:
     outputs: Mapping[str, Mapping[str, list[str]]]
     counts: Counts
     unproved: tuple[str, ...]
+    timings: Mapping[str, Timing] = field(default_factory=dict)
 
 
 def evaluate(
@@ -76,6 +81,7 @@ def evaluate(
     earlier: Earlier | None = None,
     learned: Learned | None = None,
     samples: int = 10,
+    latency: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
     """Translate every test set with every system, and score.
@@ -92,6 +98,7 @@ def evaluate(
         earlier: Translations on disk that are scored beside the systems'.
         learned: Counts a further metric, once everything is translated.
         samples: How many sample translations to draw.
+        latency: Whether to time the systems too.
         say: Told what is going on.
 
     Raises:
@@ -106,7 +113,14 @@ def evaluate(
     for test in tests:
         _write_lines(folder / "tests" / f"{test.file_name}.source.txt", sentences[test.name].sources)
         _write_lines(folder / "tests" / f"{test.file_name}.reference.txt", sentences[test.name].references)
-    outputs, kinds, reused = _translate(systems, tests, sentences, folder, say)
+    timings: dict[str, Timing] = {}
+
+    def time_it(system: System) -> None:
+        if latency and system.timed is not None:
+            say(f"{system.label}: timing")
+            timings[system.label] = measure(system.timed, tests, sentences, scoring.seed)
+
+    outputs, kinds, reused = _translate(systems, tests, sentences, folder, time_it, say)
     if earlier is not None:
         outputs[earlier.label] = kept_lines.lines
         kinds.update({(earlier.label, test.name): None for test in tests})
@@ -123,6 +137,7 @@ def evaluate(
         outputs=outputs,
         counts=counts,
         unproved=kept_lines.unproved,
+        timings=timings,
     )
 
 
@@ -131,9 +146,13 @@ def _translate(
     tests: Sequence[TestSet],
     sentences: Mapping[str, TestSentences],
     folder: Path,
+    after: Callable[[System], None],
     say: Callable[[str], None],
 ) -> tuple[dict[str, Mapping[str, list[str]]], dict[tuple[str, str], Kind | None], int]:
-    """Open one system after the other: hypotheses by label and test set, kinds, and how many files were reused."""
+    """Open one system after the other: hypotheses by label and test set, kinds, and how many files were reused.
+
+    `after` is given each system when it has translated everything.
+    """
     outputs: dict[str, Mapping[str, list[str]]] = {}
     kinds: dict[tuple[str, str], Kind | None] = {}
     reused = 0
@@ -150,6 +169,7 @@ def _translate(
             if kept:
                 say(f"{label}: {test.name} was translated before, kept")
         outputs[label] = made
+        after(system)
         del system
     return outputs, kinds, reused
 

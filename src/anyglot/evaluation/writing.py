@@ -19,6 +19,7 @@ from anyglot.evaluation.results import KINDS, difference_table, mean_of, score_b
 from anyglot.evaluation.running import Evaluation, System, evaluate
 from anyglot.evaluation.scoring import Learned, Scoring
 from anyglot.evaluation.table import TestSet
+from anyglot.evaluation.timing import speed_table
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Request:
         identifier: Tells the languages of the translations, or None.
         settings: Search settings, as facts.
         samples: Sample translations in the report.
+        latency: Whether to time the systems.
     """
 
     systems: Mapping[str, Callable[[], System]]
@@ -50,6 +52,7 @@ class Request:
     earlier: Earlier | None = None
     learned: Learned | None = None
     identifier: Identifier | None = None
+    latency: bool = False
 
 
 def run(request: Request, say: Callable[[str], None]) -> str:
@@ -72,12 +75,14 @@ def run(request: Request, say: Callable[[str], None]) -> str:
         earlier=request.earlier,
         learned=request.learned,
         samples=request.samples,
+        latency=request.latency,
         say=say,
     )
     report = _report(request, evaluation, time.monotonic() - begun)
     written = write_report(request.out, report)
     say(f"report: {written.html}")
-    return markdown_table(report.tables[0])
+    told = report.tables[: 2 if evaluation.timings else 1]
+    return "\n\n".join(markdown_table(table) for table in told)
 
 
 def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
@@ -89,6 +94,8 @@ def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
     if evaluation.unproved:
         facts["Only counted, not proved to be of the same sentences"] = ", ".join(evaluation.unproved)
     tables, bars = _further(request, evaluation)
+    if evaluation.timings:
+        tables = (speed_table(evaluation.timings, evaluation.results, metrics, made.machine), *tables)
     return Report(
         title=f"Evaluation of {', '.join(label for label in request.systems if label != request.baseline)}"
         if len(request.systems) > (request.baseline is not None)
