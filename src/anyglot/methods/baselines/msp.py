@@ -21,6 +21,7 @@ from torch import nn
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.data.groups import ALL
+from anyglot.errors import UserError
 from anyglot.losses.likelihood import SmoothingForm, chunked_likelihood
 from anyglot.methods.base import Kind, Losses, Stage
 from anyglot.methods.groups import Groups
@@ -67,6 +68,12 @@ class Msp:
     def build(self, tokenizer: Any, seed: int) -> PromptedLanguageModel:
         """Load the language model and put fresh prompts in front of it."""
         language_model = load_language_model(self.options.start)
+        blocks, reading = language_model.config.stack.layers, self.options.reading_stages
+        if reading >= blocks:
+            raise UserError(
+                f"{self.options.start} has {blocks} blocks, too few for {reading} reading stages, as what a prompt says "
+                f"rises one block with every stage: set method.reading_stages to {blocks - 1} or less."
+            )
         set_dropout(language_model, self.options.dropout, self.options.attention_dropout)
         config = PromptedLanguageModelConfig(
             language_model=language_model.config,
