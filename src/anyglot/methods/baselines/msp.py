@@ -71,8 +71,8 @@ class Msp:
         blocks, reading = language_model.config.stack.layers, self.options.reading_stages
         if reading >= blocks:
             raise UserError(
-                f"{self.options.start} has {blocks} blocks, too few for {reading} reading stages, as what a prompt says "
-                f"rises one block with every stage: set method.reading_stages to {blocks - 1} or less."
+                f"{self.options.start} has {blocks} blocks, too few for {reading} reading stages: what a prompt does "
+                f"rises one block with a stage: set method.reading_stages to {blocks - 1} or less."
             )
         set_dropout(language_model, self.options.dropout, self.options.attention_dropout)
         config = PromptedLanguageModelConfig(
