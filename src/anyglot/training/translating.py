@@ -122,7 +122,7 @@ def _written_at_once(
     device: torch.device,
     batch_tokens: int,
 ) -> list[list[int]]:
-    """The best path of each canvas, or mask-predict's best text, as `anyglot translate` has it unless told otherwise."""
+    """The best path of each canvas, or mask-predict's text, as `anyglot translate` has it unless told otherwise."""
     canvas = model.config.canvas
     decoding: ParallelModel
     if isinstance(model, PromptedEncoder):
