@@ -38,8 +38,8 @@ def expressible(model: nn.Module) -> EncoderDecoder:
     """
     if not isinstance(model, EncoderDecoder):
         raise UserError(
-            "CTranslate2 cannot express this model: it has encoder-decoders that write word by word, and this one "
-            "writes all words at once. Use it with `anyglot translate`."
+            "CTranslate2 cannot express this model: it has encoder-decoders that write word by word, and this is none. "
+            "Use it with `anyglot translate`."
         )
     skips = dropped_skips(model)
     config = model.config

@@ -19,6 +19,7 @@ from anyglot.hub.ctranslate2_spec import build_spec, expressible, limits
 from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import LanguageModel
 from anyglot.models.parts import DecoderBlocks, copied_blocks, encoder_decoder_from, without_cross_attention
 from anyglot.models.store import save_model
 from anyglot.recipe.record import languages_read
@@ -106,6 +107,11 @@ def export_transformers(
             "no family of transformers has an encoder whose blocks have a cross-attention: --part encoder exports it "
             "without, --to anyglot --part encoder-decoder puts it into a decoder (docs/veco.md)."
         )
+    if not isinstance(model, Encoder | EncoderDecoder | LanguageModel):
+        raise UserError(
+            f"no family of transformers has a model of the kind '{model.config.kind}'; `anyglot translate` opens it as "
+            "it is."
+        )
     with new_folder(out) as folder:
         save_pretrained(model, folder, family)
         say("comparing both models' states")
@@ -153,7 +159,7 @@ def export_anyglot(
 
 
 @torch.no_grad()
-def _compare_states(model: Encoder | EncoderDecoder, folder: Path) -> None:
+def _compare_states(model: Encoder | EncoderDecoder | LanguageModel, folder: Path) -> None:
     """Random tokens through both.
 
     Raises:
@@ -164,7 +170,7 @@ def _compare_states(model: Encoder | EncoderDecoder, folder: Path) -> None:
     named = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["architectures"][0]
     kind = getattr(transformers, named)
     theirs = kind.from_pretrained(str(folder), local_files_only=True).eval().base_model
-    config = model.config if isinstance(model, Encoder) else model.config.encoder
+    config = model.config.encoder if isinstance(model, EncoderDecoder) else model.config
     generator = torch.Generator().manual_seed(0)
     longest = min(40, config.embeddings.position_rows - config.embeddings.position_offset)
     tokens = torch.randint(0, config.embeddings.vocabulary_size, (4, longest), generator=generator)
@@ -173,6 +179,8 @@ def _compare_states(model: Encoder | EncoderDecoder, folder: Path) -> None:
     if isinstance(model, Encoder):
         ours = model(tokens, mask).last
         expected = theirs(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+    elif isinstance(model, LanguageModel):
+        ours, expected = model(tokens).last, theirs(input_ids=tokens).last_hidden_state
     else:
         size = model.config.decoder_embeddings.vocabulary_size
         inputs = torch.randint(0, size, (4, min(12, longest)), generator=generator)
