@@ -45,7 +45,7 @@ class Adapter(nn.Module):
 
     All groups are one parameter a kind, so a group missing from a batch has a gradient of zeros and not none at all,
     and ranks whose batches hold different groups exchange gradients of one shape. The last map begins at zero: a fresh
-    adapter changes nothing (released code: nearly nothing, all values about 1e-5; method card 5.5).
+    adapter changes nothing (in public code nearly nothing, as all values are about 1e-5).
 
     Args:
         groups: N.
