@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from anyglot.data.groups import ALL, checked_groups
+from anyglot.data.groups import ALL
 from anyglot.errors import UserError
 from anyglot.methods.canvas import piece_id
+from anyglot.methods.groups import Groups
 from anyglot.methods.sga.noise import Noise
 from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import CanvasConfig, Frozen, Probability, PromptedEncoderConfig
 from anyglot.models.parts import set_dropout
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.weights.load import load_encoder
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class NoiseOptions(Frozen):
@@ -78,7 +75,7 @@ class PromptOptions(Frozen):
 
     start: str
     prompt_length: int = Field(128, ge=0, le=4096)
-    groups: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = (ALL,)
+    groups: Groups = (ALL,)
     blank: str = "▁"
     frame: bool = True
     source_end: bool = False
@@ -86,16 +83,6 @@ class PromptOptions(Frozen):
     mask_source_padding: bool = True
     dropout: Probability | None = None
     attention_dropout: Probability | None = None
-
-    @field_validator("groups")
-    @classmethod
-    def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        if not labels:
-            raise ValueError('an empty list leaves no prompts: write ["*"] for one set that serves all')
-        try:
-            return checked_groups(labels)
-        except UserError as error:
-            raise ValueError(str(error)) from None
 
 
 def build_prompted(
