@@ -39,7 +39,7 @@ class WrappedTokenizer:
         self.pad_id = _first(tokenizer.pad_token_id, self.end_id, "padding")
         self.unknown_id = _first(tokenizer.unk_token_id, self.end_id, "unknown")
         self.mask_id: int | None = tokenizer.mask_token_id
-        self._hidden = {*tokenizer.all_special_ids, *languages} - {self.unknown_id}
+        self._hidden = {*tokenizer.all_special_ids, *languages} - ({self.unknown_id} - {self.end_id})
         # Of two vocabularies the source's language tokens are other words in the target's.
         self.special_ids = tuple(sorted(self._hidden - (set(languages) if target else set())))
         self.fingerprint = _fingerprint(tokenizer)
