@@ -15,6 +15,7 @@ from anyglot.evaluation import metrics
 
 from .corpora import REFERENCES, corpus
 
+OF_SACREBLEU = [name for name in metrics.METRIC_NAMES if name != "ROUGE-L"]
 LINES = some.lists(
     some.tuples(
         some.text(alphabet=some.sampled_from("ab Ж你।.,!0 \t\u200b"), max_size=25),
@@ -29,7 +30,7 @@ def reference_metric(name, tokenizer="13a"):
     return {"BLEU": lambda: BLEU(tokenize=tokenizer), "chrF": CHRF, "chrF++": lambda: CHRF(word_order=2)}[name]()
 
 
-@pytest.mark.parametrize("name", metrics.METRIC_NAMES)
+@pytest.mark.parametrize("name", OF_SACREBLEU)
 @pytest.mark.parametrize("language", REFERENCES)
 def test_the_point_score_and_signature_are_sacrebleus(name, language):
     hypotheses, references = corpus(language, 60)
@@ -44,7 +45,7 @@ def test_the_point_score_and_signature_are_sacrebleus(name, language):
 
 
 @settings(max_examples=60, deadline=None)
-@given(LINES, some.sampled_from(metrics.METRIC_NAMES))
+@given(LINES, some.sampled_from(OF_SACREBLEU))
 def test_any_text_scores_exactly_as_in_sacrebleu(lines, name):
     hypotheses, references = [pair[0] for pair in lines], [pair[1] for pair in lines]
     theirs = reference_metric(name).corpus_score(hypotheses, [references]).score
@@ -54,7 +55,7 @@ def test_any_text_scores_exactly_as_in_sacrebleu(lines, name):
 
 
 @settings(max_examples=60, deadline=None)
-@given(LINES, some.sampled_from(metrics.METRIC_NAMES))
+@given(LINES, some.sampled_from(OF_SACREBLEU))
 def test_the_vectorised_formulas_agree_with_sacrebleus_on_single_sentences(lines, name):
     """One "resample" per sentence: short and empty sentences reach every branch of smoothing and effective order."""
     counted = metrics.statistics(name, [p[0] for p in lines], [p[1] for p in lines], target="en")
@@ -64,7 +65,7 @@ def test_the_vectorised_formulas_agree_with_sacrebleus_on_single_sentences(lines
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", metrics.METRIC_NAMES)
+@pytest.mark.parametrize("name", OF_SACREBLEU)
 @pytest.mark.parametrize("sentences", [1, 7, 150])
 def test_every_resample_scores_as_in_sacrebleus_bootstrap(name, sentences):
     hypotheses, references = corpus("de", sentences)
@@ -81,7 +82,7 @@ def test_resampling_in_parts_draws_what_one_go_draws(monkeypatch):
     assert np.array_equal(metrics.bootstrap_values(counted, resamples=50), whole)
 
 
-@pytest.mark.parametrize("name", metrics.METRIC_NAMES)
+@pytest.mark.parametrize("name", OF_SACREBLEU)
 def test_the_interval_narrows_with_more_sentences_and_holds_the_score(name):
     widths = []
     for sentences in (25, 100, 400):
@@ -113,7 +114,7 @@ def test_the_seed_decides_the_interval_and_stands_in_the_signature():
 
 def test_a_perfect_translation_scores_a_hundred_and_an_empty_one_zero():
     _, references = corpus("hi", 10)
-    for name in metrics.METRIC_NAMES:
+    for name in OF_SACREBLEU:
         assert metrics.score(name, references, references, target="hi").value == pytest.approx(100.0)
         assert metrics.score(name, [""] * 10, references, target="hi").value == 0.0
 

@@ -1,7 +1,7 @@
-"""BLEU, chrF and chrF++ through sacrebleu: point score, signature and bootstrap interval of a whole test set.
+"""BLEU, chrF and chrF++ through sacrebleu, and ROUGE-L: score, signature and bootstrap interval of a whole test set.
 
-The point score and the signature are sacrebleu's own, to the last bit. Only the bootstrap is ours: it resamples the
-sentences' sufficient statistics as one matrix instead of a thousand Python calls (`bootstrap.py`).
+Of the first three, point score and signature are sacrebleu's own, to the last bit. The bootstrap is ours: it resamples
+the sentences' sufficient statistics as one matrix instead of a thousand Python calls (`bootstrap.py`).
 
 Sources: BLEU (Papineni et al., 2002), chrF (Popovic, 2015), chrF++ (Popovic, 2017), signatures (Post, 2018),
 bootstrap intervals (Koehn, 2004).
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.errors import UserError
 from anyglot.evaluation.bootstrap import bleu_from_statistics, chrf_from_statistics, interval, resampled_sums
+from anyglot.evaluation.rouge import VERSION, rouge_l
 
-MetricName = Literal["BLEU", "chrF", "chrF++"]
+MetricName = Literal["BLEU", "chrF", "chrF++", "ROUGE-L"]
 METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
 
 RESAMPLES = 1000
@@ -105,7 +106,7 @@ def statistics(
     """Count what a metric needs from every sentence, once, for scores, intervals and comparisons.
 
     Args:
-        name: "BLEU", "chrF" or "chrF++".
+        name: "BLEU", "chrF", "chrF++" or "ROUGE-L".
         hypotheses: The system's lines.
         references: As many reference lines.
         target: Code of the language they are in; it chooses BLEU's tokenizer.
@@ -122,6 +123,9 @@ def statistics(
         )
     if not hypotheses:
         raise UserError("the test set is empty; give at least one sentence with its reference")
+    if name == "ROUGE-L":
+        scores = [rouge_l(*pair) for pair in zip(hypotheses, references, strict=True)]
+        return mean_statistics(name, scores, _sign_rouge)
     metric = _metric(name, target, tokenizer)
     counts = metric._extract_corpus_statistics(list(hypotheses), [list(references)])
     point = float(metric._aggregate_and_compute(counts).score)
@@ -137,6 +141,11 @@ def _signer(metric: Any) -> Callable[[int, int | None], str]:
         return str(metric.get_signature())
 
     return sign
+
+
+def _sign_rouge(resamples: int, seed: int | None) -> str:
+    drawn = f"bs:{resamples}|seed:{seed}|" if resamples else ""
+    return f"nrefs:1|{drawn}case:lc|tok:unicode|beta:1|mean:sentences|version:anyglot-{VERSION}"
 
 
 def _metric(name: MetricName, target: str, tokenizer: str | None) -> Any:
@@ -166,7 +175,8 @@ def check_metrics(names: Sequence[MetricName], *, target: str, tokenizer: str | 
         UserError: As `statistics`.
     """
     for name in names:
-        _metric(name, target, tokenizer)
+        if name != "ROUGE-L":
+            _metric(name, target, tokenizer)
 
 
 def score_statistics(counted: Statistics, *, resamples: int = RESAMPLES, seed: int = SEED) -> Score:
