@@ -6,6 +6,7 @@
 | the best of several sequences, by length-normalised score | `beam_search` (beam.py) |
 | the same as greedy search, in few passes, from a draft of it | `speculate` (speculative.py, drafting.py) |
 | outputs drawn at random, the same for a sentence in every batch | `sample` (sampling.py, randomness.py) |
+| all words at once, then written over until nothing changes | `refine` (refine.py, parallel.py, ctc.py) |
 | outputs that must begin with something | `Prompt.prefixes` (protocols.py, forcing.py) |
 | which sentences go together in a batch | `plan_batches`, `plan_alike`, `pad_batch` (batching.py) |
 | how an `EncoderDecoder` becomes something to search over | `EncoderDecoderStepModel` (stepping.py) |
