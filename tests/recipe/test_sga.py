@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from anyglot.errors import UserError
 from anyglot.models.identity import weights_key
 from anyglot.models.prompt_files import WEIGHTS, load_prompts, prompted
 from anyglot.models.prompted import PromptedEncoder
-from anyglot.models.store import load_model
+from anyglot.models.store import load_model, save_model
 from anyglot.recipe.averaged import average_run
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
-from anyglot.training.checkpoint import checkpoint_folders, read_tensors
+from anyglot.training.checkpoint import (
+    MANIFEST,
+    checkpoint_folders,
+    read_document,
+    read_manifest,
+    read_tensors,
+    write_checkpoint,
+)
+from anyglot.training.unmoved import FILE as UNMOVED
 from anyglot.translator import Translator
 from anyglot.weights.load import load_encoder
 from recipe.test_starts import ENCODER
 from recipe.words import write_words
 
+OWN = (MANIFEST, UNMOVED)
 SGA = """
 name: prompts
 method: {name: sga, start: "recipe:encoder.yaml", prompt_length: 2}
@@ -81,3 +92,40 @@ def test_the_best_of_the_checkpoints_are_chosen_by_validation(folder: Path, tmp_
     kept = {int(path.name[5:]) for path in checkpoint_folders(folder / "run" / "checkpoints")}
     best = sorted(kept, key=lambda update: losses[update])[:2]
     assert [int(path.name[5:]) for path in average_run(folder / "run", tmp_path / "mean", best=2)] == best
+
+
+def test_checkpoints_hold_what_moves_and_are_resumed_to_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "run", tmp_path / "run")
+    for step in checkpoint_folders(tmp_path / "run" / "checkpoints"):
+        assert not any(name.startswith("encoder.") for name in read_tensors(step / "model.safetensors"))
+    (tmp_path / "run" / "run.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-8")
+    assert run_recipe(load_recipe(folder / "sga.yaml"), tmp_path / "run", resume=True, quiet=True)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (folder / "run" / "model.safetensors").read_bytes()
+
+
+def test_a_start_that_has_changed_is_noticed_on_resuming(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "run", tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    encoder = load_encoder(tmp_path / "run" / "start")
+    with torch.no_grad():
+        encoder.embeddings.tokens.weight[5, 0] += 1e-4
+    save_model(encoder, tmp_path / "run" / "start")
+    with pytest.raises(UserError, match="was trained over other frozen weights than its recipe's start has now"):
+        run_recipe(load_recipe(folder / "sga.yaml"), tmp_path / "run", resume=True, quiet=True)
+
+
+def test_checkpoints_of_earlier_versions_hold_everything_and_are_resumed(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "run", tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    *_, before, last = checkpoint_folders(tmp_path / "run" / "checkpoints")
+    shutil.rmtree(last)
+    manifest = read_manifest(before)
+    documents = {path.name: read_document(path) for path in before.glob("*.json") if path.name not in OWN}
+    frozen = {f"encoder.{name}": value for name, value in load_encoder(folder / "run" / "start").named_parameters()}
+    tensors = {path.name: read_tensors(path) for path in before.glob("*.safetensors")}
+    tensors["model.safetensors"] |= {name: value.detach() for name, value in frozen.items()}
+    facts = {"identity": manifest.identity, "metrics": manifest.metrics}
+    write_checkpoint(before.parent, manifest.update, tensors=tensors, documents=documents, **facts)  # type: ignore[arg-type]
+    assert run_recipe(load_recipe(folder / "sga.yaml"), tmp_path / "run", resume=True, quiet=True)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (folder / "run" / "model.safetensors").read_bytes()

@@ -20,7 +20,7 @@ def encoder_key(encoder: Encoder, *facts: str) -> str:
         facts: Whatever else decides the states, e.g. the precision they are computed in and how they are stored.
     """
     told = f"encoder states 1 {' '.join(facts)}{current_config(encoder).model_dump_json()}"
-    return _hashed(told, encoder.named_parameters())
+    return hashed(told, encoder.named_parameters())
 
 
 def weights_key(encoder: Encoder) -> str:
@@ -32,10 +32,11 @@ def weights_key(encoder: Encoder) -> str:
     silent = segments is not None and not bool(segments.weight[0].any())
     left_out = ("pooler.", "embeddings.segments.") if silent else ("pooler.",)
     named = ((name, value) for name, value in encoder.named_parameters() if not name.startswith(left_out))
-    return _hashed(f"encoder weights 1 {' '.join(dropped_skips(encoder))}", named)
+    return hashed(f"encoder weights 1 {' '.join(dropped_skips(encoder))}", named)
 
 
-def _hashed(told: str, named: Iterable[tuple[str, Tensor]]) -> str:
+def hashed(told: str, named: Iterable[tuple[str, Tensor]]) -> str:
+    """Hash of named tensors and of what is told of them: 32 hex digits."""
     digest = hashlib.sha256(told.encode())
     for name, parameter in named:
         value = parameter.detach().cpu().contiguous()

@@ -12,11 +12,12 @@ from anyglot.models.config import Config
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
-from anyglot.models.store import CONFIG, assemble, is_model_folder, load_config, save_model
+from anyglot.models.store import CONFIG, WEIGHTS, assemble, is_model_folder, load_config, load_tensors, save_model
 from anyglot.recipe.record import LANGUAGES
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
 from anyglot.training.checkpoint import write_document
 from anyglot.training.loop import CHECKPOINTS
+from anyglot.training.unmoved import left_out
 
 
 def average_run(
@@ -47,7 +48,11 @@ def average_run(
         folders = choose_last(root, last)
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
-    model = assemble(_config(folders, run), dict(average(folders)), str(root))
+    unmoved = left_out(folders[0])
+    tensors = (
+        {name: tensor for name, tensor in load_tensors(run / WEIGHTS).items() if name in unmoved} if unmoved else {}
+    )
+    model = assemble(_config(folders, run), tensors | dict(average(folders)), str(root))
     out.mkdir(parents=True, exist_ok=True)
     save_model(model, out)
     load_tokenizer(run).save(out)

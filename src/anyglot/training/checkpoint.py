@@ -206,9 +206,7 @@ def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int]) -> lis
     return removed
 
 
-def refuse_changes(
-    found: Mapping[str, str], wanted: Mapping[str, str], folder: Path, *, use: str = "resumed"
-) -> None:
+def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: Path, *, use: str = "resumed") -> None:
     """Refuse to resume with another recipe or other data.
 
     Args:

@@ -43,6 +43,8 @@ from anyglot.training.plan import Plan
 from anyglot.training.precision import Precision, choose_precision
 from anyglot.training.signals import Stopped, StopRequests
 from anyglot.training.step import Outcome, Step
+from anyglot.training.unmoved import FILE as UNMOVED
+from anyglot.training.unmoved import Unmoved
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -97,7 +99,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         shared_accumulation(plan.stages[stage.name].accumulation, progress.processes, accelerator.num_processes)
     if plan.tracking.trackers:
         accelerator.init_trackers("anyglot", config=dict(plan.identity))
-    run = Run(plan, accelerator, model, progress, found[0] if found else None)
+    run = Run(plan, accelerator, model, progress, found[0] if found else None, Unmoved.of(model, stages))
     if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
         run.prune()  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
@@ -118,20 +120,20 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _means(window: dict[str, float], tokens: float) -> dict[str, float]:
-    """The method's parts per token they are sums over, by name."""
-    parts = [name.removeprefix("parts.") for name in window if name.startswith("parts.")]
-    return {name: window[f"parts.{name}"] / max(window.get(f"counts.{name}", tokens), 1.0) for name in parts}
-
-
 class Run:
     """The moving parts of a run; `stage` is the loop."""
 
     def __init__(
-        self, plan: Plan, accelerator: Accelerator, model: nn.Module, progress: state.Progress, resumed: Path | None
+        self,
+        plan: Plan,
+        accelerator: Accelerator,
+        model: nn.Module,
+        progress: state.Progress,
+        resumed: Path | None,
+        unmoved: Unmoved,
     ) -> None:
         self.plan, self.accelerator, self.model, self.progress = plan, accelerator, model, progress
-        self.resumed = resumed
+        self.resumed, self.unmoved = resumed, unmoved
         self.saved = progress.update if resumed else None
         self.log = MetricsLog(plan.folder / METRICS, progress.update) if accelerator.is_main_process else None
         self.display: Display | None = None
@@ -185,7 +187,9 @@ class Run:
 
     def _renew(self, past: list[Stage]) -> None:
         """Bring the model to where the stages `past` left it, when resuming or when it is still in shards."""
+        missing: frozenset[str] = frozenset()
         if self.resumed is not None:
+            missing = self.unmoved.missing_in(self.resumed, self.plan.folder)
             tensors = checkpoint.read_tensors(self.resumed / "model.safetensors")
         elif self._sharded:  # cannot be wrapped again with other weights frozen; begin from a whole one
             tensors = state.model_tensors(self.model)
@@ -195,7 +199,7 @@ class Run:
         for stage in past:
             for edit in stage.edits:
                 edit.apply(self.model)
-        state.load_model_tensors(self.model, tensors)
+        state.load_model_tensors(self.model, tensors, missing)
         self._sharded = False
 
     def whole_model(self, stages: list[Stage]) -> None:
@@ -298,7 +302,7 @@ class Run:
             "stage_update": progress.stage_update,
             "epoch": progress.place[0],
             "loss": loss,
-            **_means(window, tokens),
+            **progress.means(tokens),
             "learning_rate": rate,
             "gradient_norm": window.get("gradient_norm", 0.0) / updates,
             "tokens": progress.tokens,
@@ -347,13 +351,15 @@ class Run:
         now = time.monotonic()
         progress.seconds, self._clock = progress.seconds + now - self._clock, now
         optimizer = {} if step is None else state.optimizer_tensors(self.model, step.optimizer.optimizer)
-        tensors = {"model.safetensors": state.model_tensors(self.model), "optimizer.safetensors": optimizer}
+        weights = state.model_tensors(self.model, self.unmoved.names)
+        tensors = {"model.safetensors": weights, "optimizer.safetensors": optimizer}
         scaler = self.accelerator.scaler
         documents = {
             "progress.json": progress.document(),
             "random.json": state.gathered_random_states(self.accelerator),
             "scaler.json": {} if scaler is None else scaler.state_dict(),
         }
+        documents[UNMOVED] = self.unmoved.document()
         if isinstance(self.model, Model):  # the weights alone do not tell which edits came before
             documents[CONFIG] = config_document(self.model)
         if self.log is not None:

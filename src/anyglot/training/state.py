@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,6 +55,12 @@ class Progress:
         """As JSON; floats keep every bit, because Python writes them in full."""
         return dataclasses.asdict(self)
 
+    def means(self, tokens: float) -> dict[str, float]:
+        """The method's parts since the last line of the log, per token they are sums over (or per count), by name."""
+        parts = [name.removeprefix("parts.") for name in self.window if name.startswith("parts.")]
+        counts = {name: max(self.window.get(f"counts.{name}", tokens), 1.0) for name in parts}
+        return {name: self.window[f"parts.{name}"] / count for name, count in counts.items()}
+
     @classmethod
     def of(cls, document: dict[str, Any]) -> Progress:
         """The inverse of `document`."""
@@ -69,21 +76,25 @@ def whole(tensor: Tensor) -> Tensor:
     return (tensor if gather is None else gather()).detach().to("cpu", copy=True)
 
 
-def model_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and persistent buffer once, under its first name; a tied matrix is not written twice."""
-    persistent = set(model.state_dict(keep_vars=True))
+def model_tensors(model: nn.Module, left_out: Set[str] = frozenset()) -> dict[str, Tensor]:
+    """Every parameter and persistent buffer once, under its first name; a tied matrix is not written twice.
+
+    Args:
+        left_out: Names of those that are not wanted.
+    """
+    persistent = set(model.state_dict(keep_vars=True)) - left_out
     named = [*model.named_parameters(), *model.named_buffers()]
     return {name: whole(tensor) for name, tensor in named if name in persistent}
 
 
 @torch.no_grad()
-def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put back what `model_tensors` gave.
+def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], left_out: Set[str] = frozenset()) -> None:
+    """Put back what `model_tensors` gave; what was left out stays as it is.
 
     Raises:
         ValueError: Names or shapes differ.
     """
-    persistent = set(model.state_dict(keep_vars=True))
+    persistent = set(model.state_dict(keep_vars=True)) - left_out
     named = {n: t for n, t in [*model.named_parameters(), *model.named_buffers()] if n in persistent}
     if set(named) != set(tensors):
         raise ValueError(f"the model and the checkpoint differ in {sorted(set(named) ^ set(tensors))[:5]}")

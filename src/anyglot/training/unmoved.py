@@ -1,0 +1,64 @@
+"""What no stage trains is left out of checkpoints: it is built again, and known again by its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyglot.errors import UserError
+from anyglot.models.identity import hashed
+from anyglot.training.checkpoint import read_document
+from anyglot.training.freezing import trained_names
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from anyglot.methods.base import Stage
+
+FILE = "unmoved.json"
+
+
+@dataclass(frozen=True)
+class Unmoved:
+    """Parameters that are at the end of a run what they were at its beginning.
+
+    Args:
+        names: Of the parameters.
+        key: Hash of their values; empty where there are none.
+    """
+
+    names: frozenset[str]
+    key: str
+
+    @classmethod
+    def of(cls, model: nn.Module, stages: Sequence[Stage]) -> Unmoved:
+        """Those of a fresh model that none of these stages trains."""
+        named = dict(model.named_parameters())
+        names = frozenset(named).difference(*(trained_names(named, stage) for stage in stages))
+        key = hashed("unmoved 1", ((name, named[name]) for name in sorted(names))) if names else ""
+        return cls(names, key)
+
+    def document(self) -> dict[str, Any]:
+        """As a checkpoint tells it."""
+        return {"key": self.key, "names": sorted(self.names)}
+
+    def missing_in(self, checkpoint: Path, run: Path) -> frozenset[str]:
+        """The names a checkpoint leaves out, to be taken from the fresh model.
+
+        Raises:
+            UserError: The fresh model's values are not those it was trained beside.
+        """
+        names = left_out(checkpoint)
+        if names and read_document(checkpoint / FILE)["key"] != self.key:
+            raise UserError(
+                f"{run} was trained over other frozen weights than its recipe's start has now: put back the model it "
+                "was started from, or train into another folder."
+            )
+        return names
+
+
+def left_out(checkpoint: Path) -> frozenset[str]:
+    """The names of the parameters a checkpoint leaves out; those of older versions leave out none."""
+    return frozenset(read_document(checkpoint / FILE)["names"] if (checkpoint / FILE).is_file() else ())
