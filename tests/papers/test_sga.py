@@ -233,6 +233,14 @@ def test_the_denoiser_reads_the_uncollapsed_best_with_something_else_for_blanks(
     assert tokens.tolist() == [[8, 8, for_blank[0]], [for_blank[1], 1, 1]]
 
 
+def test_projections_may_begin_as_the_mean_of_the_encoder_s_own(start: str) -> None:
+    _, model = sga(start, projections="encoder")
+    attentions = [block.self_attention.inner for block in model.encoder.stack.blocks]
+    mean = sum(attention.value.weight for attention in attentions) / LAYERS
+    torch.testing.assert_close(model.source_value.weight, mean)
+    assert not torch.equal(sga(start)[1].source_value.weight, mean)
+
+
 def test_rows_use_the_prompts_of_their_group(start: str) -> None:
     _, model = sga(start, groups=["de-en", "en"])
     model.eval()
@@ -262,7 +270,7 @@ def test_a_target_longer_than_its_canvas_is_counted_and_gives_no_gradient(start:
     model.eval()
     alone, both = method.losses(model, fitting).total, method.losses(model, with_long).total
     assert torch.isfinite(both) and float(alone) > 0
-    with pytest.raises(UserError, match="raise method.canvas_factor"):
+    with pytest.raises(UserError, match=r"raise method\.canvas_factor"):
         method.losses(model, pairs(((2, 9),) * 16))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 
 from anyglot.data.groups import ALL
 from anyglot.errors import UserError
+from anyglot.layers.block import Block
 from anyglot.methods.canvas import piece_id
 from anyglot.methods.groups import Groups
 from anyglot.methods.sga.noise import Noise
@@ -70,6 +72,9 @@ class PromptOptions(Frozen):
         positions: "trained": as the encoder was trained; "zero": counted from row 0 of its table, as the released code
             does (over XLM-R: off by two).
         mask_source_padding: False lets the canvas see padded source positions in training, as the released code does.
+        projections: What W_K and W_V begin as: "fresh" values (the paper), or the mean over the layers of the
+            "encoder"'s own key and value matrices, so that at first a canvas reads the source much as the encoder
+            reads its neighbours; a small encoder learns faster from there (docs/log.md).
         dropout, attention_dropout: Of the frozen encoder in training; none: those it was pretrained with.
     """
 
@@ -81,6 +86,7 @@ class PromptOptions(Frozen):
     source_end: bool = False
     positions: Literal["trained", "zero"] = "trained"
     mask_source_padding: bool = True
+    projections: Literal["fresh", "encoder"] = "fresh"
     dropout: Probability | None = None
     attention_dropout: Probability | None = None
 
@@ -135,4 +141,14 @@ def build_prompted(
             if projection is not None:
                 torch.nn.init.xavier_uniform_(projection.weight)
                 torch.nn.init.zeros_(projection.bias)
+    if options.projections == "encoder":
+        attentions = [block.self_attention.inner for block in encoder.stack.blocks if isinstance(block, Block)]
+        _set_to_mean(model.source_key, [attention.key for attention in attentions])
+        _set_to_mean(model.source_value, [attention.value for attention in attentions])
     return model
+
+
+def _set_to_mean(projection: torch.nn.Linear, parts: Sequence[torch.nn.Linear]) -> None:
+    with torch.no_grad():
+        projection.weight.copy_(torch.stack([part.weight for part in parts]).mean(dim=0))
+        projection.bias.copy_(torch.stack([part.bias for part in parts]).mean(dim=0))
