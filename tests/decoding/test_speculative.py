@@ -24,7 +24,7 @@ from anyglot.decoding import (
 )
 from anyglot.decoding.drafting import Draft
 from anyglot.models.build import build
-from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
+from anyglot.models.config import AdapterConfig, EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import Precision, multiplies_int8
 from anyglot.models.restrict import restrict_output
@@ -222,7 +222,7 @@ def test_outputs_beyond_the_sizes_of_the_cache(loaded: EncoderDecoder, precision
         torch.set_num_threads(1)
 
 
-def test_every_sentence_keeps_its_target_language() -> None:
+def test_every_sentence_keeps_its_target_language_and_adapters() -> None:
     torch.manual_seed(3)
     stack = {"layers": 1, "width": 16, "heads": 2, "feedforward_width": 32, "norm_first": True}
     model = build(
@@ -237,15 +237,20 @@ def test_every_sentence_keeps_its_target_language() -> None:
             decoder=StackConfig(**stack, cross_attention=True),
             tie_output=False,
             target_languages=("de", "en", "fr"),
+            adapters=AdapterConfig(groups=("de", "en"), bottleneck=8),
         )
     )
     assert isinstance(model, EncoderDecoder) and model.target_projection is not None
     with torch.no_grad():
         model.target_projection.weight.normal_()
-    stepping = EncoderDecoderStepModel(ready(model, "fp32"), torch.tensor([1, 2, 3, 1]))
+        for name, parameter in model.named_parameters():
+            if "adapter" in name:
+                parameter.normal_()
+    rows, groups = torch.tensor([1, 2, 3, 1]), torch.tensor([0, 1, 1, 1])
+    stepping = EncoderDecoderStepModel(ready(model, "fp32"), rows, groups)
     batch = pad_batch([TEXTS[1]] * 4, PAD, "cpu")
     expected = greedy_search(stepping, *batch, PROMPT, length=LENGTH)
-    assert len({one.log_probability for one in expected}) == 3
+    assert len({one.log_probability for one in expected}) == 4
     check(speculate(stepping, *batch, PROMPT, [list(expected[0].tokens)] * 4, length=LENGTH), expected)
 
 
