@@ -27,7 +27,9 @@ POSITIONS = 50  # 48 of them after RoBERTa's offset: a canvas for 24 source toke
 needs_int8 = pytest.mark.skipif(not multiplies_int8(torch.device("cpu")), reason="this processor has no int8 products")
 
 
-def write_folder(folder: Path, *, denoise: bool = True, groups: tuple[str, ...] = ("*",)) -> Path:
+def write_folder(
+    folder: Path, *, denoise: bool = True, groups: tuple[str, ...] = ("*",), length_classes: int = 0
+) -> Path:
     """A prompted encoder with random weights and its tokenizer: nonsense, but another one for every text."""
     tokenizer = train_tokenizer(TEXTS * 5, 100, folder, seed=1)
     assert tokenizer.mask_id is not None
@@ -44,6 +46,7 @@ def write_folder(folder: Path, *, denoise: bool = True, groups: tuple[str, ...] 
             prompt_length=4,
             denoise=denoise,
             groups=groups,
+            length_classes=length_classes,
         )
     )
     with torch.no_grad():
