@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.layers.block import Block
 from anyglot.models import config as shapes
 from anyglot.models.blank import blank
 from anyglot.models.build import Model, build, dropped_skips
@@ -78,7 +79,7 @@ def encoder_of(model: Model) -> Encoder:
         raise UserError("a language model has no encoder: name an encoder, or a model that has one.")
     encoder = model.encoder
     encoder.config = encoder.config.model_copy(update={"dropped_skips": dropped_skips(encoder)})
-    for block in encoder.stack.blocks:
+    for block in [module for module in encoder.modules() if isinstance(module, Block)]:
         block.adapter = None
     return encoder
 
