@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,19 @@ def test_a_target_longer_than_its_canvas_is_counted_and_gives_no_gradient(start:
     assert torch.isfinite(both) and float(alone) > 0
     with pytest.raises(UserError, match=r"raise method\.canvas_factor"):
         method.losses(model, pairs(((2, 9),) * 16))
+
+
+def test_targets_that_hold_the_blank_within_are_told_of(start: str) -> None:
+    method, model = sga(start)
+    batch = pairs(((6, 6),) * 6)
+    batch.target_output[:, 2] = BLANK
+    with pytest.warns(UserWarning, match=r"14\.3% of the target tokens.*set method\.blank"):
+        method.losses(model, batch)
+    batch = pairs(((6, 6),) * 6)
+    batch.target_output[:, 0] = BLANK  # in front of a sentence it is no loss
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        method.losses(model, batch)
 
 
 @torch.no_grad()

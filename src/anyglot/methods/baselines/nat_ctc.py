@@ -11,7 +11,7 @@ from torch import nn
 from anyglot.data.batch import TranslationBatch
 from anyglot.methods.base import Kind, Losses, Stage
 from anyglot.methods.baselines.transformer import EncoderOptions
-from anyglot.methods.canvas import canvas_likelihood, ctc_labels, piece_id, refuse_small_canvas
+from anyglot.methods.canvas import canvas_likelihood, ctc_labels, piece_id, refuse_small_canvas, warn_of_lost_words
 from anyglot.methods.translation import DecoderSizes, ManyTargets
 from anyglot.models.build import build_parallel_encoder_decoder
 from anyglot.models.config import CanvasConfig, ParallelEncoderDecoderConfig
@@ -97,6 +97,7 @@ class NatCtc:
         hidden = model.align(canvas, mask, memory)
         written = canvas_likelihood(model.output, hidden, mask, labels, model.config.canvas.blank_id)
         refuse_small_canvas(written.feasible, self.options.canvas_factor)
+        warn_of_lost_words(batch.target_output, batch.target_mask, model.config.canvas.blank_id)
         parts = {"nll": written.total.detach(), "infeasible": (~written.feasible).sum().float()}
         return Losses(written.total, batch.target_tokens, parts, {"infeasible": torch.tensor(len(batch.source))})
 
