@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
+from anyglot.cli.evaluate import evaluate
 from anyglot.evaluation.provenance import Machine
 from anyglot.evaluation.table import TestSentences, TestSet, parse_tests, read_sentences
 from anyglot.evaluation.timing import (
@@ -23,9 +26,10 @@ from anyglot.evaluation.timing import (
     parameters_of,
     speed_table,
 )
-from evaluation.test_command import command
 from translator.tiny import write_model_folder
 
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(evaluate)
 MACHINE = Machine(processor="a processor", cores=4, threads=3, accelerator=None, versions="")
 Made = tuple[tuple[TestSet, ...], dict[str, TestSentences]]
 
@@ -111,9 +115,9 @@ def test_the_command_tells_speed_in_every_form_of_the_report(tmp_path: Path) -> 
         (tmp_path / f"a.{side}").write_text("\n".join(texts) + "\n")
     words = [model, "-s", "de", "-t", "en", "--input", tmp_path / "a.de", "--reference", tmp_path / "a.en"]
     words += ["--max-length", "6", "--precision", "fp32", "--device", "cpu", "--beam", "1", "--resamples", "10"]
-    plain = command(*words, "--out", tmp_path / "plain")
+    plain = CliRunner().invoke(app, [str(word) for word in (*words, "--out", tmp_path / "plain")])
     assert "Sentences/s" not in plain.stdout + (tmp_path / "plain" / "report.md").read_text()
-    told = command(*words, "--out", tmp_path / "out", "--latency")
+    told = CliRunner().invoke(app, [str(word) for word in (*words, "--out", tmp_path / "out", "--latency")])
     assert told.stdout.startswith(plain.stdout.rstrip("\n")) and "| Sentences/s by 32 |" in told.stdout
     table = next(
         table

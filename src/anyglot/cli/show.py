@@ -64,9 +64,9 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     moving = [sum(part.trained[number] for part in found.parts) for number in range(len(found.stages))]
     table.add_row("all", f"{total:,}", "", *(f"{count:,} train" for count in moving))
     console.print(table)
-    origin = recipe_of_start(recipe)
-    if origin is not None:
-        console.print(f"start: the recipe {origin.name}, trained first into OUT/{START} with seed {origin.seed}")
+    first = recipe_of_start(recipe)
+    if first is not None:
+        console.print(f"start: the recipe {first.name}, trained first into OUT/{START} with seed {first.seed}")
     if recipe.vocabulary.target is not None:
         chosen = recipe.vocabulary.target.model_dump(mode="json", exclude_defaults=True)
         console.print(f"output vocabulary: chosen when training starts, by {chosen or 'the tokens of the targets'}")

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from anyglot.data.frames import LANGUAGES
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.models.config import Config
@@ -13,7 +14,6 @@ from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import CONFIG, WEIGHTS, assemble, is_model_folder, load_config, load_tensors, save_model
-from anyglot.recipe.record import LANGUAGES
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
 from anyglot.training.checkpoint import write_document
 from anyglot.training.loop import CHECKPOINTS
