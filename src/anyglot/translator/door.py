@@ -233,10 +233,12 @@ class Translator:
         unique = list(dict.fromkeys(piece for row in pieces for piece in row))
         if draft is not None and settings.decoder != "speculative":
             raise UserError(f"a draft is for --decoder speculative, not for {settings.decoder}: leave one of them out.")
-        given = draft
-        if given is not None and not isinstance(given, Translator):  # a draft is of a whole text, not of its parts
-            given = dict(zip(wanted, map(clean, _one_each(given, texts, "drafts")), strict=True))
-        ready = drafted(unique, source_code, given, self.tokenizer)
+        drafts: Translator | dict[Piece, str] | None = None
+        if isinstance(draft, Translator):
+            drafts = draft
+        elif draft is not None:  # a draft is of a whole text, not of its parts
+            drafts = dict(zip(wanted, map(clean, _one_each(draft, texts, "drafts")), strict=True))
+        ready = drafted(unique, source_code, drafts, self.tokenizer)
         translated = dict(zip(unique, self.searching.search(ready, source_code, settings, progress), strict=True))
         self.counts.texts += len(texts)
         return [
