@@ -14,7 +14,7 @@ from anyglot.layers.heads import OutputProjection
 from anyglot.losses.ctc import Ctc, ctc_likelihood
 from anyglot.models.config import CanvasConfig
 
-# From so many sentences on it is no accident that not one target fits its canvas.
+# After so many batches it is no accident that not one target fits its canvas.
 MANY = 16
 # A batch with more blanks among its targets than this, in number and share, is no accident either.
 ENOUGH, LOST_SHARE = 4, 0.01
@@ -59,17 +59,29 @@ def canvas_likelihood(
     return ctc_likelihood(hidden, mask.sum(dim=1), weight, bias, output.targets(ids), lengths, int(blank))
 
 
-def refuse_small_canvas(feasible: Tensor, factor: int) -> None:
-    """Stop where nothing could be learnt.
+class CanvasWatch:
+    """Looks at the batches that a method is trained on, and stops where nothing can be learnt.
 
-    Raises:
-        UserError: Not one of many targets fits its canvas.
+    Sentences of a batch are of like length, so that not one of a few short ones fits is no rare thing; that none of
+    many batches in a row has one that fits is.
     """
-    if len(feasible) >= MANY and not bool(feasible.any()):
-        raise UserError(
-            f"not one of {len(feasible)} targets of a batch fits its canvas of {factor} positions a source token: "
-            "raise method.canvas_factor."
-        )
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+        self.in_vain = 0
+
+    def see(self, feasible: Tensor) -> None:
+        """Take note of a batch: which of its targets fit their canvas, (B,) bool.
+
+        Raises:
+            UserError: No target of the last `MANY` batches fitted.
+        """
+        self.in_vain = 0 if bool(feasible.any()) else self.in_vain + 1
+        if self.in_vain >= MANY:
+            raise UserError(
+                f"not one target of the last {MANY} batches fits its canvas of {self.factor} positions a source token: "
+                "raise method.canvas_factor."
+            )
 
 
 def warn_of_lost_words(target_output: Tensor, target_mask: Tensor, blank_id: int) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from anyglot.data.batch import TranslationBatch
 from anyglot.methods.base import Kind, Losses, Stage
 from anyglot.methods.baselines.transformer import EncoderOptions
-from anyglot.methods.canvas import canvas_likelihood, ctc_labels, piece_id, refuse_small_canvas, warn_of_lost_words
+from anyglot.methods.canvas import CanvasWatch, canvas_likelihood, ctc_labels, piece_id, warn_of_lost_words
 from anyglot.methods.translation import DecoderSizes, ManyTargets
 from anyglot.models.build import build_parallel_encoder_decoder
 from anyglot.models.config import CanvasConfig, ParallelEncoderDecoderConfig
@@ -48,6 +48,7 @@ class NatCtc:
 
     def __init__(self, options: NatCtcOptions) -> None:
         self.options = options
+        self.watch = CanvasWatch(options.canvas_factor)
 
     def build(self, tokenizer: Any, seed: int) -> ParallelEncoderDecoder:
         """Make the model; the vocabulary is the tokenizer's.
@@ -96,7 +97,7 @@ class NatCtc:
         labels = ctc_labels(batch.target_output, batch.target_mask, model.config.canvas)
         hidden = model.align(canvas, mask, memory)
         written = canvas_likelihood(model.output, hidden, mask, labels, model.config.canvas.blank_id)
-        refuse_small_canvas(written.feasible, self.options.canvas_factor)
+        self.watch.see(written.feasible)
         warn_of_lost_words(batch.target_output, batch.target_mask, model.config.canvas.blank_id)
         parts = {"nll": written.total.detach(), "infeasible": (~written.feasible).sum().float()}
         return Losses(written.total, batch.target_tokens, parts, {"infeasible": torch.tensor(len(batch.source))})

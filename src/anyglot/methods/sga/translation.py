@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from anyglot.data.batch import TranslationBatch
 from anyglot.losses.ctc import Ctc
 from anyglot.methods.base import Kind, Losses, Stage
-from anyglot.methods.canvas import canvas_likelihood, ctc_labels, refuse_small_canvas, warn_of_lost_words
+from anyglot.methods.canvas import CanvasWatch, canvas_likelihood, ctc_labels, warn_of_lost_words
 from anyglot.methods.sga.options import NoiseOptions, PromptOptions, build_prompted
 from anyglot.models.prompted import PromptedEncoder, SourceMemory
 
@@ -47,6 +47,7 @@ class Sga:
 
     def __init__(self, options: SgaOptions) -> None:
         self.options = options
+        self.watch = CanvasWatch(options.canvas_factor)
 
     def build(self, tokenizer: Any, seed: int) -> PromptedEncoder:
         """Load the encoder and put fresh prompts in front of it."""
@@ -74,7 +75,7 @@ class Sga:
         canvas, mask = model.canvas(memory)
         labels = ctc_labels(batch.target_output, batch.target_mask, model.config.canvas)
         aligned = self._judge(model, model.align(canvas, mask, memory), mask, labels)
-        refuse_small_canvas(aligned.feasible, self.options.canvas_factor)
+        self.watch.see(aligned.feasible)
         warn_of_lost_words(batch.target_output, batch.target_mask, model.config.canvas.blank_id)
         sentences = torch.tensor(len(batch.source))
         parts = {"align": aligned.total.detach(), "infeasible": (~aligned.feasible).sum().float()}
