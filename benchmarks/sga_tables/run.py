@@ -108,13 +108,13 @@ def command(*words: str | int | Path) -> None:
     Raises:
         RuntimeError: It failed.
     """
-    shown = shlex.join(map(str, words))
-    print(f"+ anyglot {shown[:160]}{' ...' if len(shown) > 160 else ''}", file=sys.stderr, flush=True)
+    shown = shlex.join(word if len(word) < 120 else f"{word.split('=')[0]}=..." for word in map(str, words))
+    print(f"+ anyglot {shown}", file=sys.stderr, flush=True)
     code = subprocess.run(
         [sys.executable, "-m", "anyglot.cli.main", *map(str, words)], check=False, stdout=subprocess.DEVNULL
     ).returncode
     if code:
-        raise RuntimeError(f"exit code {code} of anyglot {shown[-160:]}")
+        raise RuntimeError(f"exit code {code} of anyglot {shown}")
 
 
 def with_needs(names: Sequence[str], steps: Steps) -> list[list[str]]:
@@ -221,7 +221,7 @@ def main() -> None:
     rows = {line: further if known[line].ablation else seeds for line in lines}
     work = Work(out, steps, tuple(arguments.override))
     threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // arguments.jobs))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // arguments.jobs)))
     failures: list[str] = []
     scored = [(line, seed) for line in lines for seed in rows[line]]
     groups = {seed: with_needs([line for line in lines if seed in rows[line]], steps[seed]) for seed in every}
