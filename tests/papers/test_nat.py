@@ -123,8 +123,11 @@ def test_a_target_that_does_not_fit_is_counted_and_gives_no_gradient() -> None:
 def test_a_canvas_too_small_for_all_is_refused() -> None:
     method, model = nat(canvas_factor=1)
     data = batch(sentences=20)
-    with pytest.raises(UserError, match=r"not one of 20 targets .* raise method\.canvas_factor"):
-        method.losses(model, replace(data, source=data.source[:, :3], source_mask=data.source_mask[:, :3]))
+    short = replace(data, source=data.source[:, :3], source_mask=data.source_mask[:, :3])
+    for _ in range(15):
+        method.losses(model, short)
+    with pytest.raises(UserError, match=r"not one target of the last 16 batches .* raise method\.canvas_factor"):
+        method.losses(model, short)
 
 
 def test_several_targets_by_projection() -> None:
