@@ -130,6 +130,7 @@ def _table(dialect: Dialect, config: Config) -> Table:
         # With two vocabularies the target's table is no copy of this one.
         copies = {_SOURCE_TOKENS: _TOKENS} if dialect.own_tables else _COPIES
         return Table(rules, copies=copies, dropped=(*dropped, "decoder.*", _OUTPUT, _BIAS))
+    assert isinstance(config, EncoderDecoderConfig)  # `_write` refuses others
     rules = [*_side(dialect, "encoder", "encoder."), *_side(dialect, "decoder", "decoder.")]
     if config.share_embeddings:
         rules.append(Rule(_TOKENS, "encoder.embeddings.tokens.weight"))

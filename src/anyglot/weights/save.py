@@ -44,6 +44,7 @@ def save_pretrained(
         UserError: the family is unknown or cannot express the model, or the folder cannot be written.
     """
     config = current_config(model)
+    assert isinstance(config, Config)  # as the model's type says
     named = family or _own_family(config)
     chosen = FAMILIES.get(named)
     if chosen is None:
