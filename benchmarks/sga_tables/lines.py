@@ -59,7 +59,7 @@ BEST_PATH = (Decoding("best path", ("--decoder", "ctc")),)
 
 def rounds(*counts: int) -> tuple[Decoding, ...]:
     """Alignment and so many rounds of denoising."""
-    return tuple(Decoding(f"{count} rounds", ("--decoder", "ctc", "--rounds", str(count))) for count in counts)
+    return tuple(Decoding(f"rounds {count}", ("--decoder", "ctc", "--rounds", str(count))) for count in counts)
 
 
 SHOWN = rounds(0, 2)
@@ -69,6 +69,7 @@ Steps = dict[str, Step]
 PHRASEBOOK = (
     *("sga", "sga_without_denoising", "sga_directions", "transformer", "bilingual_de", "adapters", "nat_ctc"),
     *("nat_ctc_distilled", "encoder_initialised", "encoder_initialised_two_stage", "mbart", "msp"),
+    *("sga_unseen", "transformer_unseen", "two_stage_unseen"),
 )
 CAPTIONS = ("sga", "sga_directions", "transformer", "nat_ctc", "encoder_initialised", "encoder_initialised_two_stage")
 VERSES = ("sga", "transformer")
@@ -149,7 +150,14 @@ class Table:
         with_pairs = [*text, *(plain(source) for source in crawl if isinstance(source, ParallelSource))]
         first = self.corpus.supervised[0]
         alone = written("data.train", [pair for pair in self.corpus.pairs if pair["source"] == first])
+        last = self.corpus.supervised[-1]
+        unseen = written("data.train", [pair for pair in self.corpus.pairs if pair["source"] != last])
         return {
+            "sga_unseen": self.train("sga", start, unseen, decodings=SHOWN, languages=(last,)),
+            "transformer_unseen": self.train("transformer", tokenizer, unseen, decodings=GREEDY, languages=(last,)),
+            "two_stage_unseen": self.train(
+                "encoder_initialised_two_stage", start, unseen, decodings=GREEDY, languages=(last,)
+            ),
             "sga_without_denoising": self.train(
                 "sga", start, "method.denoise=false", decodings=BEST_PATH, languages=everywhere
             ),

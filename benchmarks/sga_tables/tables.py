@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
@@ -16,17 +18,17 @@ from anyglot.evaluation.seeds import over_seeds
 METRICS = ("BLEU", "chrF")
 # Title, and two rows (line, decoding): the second is subtracted from the first.
 COMPARISONS = (
-    ("two rounds of denoising against alignment alone", ("sga", "2 rounds"), ("sga", "0 rounds")),
-    ("SGA against SGA trained without denoising", ("sga", "2 rounds"), ("sga_without_denoising", "best path")),
-    ("shared prompts against prompts a direction", ("sga", "2 rounds"), ("sga_directions", "2 rounds")),
-    ("SGA against the Transformer", ("sga", "2 rounds"), ("transformer", "greedy")),
-    ("SGA against NAT with CTC", ("sga", "2 rounds"), ("nat_ctc", "best path")),
-    ("SGA against distilled NAT", ("sga", "2 rounds"), ("nat_ctc_distilled", "best path")),
+    ("two rounds of denoising against alignment alone", ("sga", "rounds 2"), ("sga", "rounds 0")),
+    ("SGA against SGA trained without denoising", ("sga", "rounds 2"), ("sga_without_denoising", "best path")),
+    ("shared prompts against prompts a direction", ("sga", "rounds 2"), ("sga_directions", "rounds 2")),
+    ("SGA against the Transformer", ("sga", "rounds 2"), ("transformer", "greedy")),
+    ("SGA against NAT with CTC", ("sga", "rounds 2"), ("nat_ctc", "best path")),
+    ("SGA against distilled NAT", ("sga", "rounds 2"), ("nat_ctc_distilled", "best path")),
     ("distillation of NAT", ("nat_ctc_distilled", "best path"), ("nat_ctc", "best path")),
-    ("SGA against initialisation", ("sga", "2 rounds"), ("encoder_initialised", "greedy")),
-    ("SGA against initialisation in two stages", ("sga", "2 rounds"), ("encoder_initialised_two_stage", "greedy")),
-    ("SGA against mBART", ("sga", "2 rounds"), ("mbart", "greedy")),
-    ("SGA against MSP", ("sga", "2 rounds"), ("msp", "greedy")),
+    ("SGA against initialisation", ("sga", "rounds 2"), ("encoder_initialised", "greedy")),
+    ("SGA against initialisation in two stages", ("sga", "rounds 2"), ("encoder_initialised_two_stage", "greedy")),
+    ("SGA against mBART", ("sga", "rounds 2"), ("mbart", "greedy")),
+    ("SGA against MSP", ("sga", "rounds 2"), ("msp", "greedy")),
     ("adapters against the Transformer", ("adapters", "greedy"), ("transformer", "greedy")),
 )
 Row = dict[str, Any]
@@ -66,7 +68,7 @@ def write_tables(out: Path, lines: Lines, scores: Callable[[str, int, Decoding],
         for decoding in step.decodings
         if (row := _row(out, name, step, seeds, decoding, scores))["seeds"]
     ]
-    facts = provenance().facts()
+    facts = provenance(command=shlex.join(["benchmarks/sga_tables/run.py", *sys.argv[1:]])).facts()
     text = [f"{key}: {value}  " for key, value in facts.items()]
     for corpus, ablation in dict.fromkeys((row["corpus"], row["ablation"]) for row in rows):
         shown = [row for row in rows if (row["corpus"], row["ablation"]) == (corpus, ablation)]
