@@ -112,8 +112,8 @@ def test_tables_hold_means_over_languages_and_seeds(
             folder.mkdir(parents=True)
             (folder / "report.json").write_text(json.dumps(report | {"signatures": []}))
     text = scripts.tables.write_tables(tmp_path, {"sga": (step, (7, 8, 9))}, scores)
-    assert "| sga | 0 rounds | 2 | 11.00 ± 0.00 | 50.00 ± 0.00 | 678 | 12,345 |" in text
-    assert "| sga | 2 rounds | 2 | 19.00 ± 2.83 | 50.00 ± 0.00 | 678 | 12,345 |" in text
+    assert "| sga | rounds 0 | 2 | 11.00 ± 0.00 | 50.00 ± 0.00 | 678 | 12,345 |" in text
+    assert "| sga | rounds 2 | 2 | 19.00 ± 2.83 | 50.00 ± 0.00 | 678 | 12,345 |" in text
     assert "| two rounds of denoising against alignment alone | 2 | +8.00 [-17.41, +33.41] | +0.00" in text
-    assert "| sga | 2 rounds | 18.0 / 50.0 | 19.0 / 50.0 | 20.0 / 50.0 |" in text
+    assert "| sga | rounds 2 | 18.0 / 50.0 | 19.0 / 50.0 | 20.0 / 50.0 |" in text
     assert json.loads((tmp_path / "tables.json").read_text())["rows"][0]["scores"]["7"]["BLEU"]["de"] == 10.0
