@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ["demo", "train", "translate", "evaluate", "show", "list", "average", "distil", "phrasebook", "push", "retrieve"]
+VERBS = [
+    "demo",
+    "train",
+    "translate",
+    "evaluate",
+    "show",
+    "list",
+    "average",
+    "distil",
+    "phrasebook",
+    "push",
+    "retrieve",
+]
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -116,9 +116,7 @@ def test_each_word_is_hidden_as_often_as_any_other_but_at_the_ends_of_a_row() ->
         times[[token - 10 for token in infilling(rows, generator).tolist() if token != MASK]] += 1
     hidden = 1 - times / 3000
     assert abs(hidden.mean() - 0.35) < 0.005 and np.all(abs(hidden[6:-6] - hidden[6:-6].mean()) < 0.04)
-    assert np.all(
-        abs(hidden - hidden[::-1]) < 0.05
-    )  # spans lie within the row, so its ends are hidden less
+    assert np.all(abs(hidden - hidden[::-1]) < 0.05)  # spans lie within the row, so its ends are hidden less
 
 
 def test_words_begin_at_marks_and_in_chinese_with_every_piece(tokenizer: Tokenizer) -> None:

@@ -20,7 +20,9 @@ FRAME = (BEGIN, END)
 CPU = torch.device("cpu")
 
 
-def prompted_model(*, sets: int = 1, denoise: bool = True, frame: bool = True, length_classes: int = 0) -> PromptedEncoder:
+def prompted_model(
+    *, sets: int = 1, denoise: bool = True, frame: bool = True, length_classes: int = 0
+) -> PromptedEncoder:
     """Weights large enough that what is written depends on the source and on the round."""
     torch.manual_seed(3)
     stack = {"layers": 2, "width": WIDTH, "heads": 4, "feedforward_width": 128, "activation": "gelu_tanh"}

@@ -15,6 +15,7 @@ import torch
 from anyglot.data.languages import known_languages
 from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, greedy_search, pad_batch
 from anyglot.errors import UserError
+from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.phrasebook import Phrasebook
 from anyglot.translator import Translator
 
@@ -64,6 +65,7 @@ def cases(translator: Translator, count: int, limits: tuple[int, int], seed: int
     books = Phrasebook(["en", "de"], seed=seed)
     rows = [(row["de"].text, row["en"].text) for row in books.parallel("test", count)]
     hidden = set(tokenizer.special_ids)
+    assert isinstance(model, EncoderDecoder)  # no other kind is exported
     sides = model.config.encoder.embeddings.vocabulary_size, model.config.decoder_embeddings.vocabulary_size
     words = [
         [id for id in range(min(size, tokenizer.vocabulary_size)) if id not in hidden and id != tokenizer.unknown_id]
@@ -191,6 +193,7 @@ def _greedy(translator: Translator, engine: Any, batch: Sequence[Case], starts_i
     """
     model, tokenizer = translator.model, translator.tokenizer
     source, mask = pad_batch([case.source for case in batch], tokenizer.pad_id, "cpu")
+    assert isinstance(model, EncoderDecoder)
     stepping = EncoderDecoderStepModel(model)
     prompt = stepping.prompt(Prompt(start=tuple(case.start for case in batch), end=model.config.end_id))
     hypotheses = greedy_search(stepping, source, mask, prompt, length=LengthRule(_LONGEST))

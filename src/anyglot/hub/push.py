@@ -13,7 +13,7 @@ from anyglot.errors import UserError
 from anyglot.hub.card import Stated, model_card
 from anyglot.hub.record import read_record
 from anyglot.hub.tokenizer import never_written, tokenizer_files
-from anyglot.models.config import EncoderDecoderConfig
+from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
@@ -136,6 +136,7 @@ def _config(folder: Path) -> bytes:
     if isinstance(network, EncoderDecoderConfig):
         known = AnyglotConfig(network, architectures=["AnyglotForConditionalGeneration"])
     else:
+        assert isinstance(network, EncoderConfig)  # other kinds were refused
         name = "AnyglotForMaskedLM" if network.language_head else "AnyglotModel"
         known = AnyglotEncoderConfig(network, architectures=[name])
     return (json.dumps(known.to_dict(), indent=2) + "\n").encode("utf-8")

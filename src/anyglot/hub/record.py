@@ -94,8 +94,10 @@ def read_record(folder: Path, scores: Path | None = None) -> Record:
     method = method if isinstance(method, dict) else {}
     start = method.get("start")
     found, data_hash = ([], None) if scores is None else _scores(scores, folder.resolve().name)
+    config = load_config(folder)
+    assert isinstance(config, EncoderConfig | EncoderDecoderConfig)  # no other kind is described (hub/push.py)
     return Record(
-        config=load_config(folder),
+        config=config,
         weights=_sha256(folder / WEIGHTS),
         languages=ModelLanguages.load(folder),
         base=None if start is None else _base(str(start)),

@@ -142,6 +142,7 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
 def blank(config: EncoderConfig | EncoderDecoderConfig) -> Encoder | EncoderDecoder:
     """A model with room for the values of a folder; of a restricted output the rows too are values."""
     network = build(config)
+    assert isinstance(network, Encoder | EncoderDecoder)
     if isinstance(config, EncoderDecoderConfig) and config.output_rows is not None:
         assert isinstance(network, EncoderDecoder)
         anything = torch.arange(config.output_rows, device="cpu")  # real even where the model is built on meta

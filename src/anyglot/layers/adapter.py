@@ -79,7 +79,7 @@ class Adapter(nn.Module):
         if grouping.order is None or grouping.back is None:
             changed = self._change(sentences, grouping.present[0][0])
         else:
-            parts = sentences.index_select(0, grouping.order).split([count for _, count in grouping.present])
+            parts = torch.split(sentences.index_select(0, grouping.order), [count for _, count in grouping.present])
             changes = [self._change(part, index) for part, (index, _) in zip(parts, grouping.present, strict=True)]
             changed = torch.cat(changes).index_select(0, grouping.back)
         return x + changed.view(x.shape)

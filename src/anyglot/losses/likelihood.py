@@ -84,7 +84,7 @@ def likeliest(hidden: Tensor, weight: Tensor, bias: Tensor | None, *, budget: in
     """
     best = hidden.new_zeros((len(hidden), 2), dtype=torch.int64)
     none = best.new_full((len(hidden), 1), -1)
-    for states, gold, words in zip(hidden.split(ROWS), none.split(ROWS), best.split(ROWS), strict=True):
+    for states, gold, words in zip(*(torch.split(part, ROWS) for part in (hidden, none, best)), strict=True):
         if len(states):
             found = Sweep(states.to(product_kind(hidden)), weight, bias, gold, budget).forward(pull=False, rank=True)
             assert found.best is not None

@@ -36,7 +36,7 @@ from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 
 AnyWriter = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
-Writer = TypeVar("Writer", EncoderDecoder, PromptedEncoder, ParallelEncoderDecoder, PromptedLanguageModel)
+Writer = TypeVar("Writer", bound=AnyWriter)
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
@@ -81,13 +81,14 @@ def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_
 def prepare_prompts(model: PromptedEncoder, like: PromptedEncoder) -> PromptedEncoder:
     """Bring fresh prompts over an encoder that was prepared with `like` into the same state, in place."""
     resting = next(like.prompts.parameters())
+    projection: nn.Module = like.source_key
     for name, part in list(model.named_children()):
         if part is model.encoder:
             continue
         part.to(device=resting.device, dtype=resting.dtype).eval().requires_grad_(False)
-        if isinstance(part, nn.Linear) and isinstance(like.source_key, QuantisedLinear):
+        if isinstance(part, nn.Linear) and isinstance(projection, QuantisedLinear):
             setattr(model, name, QuantisedLinear.of(part))
-        elif isinstance(part, nn.Linear) and isinstance(like.source_key, SteadyLinear):
+        elif isinstance(part, nn.Linear) and isinstance(projection, SteadyLinear):
             setattr(model, name, SteadyLinear(part))
     model.rest(like.number_format)
     model.steady = like.steady

@@ -8,7 +8,12 @@ from torch import Tensor
 from anyglot.errors import UserError
 from anyglot.layers.heads import OutputProjection
 from anyglot.layers.rows import KeptRows
-from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
+from anyglot.models.config import (
+    EncoderConfig,
+    EncoderDecoderConfig,
+    ParallelEncoderDecoderConfig,
+    PromptedEncoderConfig,
+)
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import LanguageModel, PromptedLanguageModel
@@ -43,7 +48,7 @@ def restrict_output(
         raise UserError(f"{origin}: the rows it keeps are not ascending ids within 0..{size - 1}.") from None
     if model.config.end_id not in rows:
         raise UserError(f"{origin}: the rows it keeps lack {model.config.end_id}, the end of a translation.")
-    if not isinstance(model, EncoderDecoder):
+    if isinstance(model.config, PromptedEncoderConfig | ParallelEncoderDecoderConfig):
         canvas = model.config.canvas
         if canvas.blank_id not in rows or (canvas.frame and canvas.begin_id not in rows):
             raise UserError(

@@ -128,8 +128,8 @@ def _written_at_once(
     if isinstance(model, PromptedEncoder):
         decoding = PromptedParallelModel(model, _part(model.config.groups, test, device))
     else:
-        row = torch.tensor([model.config.target_row(test.target)], device=device)
-        decoding = NonAutoregressiveParallelModel(model, row if model.target_projection is not None else None)
+        projection = torch.tensor([model.config.target_row(test.target)], device=device)
+        decoding = NonAutoregressiveParallelModel(model, projection if model.target_projection is not None else None)
     frame = (canvas.begin_id, canvas.end_id)
     reading = Reading(frame, never=(tokenizer.pad_id, canvas.mask_id))
     outputs: list[list[int]] = [[] for _ in sources]

@@ -227,7 +227,8 @@ class Translator:
         for number, text in enumerate(texts, start=1):
             if len(text) > settings.max_characters:
                 raise too_long(number, len(text), settings.max_characters)
-        wanted = [Piece(clean(text), *rest) for text, *rest in zip(texts, targets, map(clean, openings), strict=True)]
+        framed = zip(texts, targets, openings, strict=True)
+        wanted = [Piece(clean(text), language, clean(opening)) for text, language, opening in framed]
         self._check_readable([piece.source for piece in wanted])
         pieces = self._pieces(wanted, source_code, settings)
         unique = list(dict.fromkeys(piece for row in pieces for piece in row))

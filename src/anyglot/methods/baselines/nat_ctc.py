@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field
 from torch import nn
 
 from anyglot.data.batch import TranslationBatch
@@ -43,7 +43,7 @@ class NatCtc:
     """A Transformer from scratch that writes all positions at once, trained with CTC."""
 
     name: ClassVar[str] = "nat_ctc"
-    Options: ClassVar[type[NatCtcOptions]] = NatCtcOptions
+    Options: ClassVar[type[BaseModel]] = NatCtcOptions
     kind: ClassVar[Kind] = "translation"
 
     def __init__(self, options: NatCtcOptions) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -83,7 +83,7 @@ class SgaGeneration:
     """
 
     name: ClassVar[str] = "sga_generation"
-    Options: ClassVar[type[SgaGenerationOptions]] = SgaGenerationOptions
+    Options: ClassVar[type[BaseModel]] = SgaGenerationOptions
     kind: ClassVar[Kind] = "translation"
 
     def __init__(self, options: SgaGenerationOptions) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from anyglot.data.batch import TranslationBatch
@@ -42,7 +42,7 @@ class Sga:
     """Semantic-guided alignment then denoising (SGA): only prompts and two projections train."""
 
     name: ClassVar[str] = "sga"
-    Options: ClassVar[type[SgaOptions]] = SgaOptions
+    Options: ClassVar[type[BaseModel]] = SgaOptions
     kind: ClassVar[Kind] = "translation"
 
     def __init__(self, options: SgaOptions) -> None:
