@@ -40,6 +40,7 @@ class Step:
         corpus: Where it is scored.
         languages: Source languages it is scored on; none: it is only a step on the way.
         decodings: Each makes a row of the table.
+        unseen: Those of them whose pairs this line alone goes without: they count as zero-shot.
         model: The step whose model is scored, if it is not its own.
         ablation: Whether it belongs to the table of ablations.
     """
@@ -49,6 +50,7 @@ class Step:
     corpus: Corpus
     languages: tuple[str, ...] = ()
     decodings: tuple[Decoding, ...] = ()
+    unseen: tuple[str, ...] = ()
     model: str | None = None
     ablation: bool = False
 
@@ -108,6 +110,7 @@ class Table:
         needs: tuple[str, ...] = (),
         decodings: tuple[Decoding, ...] = (),
         languages: tuple[str, ...] | None = None,
+        unseen: tuple[str, ...] = (),
         ablation: bool = False,
     ) -> Step:
         """A training on the corpus, scored on its languages with pairs if not said otherwise."""
@@ -115,7 +118,7 @@ class Table:
         words = ("train", str(own) if own.is_file() else BUNDLED[recipe], *self.corpus.changes, *changes)
         if languages is None:
             languages = self.corpus.supervised if decodings else ()
-        return Step(words, (*self.before, *needs), self.corpus, languages, decodings, ablation=ablation)
+        return Step(words, (*self.before, *needs), self.corpus, languages, decodings, unseen, ablation=ablation)
 
     def pretrain(self, recipe: str, text: list[Entry]) -> Step:
         """A training on text, with the encoder's tokenizer."""
@@ -151,12 +154,13 @@ class Table:
         first = self.corpus.supervised[0]
         alone = written("data.train", [pair for pair in self.corpus.pairs if pair["source"] == first])
         last = self.corpus.supervised[-1]
-        unseen = written("data.train", [pair for pair in self.corpus.pairs if pair["source"] != last])
+        others = written("data.train", [pair for pair in self.corpus.pairs if pair["source"] != last])
+        held_back = {"languages": (last,), "unseen": (last,)}
         return {
-            "sga_unseen": self.train("sga", start, unseen, decodings=SHOWN, languages=(last,)),
-            "transformer_unseen": self.train("transformer", tokenizer, unseen, decodings=GREEDY, languages=(last,)),
+            "sga_unseen": self.train("sga", start, others, decodings=SHOWN, **held_back),
+            "transformer_unseen": self.train("transformer", tokenizer, others, decodings=GREEDY, **held_back),
             "two_stage_unseen": self.train(
-                "encoder_initialised_two_stage", start, unseen, decodings=GREEDY, languages=(last,)
+                "encoder_initialised_two_stage", start, others, decodings=GREEDY, **held_back
             ),
             "sga_without_denoising": self.train(
                 "sga", start, "method.denoise=false", decodings=BEST_PATH, languages=everywhere

@@ -97,7 +97,7 @@ def _row(
     runs = {seed: _run(out / f"{step.model or name}-{seed}") for seed in present}
     first = next(iter(runs.values()), {})
     speeds = [speed for folder in present.values() if (speed := speed_of(folder)) is not None]
-    zero_shot = [code for code in step.languages if code in step.corpus.zero_shot]
+    zero_shot = [code for code in step.languages if code in (*step.corpus.zero_shot, *step.unseen)]
     return {
         "line": name.rpartition("/")[2],
         "decoding": decoding.name,

@@ -70,6 +70,17 @@ def test_all_systems_of_a_corpus_have_the_same_pairs(steps: dict[str, object]) -
     assert recipe_of(steps["bilingual_de"]).data.train == pairs[:1]
 
 
+def test_a_line_without_the_pairs_of_a_language_is_scored_on_it_as_zero_shot(
+    steps: dict[str, object], scripts: SimpleNamespace, tmp_path: Path
+) -> None:
+    for name in ("sga_unseen", "transformer_unseen", "two_stage_unseen"):
+        read = {source.source for source in recipe_of(steps[name]).data.train}  # type: ignore[union-attr]
+        assert steps[name].languages == steps[name].unseen == ("ru",)  # type: ignore[attr-defined]
+        assert read == {"de", "es"}
+        row = scripts.tables._row(tmp_path, name, steps[name], (), SimpleNamespace(name="greedy"), None)
+        assert (row["supervised"], row["zero_shot"]) == ([], ["ru"])
+
+
 def test_a_step_comes_after_what_it_needs(steps: dict[str, object], scripts: SimpleNamespace) -> None:
     groups = scripts.run.with_needs(["nat_ctc_distilled", "sga"], steps)
     assert groups == [["encoder"], ["transformer", "sga"], ["distilled"], ["nat_ctc_distilled"]]
