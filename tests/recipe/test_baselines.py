@@ -172,7 +172,7 @@ def test_adapters_start_from_what_they_can(root: Path, tmp_path: Path) -> None:
 
 
 def test_other_engines_refuse_in_a_sentence(root: Path, tmp_path: Path) -> None:
-    for model, told in (("nat", "writes all words at once"), ("adapters", "its blocks have no adapters")):
+    for model, told in (("nat", "write word by word, and this is none"), ("adapters", "its blocks have no adapters")):
         with pytest.raises(UserError, match=told):
             export_ctranslate2(str(root / model), tmp_path / "out")
     with pytest.raises(UserError, match="adapters that a sentence's languages choose"):

@@ -43,7 +43,7 @@ def change(folder: Path, **changes: Any) -> None:
     ("changes", "said"),
     [
         ({"model_type": "nllb-moe"}, "nllb-moe.*mixture of experts"),
-        ({"model_type": "gpt2"}, "gpt2.*not supported"),
+        ({"model_type": "gpt_neox"}, "gpt_neox.*not supported"),
         ({"model_type": ["bert"]}, "not supported"),
         ({"model_type": None}, "names no model_type"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type.*relative_key"),

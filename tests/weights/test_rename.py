@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyglot.models.build import build
-from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
+from anyglot.models.config import (
+    EmbeddingsConfig,
+    EncoderConfig,
+    EncoderDecoderConfig,
+    LanguageModelConfig,
+    StackConfig,
+)
 from anyglot.weights.families import FAMILIES
 from anyglot.weights.family import Config
 from anyglot.weights.rename import Prefix, Rule, Table
@@ -26,6 +32,9 @@ def config_of(family: str, *, encoder_only: bool) -> Config:
         norm=family not in ("m2m_100", "marian", "xlm-roberta-xl"),
     )
     stack = StackConfig(layers=12, width=4, heads=2, feedforward_width=8, norm_first=pre)
+    if family == "gpt2":
+        bare = embeddings.model_copy(update={"segments": 0, "norm": False})
+        return LanguageModelConfig(embeddings=bare, stack=stack.model_copy(update={"norm_first": True}))
     encoder = EncoderConfig(embeddings=embeddings, stack=stack, language_head=not whole, pooler=not whole)
     if not whole or encoder_only:
         return encoder
