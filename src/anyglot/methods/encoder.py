@@ -44,6 +44,20 @@ class EncoderSizes(Frozen):
             raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
         return self
 
+    @property
+    def stack(self) -> StackConfig:
+        """The blocks these sizes describe."""
+        return StackConfig(
+            layers=self.layers,
+            width=self.width,
+            heads=self.heads,
+            feedforward_width=self.feedforward_width,
+            activation=self.activation,
+            norm_first=self.norm_first,
+            dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
+        )
+
 
 def pretraining_encoder(sizes: EncoderSizes, tokenizer: Any, seed: int, *, cross_attention: bool = False) -> Encoder:
     """A fresh encoder in XLM-R's shape, or the one to continue from, with its language head.
@@ -81,15 +95,6 @@ def _config(sizes: EncoderSizes, vocabulary_size: int) -> EncoderConfig:
             norm=True,
             dropout=sizes.dropout,
         ),
-        stack=StackConfig(
-            layers=sizes.layers,
-            width=sizes.width,
-            heads=sizes.heads,
-            feedforward_width=sizes.feedforward_width,
-            activation=sizes.activation,
-            norm_first=sizes.norm_first,
-            dropout=sizes.dropout,
-            attention_dropout=sizes.attention_dropout,
-        ),
+        stack=sizes.stack,
         language_head=True,
     )

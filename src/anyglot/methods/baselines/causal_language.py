@@ -13,7 +13,7 @@ from anyglot.losses.likelihood import chunked_likelihood
 from anyglot.methods.base import Kind, Losses, Stage
 from anyglot.methods.encoder import EncoderSizes
 from anyglot.models.build import build_language_model
-from anyglot.models.config import Activation, EmbeddingsConfig, LanguageModelConfig, StackConfig
+from anyglot.models.config import Activation, EmbeddingsConfig, LanguageModelConfig
 from anyglot.models.initialise import initialise_gpt2
 from anyglot.models.language import LanguageModel
 from anyglot.weights.load import load_language_model
@@ -83,16 +83,7 @@ def _config(sizes: CausalLanguageOptions, tokenizer: Any) -> LanguageModelConfig
             norm=False,
             dropout=sizes.dropout,
         ),
-        stack=StackConfig(
-            layers=sizes.layers,
-            width=sizes.width,
-            heads=sizes.heads,
-            feedforward_width=sizes.feedforward_width,
-            activation=sizes.activation,
-            norm_first=sizes.norm_first,
-            dropout=sizes.dropout,
-            attention_dropout=sizes.attention_dropout,
-        ),
+        stack=sizes.stack,
         padding_id=tokenizer.pad_id,
         start_id=tokenizer.end_id,
         end_id=tokenizer.end_id,
