@@ -12,7 +12,9 @@ IGNORED = -100
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
+class TensorBatch:
+    """What all batches can do."""
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """The same batch on another device."""
         moved = {name: tensor.to(device, non_blocking=non_blocking) for name, tensor in self._tensors().items()}
@@ -38,7 +40,7 @@ class _Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class TranslationBatch(_Batch):
+class TranslationBatch(TensorBatch):
     """Sentence pairs, padded on the right.
 
     Shape:
@@ -79,7 +81,7 @@ class TranslationBatch(_Batch):
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedBatch(_Batch):
+class MaskedBatch(TensorBatch):
     """Text with some tokens hidden, padded on the right.
 
     Shape:
@@ -105,7 +107,7 @@ class MaskedBatch(_Batch):
 
 
 @dataclass(frozen=True, eq=False)
-class TextBatch(_Batch):
+class TextBatch(TensorBatch):
     """Text as it is, padded on the right.
 
     Shape:
@@ -129,7 +131,7 @@ class TextBatch(_Batch):
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentBatch(_Batch):
+class SegmentBatch(TensorBatch):
     """Two segments a row with some tokens hidden: neighbours in a text, or a sentence in two languages (VECO 2.2).
 
     Shape:

@@ -1,10 +1,24 @@
 """What the rest of the package asks of a tokenizer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from anyglot.data.language_tokens import LanguageTokens
+
+
+@dataclass(frozen=True, slots=True)
+class PairStyle:
+    """How a family's encoders read two texts in one row.
+
+    Args:
+        between: Tokens between them: `</s> </s>` in XLM-R, `[SEP]` in BERT.
+        segments: Whether the second text, with the end token behind it, is told from the first by segment ids.
+    """
+
+    between: tuple[int, ...]
+    segments: bool
 
 
 class TextTokenizer(Protocol):
@@ -47,12 +61,23 @@ class TextTokenizer(Protocol):
         ...
 
     @property
+    def pair_style(self) -> PairStyle: ...
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 that changes when any text could be tokenised differently."""
         ...
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens."""
+        ...
+
+    def encode_with_offsets(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """The ids `encode` gives and where each token stands in its text, in characters: see `data/offsets.py`.
+
+        Raises:
+            UserError: Its tokens cannot be found in the text.
+        """
         ...
 
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:

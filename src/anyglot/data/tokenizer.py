@@ -15,7 +15,8 @@ from pathlib import Path
 from sentencepiece import SentencePieceProcessor
 
 from anyglot.data.language_tokens import LanguageTokens
-from anyglot.data.protocols import TextTokenizer
+from anyglot.data.offsets import Offsets, widened, within
+from anyglot.data.protocols import PairStyle, TextTokenizer
 from anyglot.errors import UserError
 
 MODEL_FILE = "sentencepiece.bpe.model"
@@ -53,6 +54,7 @@ class Tokenizer:
         self.vocabulary_size = self._pieces + 2
         self.mask_id = self.vocabulary_size - 1
         self.language_tokens: LanguageTokens | None = None  # XLM-R has none
+        self.pair_style = PairStyle((self.end_id, self.end_id), False)
         self.special_ids = (self.begin_id, self.pad_id, self.end_id, self.mask_id)
         self.fingerprint = hashlib.sha256(b"xlmr\n" + model).hexdigest()
 
@@ -85,6 +87,18 @@ class Tokenizer:
         clean = [text if text.isascii() else _without_surrogates(text) for text in texts]
         # Piece 0 is unknown: 3 here. Text cannot produce pieces 1 and 2, they are control symbols.
         return [[piece + 1 if piece else 3 for piece in pieces] for pieces in self._processor.Encode(clean)]
+
+    def encode_with_offsets(self, texts: Sequence[str]) -> list[tuple[list[int], Offsets]]:
+        """The ids `encode` gives and where each token stands in its text, (start, end) in characters (code points)."""
+        clean = [text if text.isascii() else _without_surrogates(text) for text in texts]
+        made = self._processor.Encode(clean, return_type="offset_mapping")
+        return [
+            (
+                [piece + 1 if piece else 3 for piece in one["ids"]],
+                within(widened(one["pieces"], one["offsets"]), len(text)),
+            )
+            for one, text in zip(made, clean, strict=True)
+        ]
 
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text between <s> and </s>, as encoders expect them (method card 1.2)."""

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.data.language_tokens import SCHEMES, LanguageTokens, Scheme, single_language
+from anyglot.data.offsets import Offsets, aligned, check_found, with_marks, within
+from anyglot.data.protocols import PairStyle
 from anyglot.errors import UserError
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
+_OPTIONS = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
 _FILES = ["*.json", "*.model", "*.txt", "*.bpe.model", "*.spm"]
 
 
@@ -42,6 +45,7 @@ class WrappedTokenizer:
         self._hidden = {*tokenizer.all_special_ids, *languages} - ({self.unknown_id} - {self.end_id})
         # Of two vocabularies the source's language tokens are other words in the target's.
         self.special_ids = tuple(sorted(self._hidden - (set(languages) if target else set())))
+        self.pair_style = self._pair_style()
         self.fingerprint = _fingerprint(tokenizer)
 
     @classmethod
@@ -90,14 +94,54 @@ class WrappedTokenizer:
         """The same with the target language's pieces and vocabulary, which in Marian's models are others."""
         return self._encode(texts, "text_target" if _is_marian(self._tokenizer) else "text", set(self.special_ids))
 
+    def encode_with_offsets(self, texts: Sequence[str]) -> list[tuple[list[int], Offsets]]:
+        """The ids `encode` gives and where each token stands in its text, (start, end) in characters (code points).
+
+        Raises:
+            UserError: transformers gives no offsets here, and the tokens are not spelt as the text is.
+        """
+        if not texts:
+            return []
+        if getattr(self._tokenizer, "is_fast", False):
+            encoded = self._tokenizer(_clean(texts), return_offsets_mapping=True, **_OPTIONS)
+            made = zip(texts, encoded["offset_mapping"], strict=True)
+            found = [with_marks(text, within(offsets, len(text))) for text, offsets in made]
+            return list(zip(self._shown(encoded, self._hidden), found, strict=True))
+        rows = self.encode(texts)
+        known = lost = 0
+        offsets = []
+        for text, ids in zip(texts, rows, strict=True):
+            pieces = [
+                None if id == self.unknown_id else piece for id, piece in zip(ids, self.source_pieces(ids), strict=True)
+            ]
+            places, with_letters, missing = aligned(text, pieces)
+            known, lost = known + with_letters, lost + missing
+            offsets.append(places)
+        check_found(known, lost)
+        return list(zip(rows, offsets, strict=True))
+
     def _encode(self, texts: Sequence[str], side: str, hidden: set[int]) -> list[list[int]]:
         if not texts:
             return []
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        options = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
-        encoded = self._tokenizer(**{side: clean}, **options)
+        return self._shown(self._tokenizer(**{side: _clean(texts)}, **_OPTIONS), hidden)
+
+    def _shown(self, encoded: Any, hidden: set[int]) -> list[list[int]]:
         # Unigram vocabularies list the specials among their words, so a text that spells one can still hit it.
         return [[self.unknown_id if id in hidden else int(id) for id in ids] for ids in encoded["input_ids"]]
+
+    def _pair_style(self) -> PairStyle:
+        """What transformers puts between two texts; of translation models, which read no pairs, the end token."""
+        single = PairStyle((self.end_id,), False)
+        if self.language_tokens is not None or _is_marian(self._tokenizer):
+            return single
+        alone = [int(id) for id in self._tokenizer("a", **_OPTIONS)["input_ids"]]
+        made = self._tokenizer("a", "a", return_token_type_ids=True, verbose=False)
+        ids = [int(id) for id in made["input_ids"]]
+        head, tail = [self.begin_id, *alone], [*alone, self.end_id]
+        between = tuple(ids[len(head) : -len(tail)])
+        if ids != [*head, *between, *tail] or not between:
+            return single
+        return PairStyle(between, any(made["token_type_ids"]))
 
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text between begin and end."""
@@ -124,6 +168,11 @@ def fetch_tokenizer_files(name: str) -> Path:
         raise UserError(
             f"{name!r} is neither a folder here nor a model the hub gave us ({type(error).__name__}); check the name."
         ) from error
+
+
+def _clean(texts: Sequence[str]) -> list[str]:
+    """Without lone surrogates, character for character."""
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def _language_tokens(tokenizer: Any) -> LanguageTokens | None:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anyglot.data.frames import told_by_tokens
 from anyglot.data.language_tokens import LanguageTokens
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-
-# A model with this file was trained here, and models trained here are told no language.
-_TRAINED_HERE = "languages.json"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class SourceFraming:
     def of(cls, tokenizer: TextTokenizer, folder: Path, rows: int) -> SourceFraming:
         """The framing of a model's folder; `rows` is the size of its token table."""
         tokens = tokenizer.language_tokens
-        if tokens is None or (folder / _TRAINED_HERE).is_file():
+        if tokens is None or not told_by_tokens(folder):
             return cls(tokenizer, None)
         known = {spelling: id for spelling, id in tokens.ids.items() if id < rows}
         return cls(tokenizer, LanguageTokens(known, tokens.scheme, tokens.pair))

@@ -94,7 +94,7 @@ class Embeddings(nn.Module):
     Args:
         tokens: The table (V, D). The same object may serve elsewhere: a shared matrix is one parameter.
         positions: Gives (length, D) for (start, length), or None.
-        segments: BERT's token-type table; this package uses its row 0 only.
+        segments: BERT's token-type table; its row 0 where nothing is said.
         norm: Layer norm on the sum, or None.
         scale: Factor on the token vectors: 1 for BERT and XLM-R, sqrt(D) for mBART, M2M-100 and the SixT+ decoder.
         dropout: On the result.
@@ -121,17 +121,21 @@ class Embeddings(nn.Module):
         self.scale = scale
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
-        """Embed tokens whose first column stands at position `start`. Padding must be on the right."""
-        x: Tensor = self.tokens(tokens)
-        return self.finish(x * self.scale if self.scale != 1.0 else x, start)
+    def forward(self, tokens: Tensor, start: int = 0, segment_ids: Tensor | None = None) -> Tensor:
+        """Embed tokens whose first column stands at position `start`. Padding must be on the right.
 
-    def finish(self, x: Tensor, start: int = 0) -> Tensor:
+        `segment_ids`, (B, T) int64, tell BERT's first text of a pair (0) from its second (1); models without a
+        token-type table pass over them.
+        """
+        x: Tensor = self.tokens(tokens)
+        return self.finish(x * self.scale if self.scale != 1.0 else x, start, segment_ids)
+
+    def finish(self, x: Tensor, start: int = 0, segment_ids: Tensor | None = None) -> Tensor:
         """All that is done to token vectors, for vectors that come from elsewhere; (B, T, D) -> (B, T, D)."""
         if self.positions is not None:
             x = x + self.positions(start, x.shape[1])
         if self.segments is not None:
-            x = x + self.segments.weight[0]
+            x = x + (self.segments.weight[0] if segment_ids is None else self.segments(segment_ids))
         if self.norm is not None:
             x = self.norm(x)
         dropped: Tensor = self.dropout(x)

@@ -121,3 +121,61 @@ class Pooler(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         return torch.tanh(self.dense(hidden[:, 0]))
+
+
+class VectorPooler(nn.Module):
+    """BERT's pooler on a vector that was chosen already: (B, D) -> (B, D)."""
+
+    def __init__(self, dense: nn.Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, vector: Tensor) -> Tensor:
+        return torch.tanh(self.dense(vector))
+
+
+class ClassificationHead(nn.Module):
+    """Class logits of a text from one vector: dropout, dense, tanh, dropout, linear (XTREME's; RoBERTa's in fairseq).
+
+    Args:
+        pooler: Comes first, on that vector (jiant's form, method card 6.1); None: the vector itself (XTREME's).
+        dense: False leaves the hidden layer out: dropout and linear.
+
+    Shape:
+        vector: (B, D)    returns: (B, classes)
+    """
+
+    def __init__(
+        self, width: int, classes: int, *, dropout: float, pooler: nn.Module | None = None, dense: bool = True
+    ) -> None:
+        super().__init__()
+        self.pooler = pooler
+        self.dense = nn.Linear(width, width) if dense else None
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, vector: Tensor) -> Tensor:
+        if self.pooler is not None:
+            vector = self.pooler(vector)
+        hidden = self.dropout(vector)
+        if self.dense is not None:
+            hidden = self.dropout(torch.tanh(self.dense(hidden)))
+        logits: Tensor = self.output(hidden)
+        return logits
+
+
+class PositionHead(nn.Module):
+    """Dropout and a linear layer at every position: tags, or where an answer begins and ends.
+
+    Shape:
+        states: (..., D)    returns: (..., classes)
+    """
+
+    def __init__(self, width: int, classes: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dropout(states))
+        return logits

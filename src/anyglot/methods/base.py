@@ -72,14 +72,10 @@ class Losses:
     counts: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Method(Protocol):
-    """A way to train a model, made from its options in a recipe."""
+class Learner(Protocol):
+    """What the loop trains: how a model is built, which weights move when, and what is minimised."""
 
     name: ClassVar[str]
-    Options: ClassVar[type[BaseModel]]
-    kind: ClassVar[Kind]
-
-    def __init__(self, options: Any) -> None: ...
 
     def build(self, tokenizer: Any, seed: int) -> nn.Module:
         """Make the model in its state before the first stage."""
@@ -92,6 +88,15 @@ class Method(Protocol):
     def losses(self, model: nn.Module, batch: Any) -> Losses:
         """What is minimised on a batch."""
         ...
+
+
+class Method(Learner, Protocol):
+    """A way to train a model, made from its options in a recipe."""
+
+    Options: ClassVar[type[BaseModel]]
+    kind: ClassVar[Kind]
+
+    def __init__(self, options: Any) -> None: ...
 
     def provenance(self) -> dict[str, str]:
         """Parameter-name pattern -> where its first values come from; the first match counts."""

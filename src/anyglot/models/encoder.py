@@ -37,19 +37,25 @@ class Encoder(nn.Module):
         self.pooler = pooler
 
     def forward(
-        self, tokens: Tensor, mask: Tensor, *, grouping: Grouping | None = None, keep_states: bool = False
+        self,
+        tokens: Tensor,
+        mask: Tensor,
+        *,
+        segment_ids: Tensor | None = None,
+        grouping: Grouping | None = None,
+        keep_states: bool = False,
     ) -> StackOutput:
         """Encode; padding on the right. A cross-attention in the blocks is passed over (VECO eq. 4).
 
         Args:
+            segment_ids: BERT's token types, (B, S) int64; None: all of the first.
             grouping: Which adapter each sentence goes through, where the blocks have adapters.
 
         Shape:
             tokens: (B, S) int64    mask: (B, S) bool, True for real tokens    returns: StackOutput of (B, S, D)
         """
-        return self.stack(  # type: ignore[no-any-return]
-            self.embeddings(tokens), mask=padding_mask(mask), grouping=grouping, keep_states=keep_states
-        )
+        embedded = self.embeddings(tokens, segment_ids=segment_ids)
+        return self.stack(embedded, mask=padding_mask(mask), grouping=grouping, keep_states=keep_states)  # type: ignore[no-any-return]
 
     def cross(self, tokens: Tensor, memory: Memory, *, keep_states: bool = False) -> StackOutput:
         """Run the same weights as a decoder that attends to another sequence (VECO eq. 6); padding on the right.

@@ -5,10 +5,14 @@ from __future__ import annotations
 from anyglot.data.frames import Frames
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-from anyglot.methods.base import Method
+from anyglot.methods.base import Learner, Method
 from anyglot.methods.baselines.denoising import Denoising
 from anyglot.methods.baselines.finetune import Finetune
+from anyglot.methods.continued import Continued
 from anyglot.recipe.schema import Recipe
+
+# Methods that may start from a checkpoint with frames of its own.
+_FRAMED = (Finetune, Denoising, Continued)
 
 
 def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -> Frames | None:
@@ -17,7 +21,7 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     Raises:
         UserError: A translator is to write several languages and nothing tells it which.
     """
-    if not isinstance(method, Finetune | Denoising):
+    if not isinstance(method, _FRAMED):
         return None
     frames = method.frames(tokenizer)
     untold = not (method.start is not None and method.start.told_by_tokens) and not recipe.target_languages
@@ -30,6 +34,6 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     return frames
 
 
-def told_by_tokens(method: Method) -> bool:
+def told_by_tokens(method: Learner) -> bool:
     """Whether the method's model is told languages by the tokens of the checkpoint it comes from."""
-    return isinstance(method, Finetune | Denoising) and method.start is not None and method.start.told_by_tokens
+    return isinstance(method, _FRAMED) and method.start is not None and method.start.told_by_tokens

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anyglot.methods.base import Method
+from anyglot.methods.base import Learner
 
 
 class Objective(nn.Module):
@@ -19,7 +19,7 @@ class Objective(nn.Module):
     whole there. For the same reason the result is a plain dict: hooks look for tensors in dicts, not in dataclasses.
     """
 
-    def __init__(self, method: Method, model: nn.Module) -> None:
+    def __init__(self, method: Learner, model: nn.Module) -> None:
         super().__init__()
         self.method = method
         self.model = model

@@ -72,14 +72,16 @@ class ValidationOptions(Options):
     """How often and by what a run is judged while it trains."""
 
     every: int = Field(default=1000, ge=1, description="Updates between validations.")
-    metric: Literal["loss", "bleu", "chrf"] = Field(default="loss", description="What `best` means.")
+    metric: Literal["loss", "bleu", "chrf", "score"] = Field(
+        default="loss", description="What `best` means; score is that of an understanding task."
+    )
     max_batches: int | None = Field(default=None, ge=1, description="Batches of each set used for the loss; none: all.")
     sentences: int = Field(default=0, ge=0, description="Sentences translated per set; 0: no BLEU or chrF.")
     beams: int = Field(default=1, ge=1, description="Beams of these translations.")
 
     @model_validator(mode="after")
     def _measurable(self) -> ValidationOptions:
-        if self.metric != "loss" and self.sentences == 0:
+        if self.metric in ("bleu", "chrf") and self.sentences == 0:
             raise ValueError(f"metric {self.metric} needs validation.sentences > 0")
         return self
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import Tensor, nn
 
-    from anyglot.methods.base import Method
+    from anyglot.methods.base import Learner
 
 
 class Validator(Protocol):
@@ -91,7 +91,7 @@ class Plan:
         quiet: Nothing on stderr.
     """
 
-    method: Method
+    method: Learner
     tokenizer: Any
     streams: Streams
     folder: Path

@@ -1,0 +1,80 @@
+"""`tuning.json`: what a fine-tuned folder was made with, and how each epoch scored. It comes last: "finished"."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anyglot.errors import UserError
+from anyglot.tasks.task import Protocol, Task
+
+FILE = "tuning.json"
+
+
+@dataclass(frozen=True)
+class TuningRecord:
+    """What `tuning.json` holds.
+
+    Attributes:
+        task: Its name.
+        identity: All that the weights depend on, by name.
+        settings: As `TuningSettings.document`.
+        epoch: The one whose weights were kept, from 1 on.
+        scores: The dev scores after each epoch: "score", by which the epoch was chosen, and "score.LANGUAGE".
+        tokens: Real tokens read in training, padding left out; of choices, of the longest one's.
+    """
+
+    task: str
+    identity: Mapping[str, str]
+    settings: Mapping[str, Any]
+    epoch: int
+    scores: tuple[dict[str, float], ...]
+    updates: int
+    examples: int
+    tokens: int
+    seconds: float
+    precision: str
+    commit: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        return dataclasses.asdict(self)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol in the settings."""
+        return Protocol(**{part.name: self.settings[part.name] for part in dataclasses.fields(Protocol)})
+
+
+def find_record(folder: Path) -> TuningRecord | None:
+    """The record of a finished folder; None of one that is not.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    path = folder / FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return TuningRecord(**{**raw, "scores": tuple(raw["scores"])})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete {folder} and fine-tune again.") from error
+
+
+def read_record(folder: Path, task: Task) -> TuningRecord:
+    """The record of a folder that was fine-tuned for a task.
+
+    Raises:
+        UserError: It was not, or for another one.
+    """
+    record = find_record(folder)
+    if record is None:
+        raise UserError(f"{folder} holds no {FILE}, so no fine-tuning was finished there.")
+    if record.task != task.name:
+        raise UserError(f"{folder} was fine-tuned for {record.task}, not for {task.name}.")
+    return record

@@ -1,0 +1,147 @@
+"""What came out of one training, on disk: scores of each language, and the resampled statistics behind them.
+
+    OUT/SYSTEM/TASK/seed-N/result.json      scores, what they were made from, and the hash of the other file
+    OUT/SYSTEM/TASK/seed-N/resamples.npz    LANGUAGE|METRIC -> (1 + resamples, statistics): sums, then resampled sums
+
+A result that is whole and was made from the same weights, data and settings is passed over; any other is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyglot.errors import UserError
+from anyglot.evaluation.report import write_text
+
+FORMAT = "anyglot-suite-1"
+RESULT, SUMS = "result.json", "resamples.npz"
+
+
+@dataclass(frozen=True)
+class LanguageScores:
+    """One language's test set.
+
+    Attributes:
+        units: Examples, queries or sentences, whatever the first metric counts.
+        scores: Metric -> name of a value -> per cent.
+        data: Hash of the test set.
+    """
+
+    units: int
+    scores: Mapping[str, Mapping[str, float]]
+    data: str
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One system on one task with one seed.
+
+    Attributes:
+        made_from: JSON values that change whenever the scores could.
+        languages: By code, in the task's order.
+        unscored: Languages whose test set has no labels: predictions were written for them.
+        facts: What does not change scores: seconds, tokens, epoch, commit, machine.
+    """
+
+    system: str
+    task: str
+    seed: int
+    made_from: Mapping[str, Any]
+    languages: Mapping[str, LanguageScores]
+    unscored: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Sums = Mapping[tuple[str, str], NDArray[np.float64]]
+"""(language, metric) -> sums of the whole test set, then of each resample.
+
+Shape:
+    each: (1 + resamples, statistics)
+"""
+
+
+def key_of(made_from: Mapping[str, Any]) -> str:
+    """SHA-256 of what a result was made from."""
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def write_result(folder: Path, result: SeedResult, sums: Sums) -> None:
+    """Write both files, the one that vouches for the other last.
+
+    Raises:
+        UserError: They cannot be written.
+    """
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {f"{language}|{metric}": values for (language, metric), values in sums.items()}
+    np.savez_compressed(buffer, **arrays)
+    content = buffer.getvalue()
+    path = folder / SUMS
+    partial = path.with_name(path.name + ".tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} could not be written ({error.strerror}); choose another folder with --out") from error
+    record = {
+        "format": FORMAT,
+        "key": key_of(result.made_from),
+        "sums": hashlib.sha256(content).hexdigest(),
+        **asdict(result),
+    }
+    write_text(folder / RESULT, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
+    """A result that is whole and, where a key is given, was made from what the key stands for; else None."""
+    try:
+        record = json.loads((folder / RESULT).read_text("utf-8"))
+        whole = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
+        if record["format"] != FORMAT or record["sums"] != whole or record["key"] != key_of(record["made_from"]):
+            return None
+        if key is not None and record["key"] != key:
+            return None
+        languages = {code: LanguageScores(**part) for code, part in record["languages"].items()}
+        return SeedResult(
+            system=record["system"],
+            task=record["task"],
+            seed=record["seed"],
+            made_from=record["made_from"],
+            languages=languages,
+            unscored=tuple(record["unscored"]),
+            facts=record["facts"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def read_sums(folder: Path) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """The resampled statistics of a result.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    path = folder / SUMS
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {}
+            for name in arrays.files:
+                language, _, metric = name.partition("|")
+                found[language, metric] = np.asarray(arrays[name], dtype=np.float64)
+            return found
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged; delete {folder} and run the suite again") from error

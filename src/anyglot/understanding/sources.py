@@ -1,0 +1,109 @@
+"""Where the tasks' files come from: a folder of official files, or labelled sets written from the phrasebook."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from anyglot.data.store import default_cache
+from anyglot.errors import UserError
+from anyglot.phrasebook.labelled import write_labelled
+from anyglot.tasks.catalogue import TASKS
+from anyglot.tasks.faults import Faults
+from anyglot.tasks.task import Split, Task
+from anyglot.tasks.task_data import TaskData, open_task
+
+PHRASEBOOK = "phrasebook"
+
+
+@dataclass(frozen=True)
+class LabelledSizes:
+    """The phrasebook's labelled sets that a suite writes where no folder is given.
+
+    Chosen so that all eight tasks are trained and scored on two processor cores in less than eight minutes with the
+    demo's encoder, which has read the beginner level of these languages.
+    """
+
+    languages: tuple[str, ...] = ("en", "de", "es", "ru", "nl", "it", "uk")
+    counts: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"train": 1000, "dev": 200, "test": 200})
+    )
+    seed: int = 1
+    level: str = "beginner"
+
+
+@dataclass(frozen=True)
+class TaskSources:
+    """The data of one task, and of the task whose training set it uses, which is the same one where it has its own.
+
+    Attributes:
+        task: Scored.
+        data: Its files.
+        trained: Trained on.
+        training: That one's files.
+        faults: What was wrong with rows that were read.
+    """
+
+    task: Task
+    data: TaskData
+    trained: Task
+    training: TaskData
+    faults: Faults
+
+
+def phrasebook_folder(sizes: LabelledSizes, say: Callable[[str], None]) -> Path:
+    """The folder of the labelled sets, written once into the user's cache.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    wish = {**{key: value for key, value in vars(sizes).items() if key != "counts"}, "counts": dict(sizes.counts)}
+    key = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:12]
+    folder = default_cache().with_name("labelled") / key
+    if not (folder / "manifest.json").is_file():
+        say(f"writing the phrasebook's labelled sets in {', '.join(sizes.languages)}")
+        write_labelled(folder, sizes.languages, dict(sizes.counts), seed=sizes.seed, level=sizes.level)
+    return folder
+
+
+def data_folder(suite: str, tasks: tuple[str, ...], data: Path | str | None, say: Callable[[str], None]) -> Path | str:
+    """Where the tasks' files are; of the phrasebook's tasks without a folder: where they were just written.
+
+    Raises:
+        UserError: A folder is needed and none was given, or it is none.
+    """
+    if data is not None:
+        if data != "hub" and not Path(data).is_dir():
+            raise UserError(f"{data} is no folder; give the one that holds the tasks' files as --data")
+        return data
+    if suite == PHRASEBOOK or all(name.startswith("book_") for name in tasks):
+        return phrasebook_folder(LabelledSizes(), say)
+    raise UserError(
+        f"the tasks {', '.join(tasks)} need their files: give the folder with --data; `anyglot doctor --suite "
+        f"{suite or 'xtreme'} --data DIR` says which ones and where they come from"
+    )
+
+
+def open_sources(task: Task, folder: Path | str) -> TaskSources:
+    """Open a task's files.
+
+    Raises:
+        UserError: They are missing.
+    """
+    trained = TASKS[task.train] if task.train else task
+    faults = Faults()
+    data = open_task(task, folder, faults)
+    training = open_task(trained, folder, faults) if task.train else data
+    return TaskSources(task, data, trained, training, faults)
+
+
+def hash_of(data: TaskData, split: Split, languages: tuple[str, ...]) -> str:
+    """SHA-256 over a split in some languages."""
+    digest = hashlib.sha256()
+    for code in languages:
+        digest.update(f"{code} {data.hash(split, code)}\n".encode())
+    return digest.hexdigest()
