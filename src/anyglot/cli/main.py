@@ -7,9 +7,11 @@ import sys
 
 import typer
 
+from anyglot.cli.analyze import analyze
 from anyglot.cli.average import average
 from anyglot.cli.demo import demo
 from anyglot.cli.distil import distil
+from anyglot.cli.doctor import doctor
 from anyglot.cli.embed import embed
 from anyglot.cli.evaluate import evaluate
 from anyglot.cli.export import export
@@ -20,6 +22,7 @@ from anyglot.cli.push import push
 from anyglot.cli.retrieve import retrieve
 from anyglot.cli.sheet import sheet
 from anyglot.cli.show import show
+from anyglot.cli.study import study, study_report, study_text
 from anyglot.cli.train import train
 from anyglot.cli.translate import translate
 from anyglot.cli.trim import trim
@@ -43,6 +46,7 @@ app.command()(demo)
 app.command()(train)
 app.command()(translate)
 app.command()(evaluate)
+app.command()(doctor)
 app.command()(distil)
 app.command()(embed)
 app.command()(show)
@@ -56,6 +60,10 @@ app.command()(export)
 app.command()(push)
 app.add_typer(retrieve, name="retrieve")
 app.command()(mine)
+app.add_typer(analyze, name="analyze")
+app.command()(study)
+app.command("study-text", hidden=True)(study_text)
+app.command("study-report", hidden=True)(study_report)
 
 
 def run() -> int | None:

@@ -29,7 +29,10 @@ BOTH = ("0", "1")
 _TOPICS = "castle evening farm forest garden home hospital kitchen market school sea street travel work"
 BOOK_TOPICS = tuple(_TOPICS.split())
 
-_PANX = "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi yo zh"
+_PANX = (
+    "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru "
+    "sw ta te th tl tr ur vi yo zh"
+)
 _UDPOS = "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
 _XNLI = "ar bg de el en es fr hi ru sw th tr ur vi zh"
 _XGLUE_POS = "ar bg de el en es fr hi it nl pl pt ru th tr ur vi zh"
@@ -40,7 +43,7 @@ _XCOPA = "en et ht id it qu sw ta th tr vi zh"
 
 
 def _xtreme(learning_rate: float, epochs: int) -> Protocol:
-    """XTREME's scripts for XLM-R large: no warm-up, no weight decay, its own head; the last checkpoint or English dev."""
+    """XTREME's scripts for XLM-R large: no warm-up, no weight decay, its own head."""
     return Protocol(learning_rate, epochs)
 
 
@@ -65,9 +68,7 @@ _XGLUE = {"xglue": _xglue(), "own": _OWN}
 _MORE = {"xtreme": _xtreme(2e-5, 5), "own": _OWN}
 
 
-def _classes(
-    name: str, title: str, labels: tuple[str, ...], languages: str, protocols: Mapping[str, Protocol]
-) -> Task:
+def _classes(name: str, title: str, labels: tuple[str, ...], languages: str, protocols: Mapping[str, Protocol]) -> Task:
     return Task(name, title, "classification", labels, tuple(languages.split()), ("accuracy",), protocols)
 
 
@@ -134,13 +135,15 @@ TASKS: dict[str, Task] = {
         _XGLUE,
     ),
     "qam": _classes("qam", "XGLUE QAM: does the passage answer the question?", BOTH, "de en fr", _XGLUE),
-    "qadsm": _classes("qadsm", "XGLUE QADSM: does the advertisement suit the query?", ("Bad", "Good"), "de en fr", _XGLUE),
+    "qadsm": _classes(
+        "qadsm", "XGLUE QADSM: does the advertisement suit the query?", ("Bad", "Good"), "de en fr", _XGLUE
+    ),
     "wpr": Task(
         "wpr",
         "XGLUE WPR: how well does a web page suit the query?",
         "ranking",
         GRADES,
-        tuple("de en es fr it pt zh".split()),
+        ("de", "en", "es", "fr", "it", "pt", "zh"),
         _WPR_METRICS,
         _XGLUE,
     ),
@@ -149,7 +152,7 @@ TASKS: dict[str, Task] = {
         "XGLUE NER (CoNLL 2002 and 2003): names",
         "tagging",
         CONLL_TAGS,
-        tuple("de en es nl".split()),
+        ("de", "en", "es", "nl"),
         ("span_f1",),
         {"xglue": _xglue(long="windows"), "own": _OWN},
     ),

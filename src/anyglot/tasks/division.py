@@ -8,7 +8,7 @@ premise, which stand in three rows.
 |---|---|---|---|
 | train, dev, test | as it is | as it is | as it is |
 | train, dev | train without 15 % | these 15 % | dev |
-| train, test | train without 15 % (SQuAD: 5 %) | these | test |
+| train, test | train without 15 % (SQuAD: 5) | these | test |
 | train only | 60 % | 15 % | 25 % |
 | no English train; dev, test | 80 % of dev | 20 % of dev | test |
 | no English train; dev or test | 60 % | 15 % | 25 % |
@@ -21,14 +21,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anyglot.tasks.finding import Place
+from anyglot.tasks.hub import HubSet
 from anyglot.tasks.reading import SourceFile
 from anyglot.tasks.task import Split
+
+Source = SourceFile | HubSet
 
 ENGLISH = "en"
 # XNLI has three hypotheses to a premise, in consecutive rows.
 _ROWS_TOGETHER = {"xnli": 3}
 _HELD_OUT = 15
-_HELD_OUT_OF_SQUAD = 5
+_HELD_OUT_OF_LARGE = 5
 _THREE_WAYS: dict[Split, tuple[int, int]] = {"train": (0, 60), "dev": (60, 75), "test": (75, 100)}
 _TWO_WAYS: dict[Split, tuple[int, int]] = {"train": (0, 80), "dev": (80, 100)}
 
@@ -54,7 +57,7 @@ class Part:
 class Portion:
     """Files, and the part of their items that makes a set."""
 
-    files: tuple[SourceFile, ...]
+    files: tuple[Source, ...]
     part: Part = Part()
 
 
@@ -77,33 +80,37 @@ def item_name(task: str, file: int, place: int) -> str:
     return f"{file}.{number}" if file else str(number)
 
 
-def divide(task: str, files: Mapping[Place, tuple[SourceFile, ...]]) -> Divided:
-    """Make the sets that are missing out of those there are, by the table above."""
+def divide(task: str, files: Mapping[Place, tuple[Source, ...]], *, large: bool = False) -> Divided:
+    """Make the sets that are missing out of those there are, by the table above.
+
+    Args:
+        large: Whether the training set is so large that 5 % of it are dev set enough (SQuAD).
+    """
     splits = {split for split, _ in files}
     codes = {code for _, code in files}
-    has_train = ("train", ENGLISH) in files if ENGLISH in codes else "train" in splits
     whole = {place: Portion(sources) for place, sources in files.items()}
     if not files:
         return Divided({})
-    if not has_train:
+    if not (("train", ENGLISH) in files if ENGLISH in codes else "train" in splits):
         return _without_train(files, whole, splits)
-    if "test" not in splits and "dev" not in splits:
+    if splits == {"train"}:
         note = "only training files are here: their items are divided, 60 % train, 15 % dev, 25 % test"
         return Divided(_split(files, "train", _THREE_WAYS), note)
-    portions = dict(whole)
     notes: list[str] = []
+    portions = whole
     if "test" not in splits:
         portions = {_renamed(place): portion for place, portion in whole.items()}
         notes.append("no test files are here: dev is the test set")
-    if (("dev", ENGLISH) if ENGLISH in codes else "dev") not in (*portions, *{split for split, _ in portions}):
-        share = _HELD_OUT_OF_SQUAD if task in ("xquad", "mlqa", "squad") else _HELD_OUT
-        portions.update(_held_out(portions, share))
+    with_dev = {code for split, code in portions if split == "dev"}
+    if not with_dev or (ENGLISH in codes and ENGLISH not in with_dev):
+        share = _HELD_OUT_OF_LARGE if large else _HELD_OUT
+        portions = {**portions, **_held_out(portions, share)}
         notes.append(f"dev is {share} % of the training items, which are not trained on")
     return Divided(portions, "; ".join(notes))
 
 
 def _without_train(
-    files: Mapping[Place, tuple[SourceFile, ...]], whole: dict[Place, Portion], splits: set[Split]
+    files: Mapping[Place, tuple[Source, ...]], whole: dict[Place, Portion], splits: set[Split]
 ) -> Divided:
     """English has no training files: the dev set is divided, in every language that has none of its own."""
     if "dev" in splits and "test" in splits:
@@ -117,7 +124,7 @@ def _without_train(
 
 
 def _split(
-    files: Mapping[Place, tuple[SourceFile, ...]], split: Split, parts: Mapping[Split, tuple[int, int]]
+    files: Mapping[Place, tuple[Source, ...]], split: Split, parts: Mapping[Split, tuple[int, int]]
 ) -> dict[Place, Portion]:
     """The sets that one split's files are divided into; a language's own training files stay its training set."""
     portions: dict[Place, Portion] = {}

@@ -17,6 +17,7 @@ from anyglot.errors import UserError
 FaultKind = Literal["left out", "mended", "missing", "broken"]
 """The row is left out; it is kept, put right; files of a language are not there; the file cannot be read to its end."""
 
+_ORDER: tuple[FaultKind, ...] = ("broken", "missing", "left out", "mended")
 SHOWN = 20
 # Above this share of unusable rows, a file is of another format rather than soiled.
 _FATAL_SHARE = 0.1
@@ -123,12 +124,12 @@ class Faults:
 
     def say(self) -> tuple[str, ...]:
         """Sentences: the worst first, at most `SHOWN`, and how many faults there are if that is not all."""
-        ordered = sorted(self, key=lambda fault: ("broken", "missing", "left out", "mended").index(fault.kind))
-        shown = ordered[:SHOWN]
-        rest = len(self) - sum(fault.times for fault in shown)
-        sentences = [str(fault) for fault in shown]
-        if rest > 0:
-            sentences.append(f"and {rest} faults more, {len(self)} in all; {self.left_out} rows are left out.")
+        # A file that is read for train and for dev has its faults twice.
+        told = {(fault.file, fault.line, fault.message): fault for fault in self}
+        ordered = sorted(told.values(), key=lambda fault: _ORDER.index(fault.kind))
+        sentences = [str(fault) for fault in ordered[:SHOWN]]
+        if len(ordered) > SHOWN:
+            sentences.append(f"and more: {len(self)} faults in all, {self.left_out} rows left out.")
         return tuple(sentences)
 
     def raise_if_fatal(self, file: Path | None = None) -> None:
@@ -147,6 +148,6 @@ class Faults:
             if faults.broken:
                 raise UserError(f"{first}")
             raise UserError(
-                f"{faults.left_out} of {faults.rows} rows of {faults.file} cannot be used, so it is probably of another "
-                f"format than this task's; the first: {first}"
+                f"{faults.left_out} of {faults.rows} rows of {faults.file} cannot be used, so it is probably of "
+                f"another format than this task's; the first: {first}"
             )

@@ -87,12 +87,18 @@ PATTERNS: Mapping[str, tuple[Pattern, ...]] = {
     "squad": _SQUAD,
     "xquad": (Pattern(rf"xquad\.{_LANGUAGE}\.json", "questions", "test"),),
     "mlqa": (
-        Pattern(rf"(?:MLQA_V1/)?(?:(?:dev|test)/)?{_SPLIT}-context-{_LANGUAGE}-question-(?P=language)\.json", "questions"),
+        Pattern(
+            rf"(?:MLQA_V1/)?(?:(?:dev|test)/)?{_SPLIT}-context-{_LANGUAGE}-question-(?P=language)\.json", "questions"
+        ),
         Pattern(rf"mlqa-translate-train/{_LANGUAGE}_squad-translate-train-train-v1\.1\.json", "questions", "train"),
     ),
     "tydiqa": (
-        Pattern(rf"(?:tydiqa-goldp-v1\.[01]-(?:train|dev)/)?tydiqa\.goldp\.{_LANGUAGE}\.train\.json", "questions", "train"),
-        Pattern(rf"(?:tydiqa-goldp-v1\.[01]-(?:train|dev)/)?tydiqa\.goldp\.{_LANGUAGE}\.dev\.json", "questions", "test"),
+        Pattern(
+            rf"(?:tydiqa-goldp-v1\.[01]-(?:train|dev)/)?tydiqa\.goldp\.{_LANGUAGE}\.train\.json", "questions", "train"
+        ),
+        Pattern(
+            rf"(?:tydiqa-goldp-v1\.[01]-(?:train|dev)/)?tydiqa\.goldp\.{_LANGUAGE}\.dev\.json", "questions", "test"
+        ),
         Pattern(rf"(?:tydiqa-goldp-v1\.[01]-dev/)?tydiqa-goldp-dev-{_NAMED}\.json", "questions", "test"),
         Pattern(r"(?:tydiqa-goldp-v1\.[01]-train/)?tydiqa-goldp-v1\.[01]-train\.json", "questions", "train", "*"),
         Pattern(r"(?:tydiqa-goldp-v1\.[01]-dev/)?tydiqa-goldp-v1\.[01]-dev\.json", "questions", "test", "*"),

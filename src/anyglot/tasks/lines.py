@@ -38,7 +38,7 @@ NOT_UTF8 = "the line is not UTF-8"
 
 
 def unquoted(cell: str) -> str:
-    r"""A cell as it was before Python's `csv` wrote it, which XTREME's preprocessing does without reading it back so.
+    r"""A cell as it was before Python's `csv` wrote it, as XTREME's preprocessing writes its tables.
 
     Only a cell that `csv` must have quoted is changed: quotes at both ends, and inside only doubled ones, at least one
     pair. A cell of plain files that merely begins and ends with a quotation mark stays as it is.

@@ -13,7 +13,7 @@ _CONLL = {"testa": "dev", "testb": "test"}
 _CONLL_LANGUAGES = {"esp": "es", "ned": "nl"}
 
 # English names in file names (Universal Dependencies, TyDiQA) and codes; names of several words have `_` there.
-_NAMES = """
+_TABLE = """
 Afrikaans af Akkadian akk Albanian sq Amharic am Ancient_Greek grc Arabic ar Armenian hy Assyrian aii Bambara bm
 Basque eu Belarusian be Bengali bn Bhojpuri bho Breton br Bulgarian bg Buryat bxr Cantonese yue Catalan ca Chinese zh
 Classical_Chinese lzh Coptic cop Croatian hr Czech cs Danish da Dutch nl English en Erzya myv Estonian et Faroese fo
@@ -24,8 +24,9 @@ Naija pcm North_Sami se Norwegian no Old_Church_Slavonic cu Old_French fro Old_R
 Portuguese pt Romanian ro Russian ru Sanskrit sa Scottish_Gaelic gd Serbian sr Skolt_Sami sms Slovak sk Slovenian sl
 Spanish es Swahili sw Swedish sv Swiss_German gsw Tagalog tl Tamil ta Telugu te Thai th Turkish tr Ukrainian uk
 Upper_Sorbian hsb Urdu ur Uyghur ug Vietnamese vi Warlpiri wbp Welsh cy Wolof wo Yoruba yo
-""".split()
-NAMES: dict[str, str] = dict(zip(_NAMES[::2], _NAMES[1::2], strict=True))
+"""
+_CELLS = _TABLE.split()
+NAMES: dict[str, str] = dict(zip(_CELLS[::2], _CELLS[1::2], strict=True))
 
 
 def split_named(spelling: str) -> Split:

@@ -1,4 +1,4 @@
-"""Reader of ranking: a query, a document and how well they go together, a row each; rows of a query follow each other."""
+"""Reader of ranking: a query, a document and how well they go together, a row each; a query's rows stand together."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """Readers of tagging: a word and its tag on a line, an empty line after each sentence; CoNLL and CoNLL-U too.
 
-| Source | Rule |
-|---|---|
-| PAN-X (WikiANN) | words begin with their language, `de:Haus`; it is cut at the first colon, only in files that do so |
-| UD as XTREME converts it (method card 6.2) | fused words are one word, with the tag of their weightiest part; zero-width non-joiners and spaces inside words go; a sentence of underscores but for one word is left out |
-| CoNLL 2002, 2003 | first and last column; `-DOCSTART-` is no sentence; IOB1 becomes IOB2 |
+- PAN-X (WikiANN): words begin with their language, `de:Haus`; it is cut at the first colon, in files that do so.
+- UD as XTREME converts it (method card 6.2): a fused word is one word, with the tag of its weightiest part; zero-width
+  non-joiners and spaces inside words go; a sentence of underscores, or of them and one word, is left out.
+- CoNLL 2002 and 2003: first and last column; `-DOCSTART-` is no sentence; IOB1 becomes IOB2.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from anyglot.tasks.examples import TaggedExample
 from anyglot.tasks.faults import FileFaults
@@ -47,8 +47,9 @@ class TagRules:
     iob1: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
+    """A row: a plain tuple, since treebanks have millions."""
+
     line: int
     word: str
     tag: str | None
@@ -158,9 +159,7 @@ def iob2(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(begun)
 
 
-def universal(
-    path: Path, code: str, tags: tuple[str, ...], faults: FileFaults
-) -> Iterator[tuple[int, TaggedExample]]:
+def universal(path: Path, code: str, tags: tuple[str, ...], faults: FileFaults) -> Iterator[tuple[int, TaggedExample]]:
     """The sentences of a CoNLL-U file as XTREME reads them: a fused word (`3-4 zum`) stands for its parts.
 
     Args:

@@ -10,11 +10,11 @@ from pathlib import Path
 from anyglot.data.readers import raw_hash
 from anyglot.errors import UserError
 from anyglot.tasks.catalogue import TASKS
-from anyglot.tasks.division import ENGLISH, Divided, Portion, divide, item_name
+from anyglot.tasks.division import ENGLISH, Divided, Portion, Source, divide, item_name
 from anyglot.tasks.examples import Example
 from anyglot.tasks.faults import Faults
 from anyglot.tasks.finding import Found, Place, find
-from anyglot.tasks.hub import HUB, HubRows, hub_rows
+from anyglot.tasks.hub import HUB, HubSet, hub_sets, read_hub
 from anyglot.tasks.layouts import FOLDERS
 from anyglot.tasks.reading import SourceFile, read
 from anyglot.tasks.task import Split, Task
@@ -35,7 +35,7 @@ class TaskData:
     folder: Path
     note: str
     faults: Faults
-    _portions: Mapping[Place, Portion | HubRows]
+    _portions: Mapping[Place, Portion]
 
     def languages(self, split: Split, *, official: bool = False) -> tuple[str, ...]:
         """The languages a split is there for: those of the benchmark in its order, then others, sorted.
@@ -64,10 +64,7 @@ class TaskData:
         Raises:
             UserError: There is no such set, or the hub cannot be reached.
         """
-        portion = self._portion(split, language)
-        if isinstance(portion, HubRows):
-            return portion.examples(self.faults)
-        return self._read(portion, split, language)
+        return self._read(self._portion(split, language), split, language)
 
     def hash(self, split: Split, language: str) -> str:
         """SHA-256 of a set's files and of which part of them it is.
@@ -76,18 +73,22 @@ class TaskData:
             UserError: There is no such set, or a file cannot be read.
         """
         portion = self._portion(split, language)
-        if isinstance(portion, HubRows):
-            return portion.hash()
-        told = f"{raw_hash(tuple(source.path for source in portion.files))} {portion.part}"
-        inside = " ".join(f"{source.form} {source.split_inside} {source.language}" for source in portion.files)
-        return hashlib.sha256(f"{told} {inside}".encode()).hexdigest()
+        files = tuple(source.path for source in portion.files if isinstance(source, SourceFile))
+        digest = hashlib.sha256(f"{raw_hash(files)} {portion.part}".encode())
+        for source in portion.files:
+            told = (
+                source.hash()
+                if isinstance(source, HubSet)
+                else f"{source.form} {source.split_inside} {source.language}"
+            )
+            digest.update(told.encode())
+        return digest.hexdigest()
 
     def files(self, split: Split, language: str) -> tuple[Path, ...]:
-        """The files of a set; none where it comes from the hub."""
-        portion = self._portion(split, language)
-        return () if isinstance(portion, HubRows) else tuple(source.path for source in portion.files)
+        """The files of a set; of the hub, what names the set there."""
+        return tuple(source.path for source in self._portion(split, language).files)
 
-    def _portion(self, split: Split, language: str) -> Portion | HubRows:
+    def _portion(self, split: Split, language: str) -> Portion:
         portion = self._portions.get((split, language))
         if portion is None:
             there = ", ".join(self.languages(split)) or "no language"
@@ -99,7 +100,11 @@ class TaskData:
     def _read(self, portion: Portion, split: Split, language: str) -> Iterator[Example]:
         for number, source in enumerate(portion.files):
             faults = self.faults.reading(source.path, f"{split} {language}")
-            for place, example in read(source, self.task, faults):
+            if isinstance(source, HubSet):
+                items = read_hub(source, self.task, faults)
+            else:
+                items = read(source, self.task, faults)
+            for place, example in items:
                 if not portion.part.holds(self.task.name, item_name(self.task.name, number, place)):
                     continue
                 # Rows are numbered file by file; a second treebank's first sentence is another one.
@@ -118,7 +123,7 @@ def open_task(task: Task, folder: Path | str, faults: Faults) -> TaskData:
     """
     root = Path(folder)
     if str(folder) == HUB and not root.exists():
-        return TaskData(task, root, f"from the Hugging Face hub: {hub_rows(task).source}", faults, hub_rows(task).sets)
+        return _from_hub(task, root, faults)
     if not root.is_dir():
         raise UserError(f"{root} is no folder; give the one that holds the task's files, or {HUB!r}.")
     found = find(task, root)
@@ -135,21 +140,32 @@ def open_task(task: Task, folder: Path | str, faults: Faults) -> TaskData:
     return data
 
 
+def _from_hub(task: Task, root: Path, faults: Faults) -> TaskData:
+    files: dict[Place, tuple[Source, ...]] = {**hub_sets(task)}
+    borrowed: dict[Place, tuple[Source, ...]] = {}
+    if task.train and ("train", ENGLISH) not in files:
+        borrowed = {("train", ENGLISH): hub_sets(TASKS[task.train])["train", ENGLISH]}
+    divided = divide(task.name, {**borrowed, **files}, large=bool(borrowed))
+    note = "; ".join(part for part in ("from the Hugging Face hub", divided.note) if part)
+    return TaskData(task, root, note, faults, divided.portions)
+
+
 def _divided(task: Task, root: Path, found: Found) -> Divided:
     """The sets of the task's own files, and of another task's training files where its own has none (MLQA: SQuAD)."""
     if not task.train or not found.files or ("train", ENGLISH) in found.files:
-        return divide(task.name, found.files)
-    borrowed, note = _borrowed(task, root)
-    divided = divide(task.name, {**borrowed, **found.files})
+        return divide(task.name, found.files, large=task.name == "squad")
+    borrowed, lender = _borrowed(task, root)
+    divided = divide(task.name, {**borrowed, **found.files}, large=lender == "squad")
+    note = f"no {task.train} here: trained on TyDiQA's English questions" if lender == "tydiqa" else ""
     return replace(divided, note="; ".join(part for part in (note, divided.note) if part))
 
 
 def _borrowed(task: Task, root: Path) -> tuple[dict[Place, tuple[SourceFile, ...]], str]:
+    """English training files of another task, and its name."""
     # SQuAD's dev set is never taken along: XQuAD's questions are translations of questions out of it.
     for name in (task.train, "tydiqa"):
         for place in (root, root.parent):
             files = find(TASKS[name], place).files
             if ("train", ENGLISH) in files:
-                note = "" if name == task.train else f"no {task.train} here: trained on TyDiQA's English questions"
-                return {("train", ENGLISH): files["train", ENGLISH]}, note
+                return {("train", ENGLISH): files["train", ENGLISH]}, name
     return {}, ""
