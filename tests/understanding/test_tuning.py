@@ -155,7 +155,8 @@ from understanding.test_tuning import SETTINGS
 from anyglot.understanding.tuning import tune
 train = {"de": partial(tiny.topics, 240)}
 settings = dataclasses.replace(SETTINGS, dropout=0.1)
-tune(sys.argv[1], tiny.TOPICS, train, {"de": partial(tiny.topics, 40)}, Path(sys.argv[2]), settings, identity={}, quiet=True)
+dev = {"de": partial(tiny.topics, 40)}
+tune(sys.argv[1], tiny.TOPICS, train, dev, Path(sys.argv[2]), settings, identity={}, quiet=True)
 """
 
 

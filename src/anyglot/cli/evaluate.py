@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli import suite as understanding
+
 if TYPE_CHECKING:
     from anyglot.evaluation.identification import Identifier
     from anyglot.evaluation.running import System
@@ -97,8 +99,26 @@ def evaluate(
     latency: LATENCY = False,
     device: DEVICE = None,
     precision: PRECISION = "auto",
+    suite: understanding.SUITE = None,
+    tasks: understanding.TASKS = None,
+    languages: understanding.LANGUAGES = None,
+    data: understanding.DATA = None,
+    seeds: understanding.SEEDS = None,
+    protocol: understanding.PROTOCOL = None,
+    overrides: understanding.SET = None,
+    select: understanding.SELECT = None,
+    train_language: understanding.TRAIN_LANGUAGE = None,
+    setting: understanding.SETTING = None,
+    translate_train: understanding.TRANSLATE_TRAIN = None,
+    translator: understanding.TRANSLATOR = None,
+    few_shot: understanding.FEW_SHOT = None,
+    search: understanding.SEARCH = None,
+    anchors: understanding.ANCHORS = False,
+    discard: understanding.DISCARD = False,
 ) -> None:
-    """Score models with BLEU and chrF++, with signatures and bootstrap intervals, supervised and zero-shot apart.
+    """Score translators with BLEU and chrF++, or fine-tune and score encoders on understanding tasks (--suite).
+
+    Every score has its signature and its bootstrap interval; supervised and zero-shot stand apart.
 
     Examples:
 
@@ -109,6 +129,10 @@ def evaluate(
         anyglot evaluate runs/new --tests tests.yaml --against evaluation --out scores --off-target
 
         anyglot evaluate runs/sga runs/transformer --tests tests.yaml --latency
+
+        anyglot evaluate runs/demo/sixt --suite phrasebook --anchors --out understanding
+
+        anyglot evaluate runs/veco runs/xlm --suite xtreme --data xtreme --seeds 1,2,3 --baseline runs/xlm
 
     Prints the table and writes OUT/report.html, report.md and report.json. Hypotheses are kept in OUT/hypotheses and
     used again when the same model would translate the same lines.
@@ -122,6 +146,60 @@ def evaluate(
     from anyglot.translator import SearchSettings
     from anyglot.translator.settings import chosen_decoder
 
+    options = understanding.SuiteOptions(
+        suite,
+        tasks,
+        languages,
+        data,
+        seeds,
+        protocol,
+        overrides,
+        select,
+        train_language,
+        setting,
+        translate_train,
+        translator,
+        few_shot,
+        search,
+        anchors,
+        discard,
+    )
+    if options.wanted:
+        understanding.refuse_with_suite(
+            {
+                "--tests": tests,
+                "--source": source,
+                "--target": target,
+                "--input": input_path,
+                "--reference": reference,
+                "--beam": beam,
+                "--decoder": decoder,
+                "--rounds": rounds,
+                "--tokenizer": tokenizer,
+                "--off-target": off_target,
+                "--candidates": candidates,
+                "--comet": comet,
+                "--comet-model": comet_model,
+                "--latency": latency,
+                "--metrics": metrics != "BLEU,chrF++",
+                "--length-penalty": length_penalty != 1.0,
+                "--max-length": max_length != 200,
+                "--samples": samples != 10,
+            }
+        )
+        understanding.evaluate_suite(
+            models,
+            options,
+            out=out,
+            baseline=baseline,
+            against=against,
+            resamples=resamples,
+            seed=seed,
+            device=device,
+            precision=precision,
+        )
+        return
+    understanding.refuse_without_suite(options)
     settings = SearchSettings(
         decoder=chosen_decoder(decoder, among=("beam", "greedy", "ctc")),
         beam=beam,

@@ -15,12 +15,13 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufde
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table. `Score` and `Difference` are shown with intervals, a float with one decimal, None as a dash."""
+    """A titled table. `Score` and `Difference` are shown with intervals, a float with `decimals`, None as a dash."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    decimals: int = 1
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -71,6 +72,7 @@ class Bars:
     bars: tuple[Bar, ...]
     note: str = ""
     order: tuple[str, ...] = ("supervised", "zero-shot")
+    decimals: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class HeatMap:
     low: float
     high: float
     note: str = ""
+    decimals: int = 1
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.rows) or any(len(row) != len(self.columns) for row in self.values):
@@ -97,7 +100,11 @@ class HeatMap:
         """Return the same numbers as a table, for where there are no colours."""
         rows = zip(self.rows, self.values, strict=True)
         return Table(
-            self.title, (self.horizontal, *self.columns), tuple((row, *cells) for row, cells in rows), self.note
+            self.title,
+            (self.horizontal, *self.columns),
+            tuple((row, *cells) for row, cells in rows),
+            self.note,
+            self.decimals,
         )
 
 
@@ -188,6 +195,6 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
-def plain_number(value: int | float) -> str:
-    """Format a number for people: whole numbers with separators, others with one decimal."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.1f}"
+def plain_number(value: int | float, decimals: int = 1) -> str:
+    """Format a number for people: whole numbers with separators, others with so many decimals."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{decimals}f}"

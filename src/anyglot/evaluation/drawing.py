@@ -134,7 +134,7 @@ def draw_bars(chart: Bars) -> str:
         shown = label if len(label) <= 20 else label[:19] + "…"
         parts.append(f'<text class="name" x="{left - 8}" y="{middle:.1f}" text-anchor="end">{text(shown)}</text>')
         for bar in bars:
-            parts.append(_bar(bar, series[bar.series], left, y, scale))
+            parts.append(_bar(bar, series[bar.series], left, y, scale, chart.decimals))
             y += _BAR + _GAP
         y += _GROUP_GAP
     parts.append(f'<line class="axis" x1="{left}" x2="{left}" y1="{_TOP - 6}" y2="{bottom}"/>')
@@ -145,16 +145,16 @@ def draw_bars(chart: Bars) -> str:
     return legend(series, bars=True) + svg(bottom + 40, chart.title, parts)
 
 
-def _bar(bar: Bar, series: int, left: float, y: float, scale: float) -> str:
+def _bar(bar: Bar, series: int, left: float, y: float, scale: float, decimals: int) -> str:
     value = _number(bar.value)
     width = max(1.0, value * scale)
-    told = f"{bar.label}, {bar.series}: {value:.1f}"
+    told = f"{bar.label}, {bar.series}: {value:.{decimals}f}"
     end, whisker = left + width, ""
     if bar.low is not None and bar.high is not None and bar.high > bar.low:
         # A score below zero (a poor COMET) ends at the axis; its figure tells the rest.
         low, high = (left + max(0.0, _number(edge)) * scale for edge in (bar.low, bar.high))
         middle = y + _BAR / 2
-        told += f" (95 % interval {bar.low:.1f} to {bar.high:.1f})"
+        told += f" (95 % interval {bar.low:.{decimals}f} to {bar.high:.{decimals}f})"
         end = max(end, high)
         whisker = (
             f'<path class="whisker" d="M{low:.1f} {middle:.1f}H{high:.1f}'
@@ -163,7 +163,7 @@ def _bar(bar: Bar, series: int, left: float, y: float, scale: float) -> str:
     return (
         f'<g><title>{text(told)}</title><rect class="bar s{series % SERIES}" x="{left}" y="{y:.1f}" '
         f'width="{width:.1f}" height="{_BAR}" rx="2"/>{whisker}'
-        f'<text class="value" x="{end + 5:.1f}" y="{y + _BAR - 2.5:.1f}">{value:.1f}</text></g>'
+        f'<text class="value" x="{end + 5:.1f}" y="{y + _BAR - 2.5:.1f}">{value:.{decimals}f}</text></g>'
     )
 
 

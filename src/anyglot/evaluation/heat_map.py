@@ -53,11 +53,11 @@ def _cell(chart: HeatMap, told: str, value: float | None, x: float, y: int, widt
     place = f'x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_ROW}"'
     if value is None:
         return f'<g><title>{text(told)}: –</title><rect class="cell none" {place}/></g>'
-    number = ""
+    figure, number = f"{value:.{chart.decimals}f}", ""
     if width >= _ROOM_FOR_NUMBER:
-        number = f'<text class="value" x="{x + width / 2:.1f}" y="{y + 12}" text-anchor="middle">{value:.1f}</text>'
+        number = f'<text class="value" x="{x + width / 2:.1f}" y="{y + 12}" text-anchor="middle">{figure}</text>'
     shade = opacity(value, chart.low, chart.high)
-    return f'<g><title>{text(told)}: {value:.1f}</title><rect class="cell" {place} fill-opacity="{shade}"/>{number}</g>'
+    return f'<g><title>{text(told)}: {figure}</title><rect class="cell" {place} fill-opacity="{shade}"/>{number}</g>'
 
 
 def _scale(chart: HeatMap, left: float, y: int) -> list[str]:

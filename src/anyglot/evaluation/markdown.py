@@ -15,15 +15,15 @@ def escaped(value: str) -> str:
     return _SPECIAL.sub(r"\\\1", one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
-def cell_text(cell: Cell) -> str:
-    """Write a table cell for people: scores with their interval, a dash for nothing."""
+def cell_text(cell: Cell, decimals: int = 1) -> str:
+    """Write a table cell for people: scores with their interval, a dash for nothing, floats with `decimals`."""
     if cell is None:
         return "–"
     if isinstance(cell, Difference):
         return str(cell)
     if isinstance(cell, Score):
         return str(cell) if cell.high > cell.low else f"{cell.value:.1f}"
-    return printable(cell) if isinstance(cell, str) else plain_number(cell)
+    return printable(cell) if isinstance(cell, str) else plain_number(cell, decimals)
 
 
 def markdown_table(table: Table) -> str:
@@ -34,7 +34,7 @@ def markdown_table(table: Table) -> str:
     ]
     head = "| " + " | ".join(map(escaped, table.columns)) + " |"
     rule = "|" + "|".join("---:" if right else "---" for right in numeric) + "|"
-    rows = ["| " + " | ".join(escaped(cell_text(cell)) for cell in row) + " |" for row in table.rows]
+    rows = ["| " + " | ".join(escaped(cell_text(cell, table.decimals)) for cell in row) + " |" for row in table.rows]
     return "\n".join([head, rule, *rows])
 
 

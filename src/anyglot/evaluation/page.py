@@ -43,7 +43,9 @@ def _table(table: Table) -> str:
     kinds = [' class="number"' if right else "" for right in numeric]
     head = "".join(f'<th scope="col"{kind}>{text(name)}</th>' for name, kind in zip(table.columns, kinds, strict=True))
     rows = "".join(
-        "<tr>" + "".join(f"<td{kind}>{_cell(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{kind}>{_cell(cell, table.decimals)}</td>" for cell, kind in zip(row, kinds, strict=True))
+        + "</tr>"
         for row in table.rows
     )
     note = f'<p class="note">{text(table.note)}</p>' if table.note else ""
@@ -53,7 +55,7 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, decimals: int) -> str:
     if cell is None:
         return "–"
     if isinstance(cell, Score):
@@ -61,7 +63,7 @@ def _cell(cell: Cell) -> str:
         return f"{cell.value:.1f}{interval}"
     if isinstance(cell, Difference):
         return f'{cell.value:+.1f}<span class="interval">{cell.low:+.1f} to {cell.high:+.1f}</span>'
-    return _foreign(cell) if isinstance(cell, str) else plain_number(cell)
+    return _foreign(cell) if isinstance(cell, str) else plain_number(cell, decimals)
 
 
 def _charts(title: str, charts: list[tuple[str, str, str]]) -> str:

@@ -103,6 +103,15 @@ class MeaningSampler:
             self._mention(meaning)
             yield meaning
 
+    def every_split(self) -> Iterator[Meaning]:
+        """Meanings of all splits as they come, without end."""
+        while True:
+            if self._uniform() < RUN_END:
+                self._start_run()
+            meaning = self._draw()
+            self._mention(meaning)
+            yield meaning
+
     def _start_run(self) -> None:
         self._topic = self._topics.draw(self._uniform())
         self._mentioned = []

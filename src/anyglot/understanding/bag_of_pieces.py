@@ -25,7 +25,8 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.tasks.examples import ChoiceExample, Example, QuestionExample, TaggedExample, TextExample
 from anyglot.tasks.predictions import AnswerPrediction, ClassPrediction, Prediction
 from anyglot.tasks.task import Task
-from anyglot.understanding.scoring import Predict, in_windows
+from anyglot.understanding.predicting import windows
+from anyglot.understanding.scoring import Predict
 
 EPOCHS = 20
 BATCH = 32
@@ -66,7 +67,7 @@ def bag_of_pieces(task: Task, train: Mapping[str, Opened], tokenizer: TextTokeni
 
 def _windowed(answer: Callable[[list[Example]], list[Prediction]]) -> Predict:
     def predict(examples: Iterable[Example], language: str) -> Iterator[tuple[list[Example], list[Prediction]]]:
-        for window in in_windows(examples, _AT_ONCE):
+        for window in windows(examples, _AT_ONCE):
             yield window, answer(window)
 
     return predict
@@ -134,7 +135,7 @@ def _classifier(
     options = task.kind == "choice"
     vocabulary = tokenizer.vocabulary_size
     rows, labels = [], []
-    for window in in_windows(examples, _AT_ONCE):
+    for window in windows(examples, _AT_ONCE):
         rows += _bags(window, tokenizer)
         labels += [_label(task, example) for example in window]
     model = PieceCounts(3 * vocabulary + 3, 1 if options else len(task.labels))
@@ -204,7 +205,7 @@ def _train(model: PieceCounts, rows: list[list[Bag]], labels: list[int], seed: i
 def _tagger(examples: Iterable[Example], tokenizer: TextTokenizer) -> Callable[[list[Example]], list[Prediction]]:
     found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     overall: Counter[str] = Counter()
-    for window in in_windows(examples, _AT_ONCE):
+    for window in windows(examples, _AT_ONCE):
         for example, firsts in zip(window, _first_pieces(window, tokenizer), strict=True):
             assert isinstance(example, TaggedExample)
             overall.update(example.tags)

@@ -67,16 +67,18 @@ def mix(
     Raises:
         UserError: There is no training set in this language, or too few examples to draw from.
     """
-    training = sources.training
+    training = sources.data
     if not training.has("train", train_language):
         there = [code for code in training.languages("train")]
         raise UserError(
             f"{sources.trained.name} has no training set in {train_language}"
             + (f"; there is one in {', '.join(there)}: choose it with --train-language" if there else "")
         )
-    train: dict[str, Examples] = {train_language: _opened(sources, "train", train_language, trained=True)}
+    train: dict[str, Examples] = {train_language: _opened(sources, "train", train_language)}
     hashes = {f"train {train_language}": training.hash("train", train_language)}
     told = {"Trained on": f"{sources.trained.name} in {train_language}"}
+    if training.note:
+        told["Data"] = training.note
     if translated is not None:
         for code in targets:
             if code != train_language and code in translated.languages:
@@ -97,7 +99,7 @@ def mix(
         if drawn:
             told["Trained on"] += f" (from the dev set in {', '.join(drawn)}, which is selected on without them)"
     dev, by = _dev(sources, targets, train_language, selection, drawn)
-    hashes |= {f"dev {code}": _dev_hash(sources, code) for code in dev}
+    hashes |= {f"dev {code}": sources.data.hash("dev", code) for code in dev}
     return Mixture(train, dev, hashes, by, {**told, "Selected by": SELECTED[by] if by == selection else NOTHING})
 
 
@@ -151,8 +153,8 @@ def _dev(
     if selection == "last":
         return {}, "last"
     dev: dict[str, Examples] = {}
-    if sources.training.has("dev", train_language):
-        dev[train_language] = _opened(sources, "dev", train_language, trained=True)
+    if sources.data.has("dev", train_language):
+        dev[train_language] = _opened(sources, "dev", train_language)
     if selection == "mean":
         for code in targets:
             if code not in dev and sources.data.has("dev", code):
@@ -161,14 +163,8 @@ def _dev(
     return dev, selection if dev else "last"
 
 
-def _dev_hash(sources: TaskSources, code: str) -> str:
-    holder = sources.training if sources.training.has("dev", code) else sources.data
-    return holder.hash("dev", code)
-
-
-def _opened(sources: TaskSources, split: Split, code: str, *, trained: bool = False) -> Examples:
-    data = sources.training if trained else sources.data
-    return lambda: data.examples(split, code)
+def _opened(sources: TaskSources, split: Split, code: str) -> Examples:
+    return lambda: sources.data.examples(split, code)
 
 
 def _some(opened: Examples, chosen: frozenset[int], *, without: bool = False) -> Examples:

@@ -23,7 +23,7 @@ from anyglot.understanding.retrieving import METRIC, RETRIEVAL, hashes, read_ret
 from anyglot.understanding.search import Trial, best, chosen_score, grid_named, search
 from anyglot.understanding.sources import TaskSources, data_folder, open_sources
 from anyglot.understanding.systems import System, open_systems
-from anyglot.understanding.translated import Translate, Translated, given, made
+from anyglot.understanding.translated import Translate, Translated, given, made, refuse_places
 from anyglot.understanding.units import Unit, run_unit, train_unit
 
 Say = Callable[[str], None]
@@ -192,9 +192,7 @@ def _plans(
     for task in tasks.values():
         try:
             sources = open_sources(task, folder)
-            there = sources.data.languages("test")
-            if not request.languages:
-                there = tuple(code for code in there if code in task.languages)
+            there = sources.data.languages("test", official=not request.languages)
             languages = chosen_languages(task, request.languages, there)
             if not languages:
                 wanted = ", ".join(request.languages or task.languages)
@@ -277,13 +275,14 @@ def _translated(request: SuiteRequest, plan: _Plan, say: Say) -> Translated | No
     targets = tuple(code for code in plan.languages if code != source)
     if request.translated is not None:
         return given(sources.trained, request.translated, targets, sources.faults)
-    if not sources.training.has("train", source):
+    if not sources.data.has("train", source):
         return None  # mix says so
+    refuse_places(sources.trained)
     translate, identity = _open_translator(request.translator, source)
     return made(
         sources.trained,
-        lambda: sources.training.examples("train", source),
-        sources.training.hash("train", source),
+        lambda: sources.data.examples("train", source),
+        sources.data.hash("train", source),
         targets,
         request.out / "translated" / sources.trained.name,
         identity,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,22 +94,3 @@ def is_labelled(example: Example) -> bool:
     if isinstance(example, QuestionExample):
         return bool(example.answers)
     return bool(example.label)
-
-
-def in_windows(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
-    """Some examples at a time; the rows of a query stay together."""
-    window: list[Example] = []
-    for _, group in itertools.groupby(enumerate(examples), key=_group_key):
-        rows = [example for _, example in group]
-        if window and len(window) + len(rows) > size:
-            yield window
-            window = []
-        window += rows
-    if window:
-        yield window
-
-
-def _group_key(numbered: tuple[int, Example]) -> object:
-    number, example = numbered
-    group = getattr(example, "group", "")
-    return group or number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -86,15 +86,14 @@ def best(trials: tuple[Trial, ...]) -> Trial:
     return max(trials, key=lambda trial: trial.score)
 
 
-def chosen_score(scores: tuple[dict[str, float], ...], epoch: int) -> float:
-    """The mean over dev sets at an epoch, which is counted from 1 as in `Tuned`.
+def chosen_score(scores: Sequence[Mapping[str, float]], epoch: int) -> float:
+    """The dev score that chose, at the epoch that was kept, from 1 on (`Tuned.scores`).
 
     Raises:
         UserError: There were no dev sets.
     """
-    found = scores[epoch - 1] if 0 < epoch <= len(scores) else {}
-    if not found:
+    if not 0 < epoch <= len(scores):
         raise UserError(
             "a search needs a dev set to choose by; search tasks that have one, with --select english or mean"
         )
-    return sum(found.values()) / len(found)
+    return scores[epoch - 1]["score"]

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from anyglot import phrasebook
 from anyglot.data.store import default_cache
 from anyglot.errors import UserError
 from anyglot.phrasebook.labelled import write_labelled
 from anyglot.tasks.catalogue import TASKS
 from anyglot.tasks.faults import Faults
-from anyglot.tasks.task import Split, Task
+from anyglot.tasks.task import Task
 from anyglot.tasks.task_data import TaskData, open_task
 
 PHRASEBOOK = "phrasebook"
@@ -38,20 +39,18 @@ class LabelledSizes:
 
 @dataclass(frozen=True)
 class TaskSources:
-    """The data of one task, and of the task whose training set it uses, which is the same one where it has its own.
+    """The data of one task.
 
     Attributes:
         task: Scored.
-        data: Its files.
-        trained: Trained on.
-        training: That one's files.
+        trained: The task whose training set it uses: itself, or SQuAD of XQuAD and MLQA.
+        data: The files of both.
         faults: What was wrong with rows that were read.
     """
 
     task: Task
-    data: TaskData
     trained: Task
-    training: TaskData
+    data: TaskData
     faults: Faults
 
 
@@ -61,8 +60,12 @@ def phrasebook_folder(sizes: LabelledSizes, say: Callable[[str], None]) -> Path:
     Raises:
         UserError: It cannot be written.
     """
-    wish = {**{key: value for key, value in vars(sizes).items() if key != "counts"}, "counts": dict(sizes.counts)}
-    key = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps({**vars(sizes), "counts": dict(sizes.counts)}, sort_keys=True).encode())
+    # The phrasebook itself too: another version of it writes other sentences.
+    book = Path(phrasebook.__file__).parent
+    for path in sorted(path for path in book.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        digest.update(f"{path.relative_to(book)}\n".encode() + path.read_bytes())
+    key = digest.hexdigest()[:12]
     folder = default_cache().with_name("labelled") / key
     if not (folder / "manifest.json").is_file():
         say(f"writing the phrasebook's labelled sets in {', '.join(sizes.languages)}")
@@ -94,16 +97,5 @@ def open_sources(task: Task, folder: Path | str) -> TaskSources:
     Raises:
         UserError: They are missing.
     """
-    trained = TASKS[task.train] if task.train else task
     faults = Faults()
-    data = open_task(task, folder, faults)
-    training = open_task(trained, folder, faults) if task.train else data
-    return TaskSources(task, data, trained, training, faults)
-
-
-def hash_of(data: TaskData, split: Split, languages: tuple[str, ...]) -> str:
-    """SHA-256 over a split in some languages."""
-    digest = hashlib.sha256()
-    for code in languages:
-        digest.update(f"{code} {data.hash(split, code)}\n".encode())
-    return digest.hexdigest()
+    return TaskSources(task, TASKS[task.train] if task.train else task, open_task(task, folder, faults), faults)

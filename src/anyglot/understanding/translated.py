@@ -88,12 +88,7 @@ def made(
     Raises:
         UserError: The task has places in its text, which translations lose; or a file cannot be written.
     """
-    if task.kind in ("tagging", "answering"):
-        what = "tags of words" if task.kind == "tagging" else "answers in a context"
-        raise UserError(
-            f"{task.name} cannot be translated here: {what} do not survive a translation; give translated files with "
-            "--translate-train DIR, or leave the task out with --tasks"
-        )
+    refuse_places(task)
     hashes, paths = {}, {}
     for code in targets:
         path = folder / f"{code}.jsonl"
@@ -107,6 +102,20 @@ def made(
         return lambda: _read(paths[code])
 
     return Translated(targets, hashes, opener, f"translations made by {translator.split(chr(10))[0]}")
+
+
+def refuse_places(task: Task) -> None:
+    """Refuse a task whose text has places in it.
+
+    Raises:
+        UserError: It has tags of words, or answers in a context.
+    """
+    if task.kind in ("tagging", "answering"):
+        what = "tags of words" if task.kind == "tagging" else "answers in a context"
+        raise UserError(
+            f"{task.name} cannot be translated here: {what} do not survive a translation; give translated files with "
+            "--translate-train DIR, or leave the task out with --tasks"
+        )
 
 
 def texts_of(example: Example) -> tuple[str, ...]:
