@@ -1,4 +1,4 @@
-"""Heads of understanding tasks give the logits, the loss and the gradient of transformers' models of the same weights."""
+"""Heads of understanding tasks give the logits, loss and gradient of transformers' models of the same weights."""
 
 from __future__ import annotations
 

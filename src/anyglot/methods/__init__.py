@@ -12,6 +12,7 @@ from anyglot.methods.baselines import (
     Transformer,
     Xlm,
 )
+from anyglot.methods.continued import Continued
 from anyglot.methods.masked_language import MaskedLanguage
 from anyglot.methods.sga import Sga, SgaGeneration
 from anyglot.methods.sixt import SixT
@@ -23,6 +24,7 @@ METHODS: dict[str, type[Method]] = {
     "finetune_all": FinetuneAll,
     "denoising": Denoising,
     "finetune": Finetune,
+    "continued": Continued,
     "transformer": Transformer,
     "adapters": Adapters,
     "nat_ctc": NatCtc,

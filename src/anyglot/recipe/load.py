@@ -23,6 +23,8 @@ from anyglot.recipe.schema import Recipe
 from anyglot.recipe.sheets import expanded
 
 EXTENDS = "extends"
+# How a file that is no recipe but a study of several says so (`anyglot study`).
+_STUDY = "\nstudy: "
 # A sheet of a thousand corpora can be wrong a thousand times in the same way.
 _MOST_TOLD = 40
 Keys = tuple[str, ...]
@@ -63,6 +65,15 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         raise UserError("\n  ".join([title, *told])) from None
 
 
+def recipe_file(name_or_path: str | Path) -> Path:
+    """The file of a recipe, on disk or in the package.
+
+    Raises:
+        UserError: There is none.
+    """
+    return _find(name_or_path)[0]
+
+
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe with every default spelt out, so that it can be run again."""
     partial = path.with_name(path.name + ".tmp")
@@ -77,8 +88,9 @@ def bundled_recipes() -> dict[str, str]:
     if root.is_dir():
         for folder in sorted(root.iterdir(), key=lambda entry: entry.name):
             for entry in sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else []:
-                if entry.name.endswith(".yaml"):
-                    first = entry.read_text(encoding="utf-8").split("\n", 1)[0]
+                text = entry.read_text(encoding="utf-8") if entry.name.endswith(".yaml") else ""
+                if text and _STUDY not in text:
+                    first = text.split("\n", 1)[0]
                     found[f"{folder.name}/{entry.name.removesuffix('.yaml')}"] = first.removeprefix("#").strip()
     return found
 

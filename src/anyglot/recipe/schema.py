@@ -16,6 +16,7 @@ from anyglot.data.scripts import scripts_of
 from anyglot.errors import UserError
 from anyglot.methods import METHODS
 from anyglot.methods.baselines.finetune import FinetuneOptions
+from anyglot.methods.continued import ContinuedOptions
 from anyglot.training.options import (
     CheckpointOptions,
     Options,
@@ -116,6 +117,8 @@ class Recipe(Options):
             raise ValueError("vocabulary.target restricts what a translation is written with; leave it out here")
         if self.data.bilingual is not None and METHODS[self.method.name].kind != "segments":  # type: ignore[attr-defined]
             raise ValueError("data.bilingual is for methods in which pairs take turns with text; leave it out here")
+        if self.validation.metric == "score":
+            raise ValueError("validation.metric score is that of an understanding task; take loss, bleu or chrf here")
         if self.validation.metric != "loss" and not self.data.validation:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
         return self
@@ -155,7 +158,7 @@ class Recipe(Options):
                     f"data has pairs into {', '.join(sorted(written))}, but the group '*' serves them all and cannot "
                     f"tell which language is wanted; set method.groups to [{', '.join(sorted(written))}]"
                 )
-            if isinstance(self.method, FinetuneOptions):
+            if isinstance(self.method, FinetuneOptions | ContinuedOptions):
                 return  # its start may have language tokens: `recipe/framing.py` looks once it is there
             several = hasattr(self.method, "target_languages")
             raise ValueError(

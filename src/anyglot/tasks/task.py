@@ -10,9 +10,9 @@ from anyglot.tasks.examples import Kind
 
 Split = Literal["train", "dev", "test"]
 Head = Literal["xtreme", "jiant", "bert", "linear"]
-"""On the pooled state: XTREME's for XLM-R (dropout, dense, tanh, dropout, linear); jiant's, the same behind the encoder's
-pooler, a fresh one where it has none; BERT's own (pooler, dropout, linear), which XTREME uses for mBERT; or dropout and
-linear. Tagging and answering have dropout and linear always."""
+"""On the pooled state: XTREME's for XLM-R (dropout, dense, tanh, dropout, linear); jiant's, the same behind the
+encoder's pooler, a fresh one where it has none; BERT's own (pooler, dropout, linear), which XTREME uses for mBERT; or
+dropout and linear. Tagging and answering have dropout and linear always."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from anyglot.understanding.requests import SuiteRequest, check_request, chosen_l
 from anyglot.understanding.results import SeedResult, key_of, read_result, write_result
 from anyglot.understanding.retrieving import METRIC, RETRIEVAL, hashes, read_retrieval, score_retrieval
 from anyglot.understanding.search import Trial, best, chosen_score, grid_named, search
-from anyglot.understanding.sources import TaskSources, data_folder, open_sources
+from anyglot.understanding.sources import LabelledSizes, TaskSources, data_folder, open_sources
 from anyglot.understanding.systems import System, open_systems
 from anyglot.understanding.translated import Translate, Translated, given, made, refuse_places
 from anyglot.understanding.units import Unit, run_unit, train_unit
@@ -106,6 +106,8 @@ def run_suite(request: SuiteRequest, say: Say) -> Outcome:
     if request.grid:
         grid_named(request.grid)
     folder = data_folder(request.suite, request.tasks, request.data, say)
+    if request.data is None:  # just written, and in these languages only: no other one is missing
+        tasks = {name: replace(task, languages=LabelledSizes().languages) for name, task in tasks.items()}
     left_out: dict[str, str] = {}
     plans = list(_plans(request, tasks, folder, left_out, say))
     systems = open_systems(request.models, anchors=request.anchors, out=request.out, seed=request.seeds[0], say=say)

@@ -24,16 +24,24 @@ class Checkpoint:
 
     Args:
         arrangement: How the files lay them out; the names here are those of single tensors.
+        partial: Open what there is when some of many files are not.
+
+    Attributes:
+        missing: Names of the files that are not there.
     """
 
-    def __init__(self, folder: Path, arrangement: Arrangement | None = None) -> None:
+    def __init__(self, folder: Path, arrangement: Arrangement | None = None, *, partial: bool = False) -> None:
         self.folder = folder
+        self.missing: tuple[str, ...] = ()
         self._arrangement = arrangement or Arrangement()
         self._open = ExitStack()
         self._files: dict[str, Any] = {}
         try:
             for file in _files(folder):
-                self._add(file)
+                if partial and not file.is_file():
+                    self.missing = (*self.missing, file.name)
+                else:
+                    self._add(file)
         except BaseException:
             self._open.close()
             raise

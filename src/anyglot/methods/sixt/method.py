@@ -62,12 +62,7 @@ class SixT(TranslationMethod):
         Raises:
             UserError: the layer lies outside the encoder.
         """
-        layers = self._encoder_layers()
-        chosen = self.options.disentangled_layer
-        index = max(layers - 2, 0) if chosen is None else chosen
-        if index >= layers:
-            raise UserError(f"disentangled_layer is {index}, but the encoder has the layers 0 to {layers - 1}.")
-        return index
+        return layer_to_disentangle(self._encoder_layers(), self.options.disentangled_layer)
 
     def stages(self) -> list[Stage]:
         """Decoder training with the encoder frozen, then all but the embeddings with one skip dropped.
@@ -78,7 +73,7 @@ class SixT(TranslationMethod):
         table = ("decoder.embeddings.tokens.*",) if self.options.decoder.table == "own" else ()
         edits: tuple[DropSkip, ...] = ()
         if self.options.disentangle:
-            edits = (DropSkip(f"encoder.stack.blocks.{self.disentangled_layer()}.self_attention"),)
+            edits = (skip_to_drop(self._encoder_layers(), self.options.disentangled_layer),)
         return [
             Stage(
                 "decoder",
@@ -96,3 +91,20 @@ class SixT(TranslationMethod):
         if self._layers is None:
             self._layers = load_encoder(self.options.start).config.stack.layers
         return self._layers
+
+
+def layer_to_disentangle(layers: int, chosen: int | None) -> int:
+    """0-based index of the layer that loses its self-attention skip: the chosen one, or the penultimate.
+
+    Raises:
+        UserError: The encoder has no such layer.
+    """
+    index = max(layers - 2, 0) if chosen is None else chosen
+    if index >= layers:
+        raise UserError(f"disentangled_layer is {index}, but the encoder has the layers 0 to {layers - 1}.")
+    return index
+
+
+def skip_to_drop(layers: int, chosen: int | None) -> DropSkip:
+    """The edit that disentangles an encoder of so many layers (section 2.2)."""
+    return DropSkip(f"encoder.stack.blocks.{layer_to_disentangle(layers, chosen)}.self_attention")

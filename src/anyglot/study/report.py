@@ -1,0 +1,130 @@
+"""A study's report: what the numbers support, and the numbers, as Markdown, JSON, LaTeX, figures and one HTML page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from anyglot.analysis.publishing import Panels, publish
+from anyglot.errors import UserError
+from anyglot.evaluation.contents import Report
+from anyglot.evaluation.provenance import provenance
+from anyglot.evaluation.report import ReportFiles
+from anyglot.study.conclusion import conclusion
+from anyglot.study.effects import average, effects, trained_language, transfer
+from anyglot.study.folder import INPUT
+from anyglot.study.results import Results, read_results
+from anyglot.study.tables import (
+    average_table,
+    base_maps,
+    claim_table,
+    effect_bars,
+    effect_table,
+    every_layer_table,
+    language_maps,
+    language_table,
+    last_layer_table,
+    prediction_table,
+    separability_table,
+    share_curves,
+    training_table,
+)
+
+
+def write_study_report(folder: Path, root: Path, *, figures: bool | None = None) -> ReportFiles:
+    """Write the report of the study whose steps lie in `root`.
+
+    Args:
+        folder: Has `input.json`, in which the study says which step is what; the report is written there.
+        figures: Whether PNG and SVG files are written; None: where matplotlib is installed.
+
+    Raises:
+        UserError: There is no `input.json`, or no result at all.
+    """
+    try:
+        manifest = json.loads((folder / INPUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / INPUT} cannot be read ({error}); run the study's report step.") from None
+    results = read_results(manifest, root)
+    if not (results.scores or results.to_base or results.spectra or results.apart or results.trainings):
+        raise UserError(f"no step in {root} has results to report: {'; '.join(results.missing[:3]) or 'it is empty'}.")
+    wanted = find_spec("matplotlib") is not None if figures is None else figures
+    report, panels = build_study_report(results, manifest)
+    return publish(folder, report, panels, numbers(results), figures=wanted)
+
+
+def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Panels]]:
+    """Put the report together."""
+    tables = [
+        claim_table(results),
+        average_table(results),
+        effect_table(results),
+        last_layer_table(results),
+        language_table(results),
+        every_layer_table(results),
+        separability_table(results),
+        prediction_table(results),
+        training_table(results),
+    ]
+    figure_1, figure_2, curves = base_maps(results), language_maps(results), share_curves(results)
+    bars = effect_bars(results)
+    facts = {
+        "Study": str(manifest.get("study", "")),
+        "Seeds": ", ".join(results.seeds),
+        **_settings(manifest.get("variables") or {}),
+        **provenance().facts(),
+    }
+    if results.missing:
+        facts["Not found"] = "; ".join(results.missing)
+    report = Report(
+        title=results.title,
+        summary=tuple(conclusion(results)),
+        tables=tuple(table for table in tables if _told(table.rows)),
+        bars=(bars,) if bars.bars else (),
+        curves=(curves,) if curves.lines else (),
+        curves_title="Separability by layer",
+        maps=(*figure_1, *figure_2),
+        facts=facts,
+    )
+    panels = [
+        Panels("figure-1-cka-with-the-base", figure_1, "language"),
+        Panels("figure-2-cka-between-languages", figure_2, "languages"),
+        Panels("separability-by-layer", report.curves),
+    ]
+    return report, panels
+
+
+def numbers(results: Results) -> dict[str, Any]:
+    """Every score and every effect, for a program."""
+    measures = (transfer(results), average(results), trained_language(results))
+    return {
+        "scores": [asdict(score) for score in results.scores],
+        "effects": [
+            {
+                "measure": each.measure.name,
+                "condition": each.condition,
+                "against": each.against,
+                "differences": list(each.differences),
+                "low": None if each.summary is None else each.summary.low,
+                "high": None if each.summary is None else each.summary.high,
+                "verdict": each.verdict,
+            }
+            for measure in measures
+            for each in effects(results, measure, further=True)
+        ],
+        "missing": list(results.missing),
+    }
+
+
+def _told(rows: tuple[tuple[Any, ...], ...]) -> bool:
+    """Whether a table has a number, or any words beside the names of conditions."""
+    return any(cell is not None for row in rows for cell in row[2:])
+
+
+def _settings(variables: dict[str, Any]) -> dict[str, str]:
+    """The study's variables, without paths and without those that hold others."""
+    told = {name: str(value) for name, value in variables.items() if not any(sign in str(value) for sign in "/{*")}
+    return {name.replace("_", " ").capitalize(): value for name, value in told.items()}
