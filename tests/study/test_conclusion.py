@@ -95,8 +95,15 @@ def test_equal_conditions_are_not_distinguishable() -> None:
 def test_one_seed_concludes_nothing() -> None:
     single = results({"lm": (60.0,), "m2m": (20.0,)}, seeds=("1",))
     text = " ".join(conclusion(single))
-    assert "known from one run only, which concludes nothing, for “many” (-40.0, no interval)" in text
+    assert "known from too few runs to conclude anything for “many” (-40.0, no interval)" in text
     assert "lower" not in text and "higher" not in text and "1 seed " in text
+
+
+def test_two_seeds_conclude_nothing_and_neither_do_equal_differences() -> None:
+    two = results({"lm": (60.0, 61.0), "m2m": (50.0, 51.1)}, seeds=("1", "2"))
+    assert effect(transfer(two), "m2m", "lm", ("1", "2")).verdict == "too few runs"
+    equal = results({"lm": (60.0, 61.0, 62.0), "m2m": (60.5, 61.5, 62.5)})
+    assert effect(transfer(equal), "m2m", "lm", SEEDS).verdict == "too few runs"
 
 
 def test_the_headline_counts_verdicts_against_the_base_and_against_equal_compute() -> None:
@@ -114,11 +121,14 @@ def test_the_limits_name_seeds_tasks_and_the_number_of_comparisons() -> None:
     assert conclusion(FOUND)[-1] == told
 
 
+SPREAD = {"1": 0.98, "2": 1.0, "3": 1.02}
+
+
 def spectra(growth: Mapping[str, float]) -> dict[Model, dict[tuple[str, int, str], Scale]]:
     place, other = ("encoder", 0, "K"), ("decoder", 0, "K")
     return {
         (condition, seed): {
-            place: Scale(10 * (1 + factor / 100), None if condition == "lm" else factor),
+            place: Scale(10 * (1 + factor * SPREAD[seed] / 100), None if condition == "lm" else factor * SPREAD[seed]),
             other: Scale(1, 9),
         }
         for condition, factor in growth.items()

@@ -122,7 +122,7 @@ def test_tables_hold_means_over_seeds(study: Path) -> None:
 def test_the_report_says_what_the_numbers_say_in_every_form(study: Path) -> None:
     written = write_study_report(study / "report", study, figures=False)
     markdown, page = written.markdown.read_text(), written.html.read_text()
-    told = "of 1: 1 lower"
+    told = "of 1: 1 known from too few runs"
     assert told in markdown and told in page and "A reported study" in page
     assert "src=" not in page and "<link" not in page  # nothing is fetched
     for title in ("Table 1", "Table 2", "Table 4", "Table 5", "Effects", "Separability of languages"):
@@ -131,7 +131,7 @@ def test_the_report_says_what_the_numbers_say_in_every_form(study: Path) -> None
     assert any(name.startswith("table-2") for name in names) and any(name.startswith("effects") for name in names)
     numbers = json.loads((study / "report" / "numbers.json").read_text())
     effect = numbers["effects"][0]
-    assert effect["differences"] == pytest.approx([-10, -10.2]) and effect["verdict"] == "lower"
+    assert effect["differences"] == pytest.approx([-10, -10.2]) and effect["verdict"] == "too few runs"
 
 
 def test_figures_are_written_where_they_are_wanted(study: Path) -> None:

@@ -25,7 +25,7 @@ from anyglot.study.results import Results, mean
 # Fewer points than these give no correlation that would mean anything.
 _FEWEST_POINTS = 5
 _LEVEL = 0.05
-_ORDER = ("lower", "higher", "not distinguishable", "one run")
+_ORDER = ("lower", "higher", "not distinguishable", "too few runs")
 
 
 def conclusion(results: Results) -> list[str]:
@@ -138,7 +138,7 @@ def _told(found: Effect, results: Results) -> str:
 def _at_sample(name: str) -> str:
     return {
         "not distinguishable": "not distinguishable at this sample",
-        "one run": "known from one run only, which concludes nothing,",
+        "too few runs": "known from too few runs to conclude anything",
     }.get(name, name)
 
 

@@ -9,7 +9,8 @@ from typing import Literal
 from anyglot.evaluation.seeds import OverSeeds, over_seeds
 from anyglot.study.results import Model, Results, Score, mean
 
-Verdict = Literal["higher", "lower", "not distinguishable", "one run"]
+FEWEST_RUNS = 3
+Verdict = Literal["higher", "lower", "not distinguishable", "too few runs"]
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,19 @@ class Effect:
         """What the interval allows to say; None where there is nothing to compare."""
         if self.summary is None:
             return None
-        return verdict(self.summary)
+        return verdict(self.summary, len(self.differences))
 
 
-def verdict(summary: OverSeeds) -> Verdict:
-    """higher or lower only where the whole interval lies on one side of 0."""
-    if summary.low is None or summary.high is None:
-        return "one run"
+def verdict(summary: OverSeeds, runs: int) -> Verdict:
+    """higher or lower only where the whole interval lies on one side of 0.
+
+    Fewer than three runs conclude nothing, nor do runs that differ by the very same number: scores are shares of a few
+    hundred examples, two runs hit the same one easily, and the interval would have no width.
+    """
+    if summary.low is None or summary.high is None or runs < FEWEST_RUNS:
+        return "too few runs"
+    if not summary.deviation and summary.mean:
+        return "too few runs"
     if summary.low > 0:
         return "higher"
     return "lower" if summary.high < 0 else "not distinguishable"
@@ -123,7 +130,7 @@ def norm_growth(results: Results) -> Measure:
         growth = mean(ratios)
         if growth is not None:
             values[model] = growth
-    return Measure("norms of singular values, encoder", "per cent over the base", values)
+    return Measure("norms of singular values, encoder", "per cent over the base", values, 2)
 
 
 def spectral_distance(results: Results) -> Measure:
