@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -178,3 +179,22 @@ def test_a_killed_fine_tuning_goes_on_bit_for_bit(encoder: str, tmp_path: Path) 
         assert all(torch.equal(whole[key], cut[key]) for key in whole)
     records = [json.loads((tmp_path / run / "tuning.json").read_text()) for run in ("whole", "cut")]
     assert records[0]["scores"] == records[1]["scores"] and records[0]["tokens"] == records[1]["tokens"]
+
+
+def test_memory_does_not_grow_with_the_test_set(encoder: str, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, max_updates=1)
+    tune(encoder, tiny.TOPICS, {"de": partial(tiny.topics, 8)}, {}, tmp_path, settings, identity={}, quiet=True)
+    predictor = Predictor.from_folder(tmp_path, tiny.TOPICS, precision="fp32")
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        seen = sum(len(found) for _, found in predictor.predict(tiny.topics(count), "de"))
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert seen == count
+        return highest
+
+    peak(100)  # what is made once
+    peak(100)  # what is made once
+    # Kept predictions would double it: a tuple of two floats is 200 bytes, and a window needs 1.3 MB.
+    assert peak(9 * 1024) < 1.3 * peak(2 * 1024)
