@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anyglot.tasks.catalogue import TASKS
 from anyglot.tasks.choice import choices
 from anyglot.tasks.examples import Example
-from anyglot.tasks.faults import FileFaults
+from anyglot.tasks.faults import Faults, FileFaults
 from anyglot.tasks.lines import unquoted
 from anyglot.tasks.ranking import ranked
+from anyglot.tasks.task_data import open_task
 from anyglot.tasks.text import Columns, texts_and_labels
 
 from .official import records, table, write
@@ -216,3 +218,31 @@ def test_any_bytes_packed_or_not(raw: bytes) -> None:
             path.write_bytes(raw)
             examples, faults = pairs(path)
             assert faults.rows == len(examples) + faults.left_out
+
+
+def test_one_label_for_all_rows_is_no_test_set(tmp_path: Path) -> None:
+    """A copy of XCOPA's test has label 0 everywhere: whoever prefers the first choice would be right in all of it."""
+    folder = tmp_path / "xcopa"
+    folder.mkdir()
+
+    def write(name: str, labels: list[int]) -> None:
+        rows = [
+            {"premise": f"p{n}", "choice1": "a", "choice2": "b", "question": "cause", "label": label, "idx": n}
+            for n, label in enumerate(labels)
+        ]
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    for code in ("en", "it"):
+        write(f"test-{code}.jsonl", [0] * 60)
+        write(f"val-{code}.jsonl", [0, 1] * 30)
+    write("train-en.jsonl", [1, 0] * 30)
+    faults = Faults()
+    data = open_task(TASKS["xcopa"], tmp_path, faults)
+    assert any("every label is '0'" in sentence for sentence in faults.say())
+    assert {example.label for example in data.examples("test", "it")} == {0, 1}
+    assert data.files("test", "it") == (folder / "val-it.jsonl",)
+    assert "dev is the test set" in data.note
+    write("test-it.jsonl", [0] * 59 + [1])  # a real set, however lopsided
+    write("test-en.jsonl", [0] * 49)  # too few rows to tell
+    again = open_task(TASKS["xcopa"], tmp_path, Faults())
+    assert {again.files("test", code)[0].name for code in ("en", "it")} == {"test-en.jsonl", "test-it.jsonl"}

@@ -16,6 +16,7 @@ from anyglot.tasks.faults import Faults
 from anyglot.tasks.finding import Found, Place, find
 from anyglot.tasks.hub import HUB, HubSet, hub_sets, read_hub
 from anyglot.tasks.layouts import FOLDERS
+from anyglot.tasks.placeholders import without_placeholders
 from anyglot.tasks.reading import SourceFile, read
 from anyglot.tasks.task import Split, Task
 
@@ -126,7 +127,7 @@ def open_task(task: Task, folder: Path | str, faults: Faults) -> TaskData:
         return _from_hub(task, root, faults)
     if not root.is_dir():
         raise UserError(f"{root} is no folder; give the one that holds the task's files, or {HUB!r}.")
-    found = find(task, root)
+    found = without_placeholders(find(task, root), task, faults)
     divided = _divided(task, root, found)
     if not divided.portions:
         raise UserError(
