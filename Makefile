@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 	$(BIN)/anyglot demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-all: $(VENV)/.installed
 	$(BIN)/python -m pytest -m ''

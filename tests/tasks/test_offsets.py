@@ -26,6 +26,7 @@ TOKENIZERS: dict[str, Callable[[], TextTokenizer]] = {
 @given(text=texts)
 @example(text="a\x00b\nc \ud800\udc00 😀é ")
 @example(text="  das  Haus ist ﬁn ﷺ")
+@example(text="▁the")
 def test_ids_are_encodes_and_offsets_run_through_the_text(name: str, text: str) -> None:
     tokenizer = TOKENIZERS[name]()
     [(ids, offsets)] = tokenizer.encode_with_offsets([text])

@@ -131,7 +131,8 @@ def _folded(text: str) -> tuple[str, list[int]]:
     for index, character in enumerate(text):
         simple = character.casefold() if character.isascii() else unicodedata.normalize("NFKD", character).casefold()
         for letter in simple:
-            if not letter.isspace() and unicodedata.category(letter) not in ("Cf", "Cc"):
+            # SentencePiece reads its own mark for a space as a space where a text spells it.
+            if letter != BOUNDARY and not letter.isspace() and unicodedata.category(letter) not in ("Cf", "Cc"):
                 letters.append(letter)
                 places.append(index)
     return "".join(letters), places
