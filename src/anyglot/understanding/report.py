@@ -12,7 +12,7 @@ from typing import Any
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report, Table
 from anyglot.evaluation.markdown import markdown_table
-from anyglot.evaluation.provenance import provenance
+from anyglot.evaluation.provenance import provenance, tell_command
 from anyglot.evaluation.report import write_report, write_text
 from anyglot.understanding.averages import Measure, Values, measures, values_of
 from anyglot.understanding.comparing import compare, earlier_results
@@ -86,7 +86,7 @@ def build_report(request: SuiteRequest, outcome: Outcome, baseline: str, seconds
             "Training language": request.train_language,
             "Seeds": ", ".join(map(str, request.seeds)),
             **({"Results kept from before": str(outcome.kept)} if outcome.kept else {}),
-            **{f"Rows of {name}": " ".join(told) for name, told in outcome.faults.items()},
+            **{f"Rows of {name}": tell_command(" ".join(told).split()) for name, told in outcome.faults.items()},
             **provenance(data_hash=data, seconds=seconds).facts(),
         },
     )
