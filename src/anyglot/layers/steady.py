@@ -3,8 +3,9 @@
 A matrix product sums in an order that its shapes decide, and a batch decides the shapes. Measured with torch 2.13 on
 x86 with 1 and 2 threads (`tests/layers/test_steady.py` measures again):
 
-- fp32 products give a row the same bits once every thread has at least 4 rows; bf16 and int8 products always do.
-- attention gives a query the same bits when there are 8, 16, 24 ... queries, a mask is always there, and the number of
+- fp32 products give a row the same bits when every thread has a multiple of 4 rows on AMD's processors, of 16 on Intel's
+  with AMX; bf16 and int8 products always do.
+- attention gives a query the same bits when there are 16, 32, 48 ... queries (on AMD's 8, 16 ...), a mask is always there, and the number of
   keys is a multiple of 32. Above 192 keys fp32 sums in blocks that depend on their number: there a multiple of 512.
 - elementwise functions do, but for GELU's tanh approximation where a thread's share is not whole vectors.
 
@@ -24,7 +25,8 @@ from torch.nn import functional
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
 """query (B, H, T, d), key and value (B, H, S, d), mask for (B, H, T, S) or None, dropout -> (B, H, T, d)"""
 
-_ROWS_A_THREAD = 4
+_ROWS_A_THREAD = 16
+_KEYS_AT_ONCE = 512
 _VECTORS = 64  # values that torch's vector loops take at a time, at most
 _GRAIN = 32_768  # values below which torch does not share elementwise work among threads
 
@@ -63,7 +65,12 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
     scores = (query * (1.0 / math.sqrt(query.shape[3]))) @ key.transpose(2, 3)
     if mask is not None:
         scores.masked_fill_(~mask, -torch.inf)
-    return functional.dropout(scores.softmax(dim=3), dropout) @ value
+    weights = functional.dropout(scores.softmax(dim=3), dropout)
+    if weights.shape[3] <= _KEYS_AT_ONCE:
+        return weights @ value
+    # Intel's product of more keys sums in blocks that depend on their number; parts of a fixed size do not.
+    parts = zip(weights.split(_KEYS_AT_ONCE, dim=3), value.split(_KEYS_AT_ONCE, dim=2), strict=True)
+    return torch.stack([part @ values for part, values in parts]).sum(dim=0)
 
 
 def steady_attention(
@@ -77,7 +84,7 @@ def steady_attention(
     if room:
         key, value = functional.pad(key, (0, 0, 0, room)), functional.pad(value, (0, 0, 0, room))
         mask = functional.pad(mask, (0, room))
-    spare = -queries % 8
+    spare = -queries % 16
     if spare:
         query = functional.pad(query, (0, 0, 0, spare))
         if mask.shape[2] > 1:
