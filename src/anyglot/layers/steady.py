@@ -3,10 +3,11 @@
 A matrix product sums in an order that its shapes decide, and a batch decides the shapes. Measured with torch 2.13 on
 x86 with 1 and 2 threads (`tests/layers/test_steady.py` measures again):
 
-- fp32 products give a row the same bits when every thread has a multiple of 4 rows on AMD's processors, of 16 on Intel's
-  with AMX; bf16 and int8 products always do.
-- attention gives a query the same bits when there are 16, 32, 48 ... queries (on AMD's 8, 16 ...), a mask is always there, and the number of
-  keys is a multiple of 32. Above 192 keys fp32 sums in blocks that depend on their number: there a multiple of 512.
+- fp32 products give a row the same bits when every thread has a multiple of 4 rows on AMD's processors, of 16 on
+  Intel's with AMX; bf16 and int8 products always do.
+- attention gives a query the same bits when there are 16, 32, 48 ... queries (on AMD's 8, 16 ...), a mask is always
+  there, and the number of keys is a multiple of 32. Above 192 keys fp32 sums in blocks that depend on their number:
+  there a multiple of 512, of which Intel's takes one at a time.
 - elementwise functions do, but for GELU's tanh approximation where a thread's share is not whole vectors.
 
 So shapes are rounded up and the rest is masked or cut off: weights of exactly 0 add nothing. Rounding costs little,
@@ -69,7 +70,7 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
     if weights.shape[3] <= _KEYS_AT_ONCE:
         return weights @ value
     # Intel's product of more keys sums in blocks that depend on their number; parts of a fixed size do not.
-    parts = zip(weights.split(_KEYS_AT_ONCE, dim=3), value.split(_KEYS_AT_ONCE, dim=2), strict=True)
+    parts = zip(torch.split(weights, _KEYS_AT_ONCE, 3), torch.split(value, _KEYS_AT_ONCE, 2), strict=True)
     return torch.stack([part @ values for part, values in parts]).sum(dim=0)
 
 
