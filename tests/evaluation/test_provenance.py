@@ -32,7 +32,7 @@ def test_the_facts_name_what_is_needed_and_nothing_of_the_machines_names(monkeyp
     told = facts.provenance(seed=3, data_hash="ab", seconds=61.7).facts()
     assert told["Command"] == "anyglot evaluate model"
     assert (told["Seed"], told["Data hash"], told["Seconds"]) == ("3", "ab", "62")
-    assert torch.__version__ in told["Versions"] and f"{torch.get_num_threads()} threads" in told["Processor"]
+    assert torch.__version__ in told["Versions"] and f"{torch.get_num_threads()} thread" in told["Processor"]
     everything = " ".join(told.values())
     assert str(Path.home()) not in everything and str(Path(facts.__file__).parent) not in everything
     assert len(platform.node()) < 4 or platform.node() not in everything

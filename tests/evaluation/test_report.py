@@ -199,13 +199,29 @@ def test_scored_samples_carry_sentence_chrf():
     assert "chrF++ 100" in render_markdown(Report("t", samples=(sample,)))
 
 
-def test_a_score_below_zero_is_drawn_at_the_axis_with_its_figure():
+def test_a_bar_below_zero_goes_to_the_other_side_of_the_axis_and_its_interval_is_seen():
     bars = Bar("de", "ours", -42.0, -51.2, -28.9), Bar("hi", "ours", 20.0, -3.0, 30.0)
     drawn = draw_bars(Bars("COMET", "COMET", bars))
     axis = float(re.search(r'class="axis" x1="([\d.]+)"', drawn)[1])
-    whiskers = " ".join(re.findall(r'class="whisker" d="([^"]+)"', drawn))
-    ends = [float(x) for x in re.findall(r"[MH]([-\d.]+)", whiskers)]
-    assert len(ends) == 8 and min(ends) == axis and ">-42.0<" in drawn
+    boxes = re.findall(r'<rect class="bar s0" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', drawn)
+    left, right = ([float(number) for number in box] for box in boxes[-2:])  # the first is the legend's
+    assert sum(left) == pytest.approx(axis, abs=0.2) and right[0] == pytest.approx(axis, abs=0.2)
+    assert left[1] / right[1] == pytest.approx(42 / 20, abs=0.02) and ">-42.0<" in drawn
+    low, high, *_ = (
+        float(x) for x in re.findall(r"[MH]([-\d.]+)", re.search(r'class="whisker" d="([^"]+)"', drawn)[1])
+    )
+    assert (axis - low) / (axis - high) == pytest.approx(51.2 / 28.9, abs=0.02)
+
+
+def test_bars_of_nothing_but_zeros_are_drawn():
+    assert ">0.0<" in draw_bars(Bars("t", "u", (Bar("de", "ours", 0.0), Bar("hi", "ours", 0.0, 0.0, 0.0))))
+
+
+def test_tables_below_the_charts_are_all_there():
+    tables = tuple(Table(f"table {place}", ("a",), ((place,),)) for place in range(3))
+    page = render_page(Report("t", tables=tables, tables_above=1, bars=(Bars("b", "u", (Bar("de", "x", 1.0),)),)))
+    places = [page.index(text) for text in ("table 0", '<svg class="chart"', "table 1", "table 2")]
+    assert places == sorted(places)
 
 
 def test_a_map_shows_every_number_and_tells_apart_what_was_not_measured():

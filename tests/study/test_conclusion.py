@@ -8,7 +8,7 @@ from statistics import mean, stdev
 
 import pytest
 
-from anyglot.study.conclusion import claims, conclusion, correlations, headline, limits, sentences
+from anyglot.study.conclusion import claims, conclusion, correlations, findings, headline, limits, sentences
 from anyglot.study.effects import (
     Measure,
     average,
@@ -81,10 +81,9 @@ def test_the_verdict_is_the_intervals(condition: str, expected: str) -> None:
 def test_the_sentence_groups_conditions_by_verdict_and_names_the_seeds() -> None:
     [told] = sentences(effects(FOUND, transfer(FOUND)), FOUND)
     assert told.startswith(
-        "Zero-shot transfer (points), against “base”, 3 seeds: lower for “many” (-5.0, -5.3 to -4.6)"
+        "Zero-shot transfer (points) against “base”, 3 seeds. Lower: many (-5.0, -5.3 to -4.6). Higher: longer (+2.0, "
     )
-    assert ", higher for “longer” (+2.0, " in told
-    assert told.index("not distinguishable at this sample for “out”") < told.index("“careful” (+0.3, ")
+    assert told.index("Not distinguishable at this sample: out (") < told.index("; careful (+0.3, ")
 
 
 def test_equal_conditions_are_not_distinguishable() -> None:
@@ -95,8 +94,8 @@ def test_equal_conditions_are_not_distinguishable() -> None:
 def test_one_seed_concludes_nothing() -> None:
     single = results({"lm": (60.0,), "m2m": (20.0,)}, seeds=("1",))
     text = " ".join(conclusion(single))
-    assert "known from too few runs to conclude anything for “many” (-40.0, no interval)" in text
-    assert "lower" not in text and "higher" not in text and "1 seed " in text
+    assert "Known from too few runs to conclude anything: many (-40.0, no interval)" in text
+    assert "lower" not in text.lower() and "higher" not in text.lower() and "1 seed " in text
 
 
 def test_two_seeds_conclude_nothing_and_neither_do_equal_differences() -> None:
@@ -108,8 +107,9 @@ def test_two_seeds_conclude_nothing_and_neither_do_equal_differences() -> None:
 
 def test_the_headline_counts_verdicts_against_the_base_and_against_equal_compute() -> None:
     assert headline(FOUND) == (
-        "Zero-shot transfer of the models continued on translation, against “base”, of 2: 1 lower, 1 not "
-        "distinguishable at this sample; against “longer”, of 2: 1 lower, 1 not distinguishable at this sample."
+        "Zero-shot transfer of the models continued on translation. Against “base”: 1 of 2 lower, 1 of 2 not "
+        "distinguishable at this sample. Against “longer”, trained for as long: 1 of 2 lower, 1 of 2 not "
+        "distinguishable at this sample."
     )
     assert "Nothing is known of transfer" in headline(Results("A study", CONDITIONS, "en", SEEDS, ("m2m",)))
 
@@ -140,14 +140,34 @@ def test_the_papers_findings_agree_contradict_or_cannot_be_told() -> None:
     grown = spectra({"lm": 0.0, "m2m": 10.0, "o2m": -5.0})
     found = results({"lm": (60.0, 61.0, 62.0), "m2m": (50.0, 51.0, 52.5), "o2m": (58.0, 64.0, 61.0)}, spectra=grown)
     assert norm_growth(found).values["m2m", "2"] == pytest.approx(10.0)
-    rows = {
-        (claim.split(" (")[0], condition): (says, here, agrees)
-        for claim, condition, says, here, agrees in claims(found)
-    }
+    rows = {(row.claim.split(" (")[0], row.condition): (row.says, row.here, row.relation) for row in claims(found)}
     assert rows["average of the tasks", "many"] == ("lower", "lower", "agrees")
     assert rows["average of the tasks", "out"] == ("lower", "not distinguishable", "cannot tell")
     assert rows["norms of singular values", "many"] == ("higher", "higher", "agrees")
     assert rows["norms of singular values", "out"] == ("higher", "lower", "contradicts")
+    told = findings(found)
+    assert "Average of the tasks (table 1) lower; here 1 of 2 agree, 1 of 2 cannot be told." in told
+    assert "Norms of singular values (tables 2 and 5) higher; here 1 of 2 agree, 1 of 2 contradict it." in told
+    assert told in conclusion(found) and findings(Results("A study", CONDITIONS, "en", SEEDS, ("m2m",))) == ""
+
+
+def test_claims_are_set_beside_the_control_of_equal_compute_too() -> None:
+    averages = {row.condition: row for row in claims(FOUND)}
+    assert (averages["many"].here, averages["many"].control) == ("lower", "lower")
+    # 2 above the base as the control is: higher than the one, no different from the other
+    scores = {"lm": (60.0, 61.0, 62.0), "lm_long": (62.1, 63.0, 64.0), "m2m": (62.0, 63.1, 64.1)}
+    [row] = claims(results(scores))
+    assert (row.here, row.relation, row.control) == ("higher", "contradicts", "not distinguishable")
+
+
+def test_what_else_changes_is_told_without_figures() -> None:
+    [told] = sentences(effects(FOUND, trained_language(FOUND)), FOUND, figures=False)
+    assert told == (
+        "Score in en (points) against “base”, 3 seeds. Lower: many. Higher: longer. Not distinguishable at this "
+        "sample: out; careful."
+    )
+    same = results({name: (60.0, 61.0, 62.0) for name in CONDITIONS})
+    assert sentences(effects(same, transfer(same)), same, figures=False)[0].endswith("at this sample: all 4.")
 
 
 def test_the_farthest_spectra_are_named_only_where_all_intervals_say_so() -> None:

@@ -122,7 +122,7 @@ def test_tables_hold_means_over_seeds(study: Path) -> None:
 def test_the_report_says_what_the_numbers_say_in_every_form(study: Path) -> None:
     written = write_study_report(study / "report", study, figures=False)
     markdown, page = written.markdown.read_text(), written.html.read_text()
-    told = "of 1: 1 known from too few runs"
+    told = "1 of 1 known from too few runs"
     assert told in markdown and told in page and "A reported study" in page
     assert "src=" not in page and "<link" not in page  # nothing is fetched
     for title in ("Table 1", "Table 2", "Table 4", "Table 5", "Effects", "Separability of languages"):
@@ -132,6 +132,18 @@ def test_the_report_says_what_the_numbers_say_in_every_form(study: Path) -> None
     numbers = json.loads((study / "report" / "numbers.json").read_text())
     effect = numbers["effects"][0]
     assert effect["differences"] == pytest.approx([-10, -10.2]) and effect["verdict"] == "too few runs"
+
+
+def test_the_report_states_hashes_of_its_data_and_the_commits_of_its_steps(study: Path) -> None:
+    for name in ("lm-1", "lm-2", "m2m-1"):
+        (study / name / "step.json").write_text(json.dumps({"commit": "abc123" if name != "lm-2" else "def456"}))
+    found = read_results(manifest(study), study)
+    read = [json.loads((study / name / "run.json").read_text())["data"] for name in ("lm-1", "lm-2")]
+    assert found.data == {"lm": tuple(read), "m2m": tuple(read)} and found.commits == {"abc123": 2, "def456": 1}
+    facts = json.loads(write_study_report(study / "report", study, figures=False).json.read_text())["facts"]
+    assert facts["Training data"] == f"{read[0][:12]}, {read[1][:12]} (lm, m2m)"
+    assert facts["Test data"].endswith("(book_nli)") and facts["Commits of the steps"].startswith("abc123 (2 steps)")
+    assert facts["Command"] == f"anyglot study {study.name}/study.yaml"
 
 
 def test_figures_are_written_where_they_are_wanted(study: Path) -> None:

@@ -131,7 +131,9 @@ class Report:
         title: Headline.
         summary: Paragraphs below it: what was done and what came out.
         tables: Tables, in order; signatures of their `Score` cells are collected and shown.
+        tables_above: How many of them stand above the charts on the page; None: all.
         bars: Bar charts.
+        bars_title: Headline of the bar charts.
         curves: Line charts.
         curves_title: Headline of the line charts.
         maps: Maps of numbers as colours; Markdown has them as tables.
@@ -142,7 +144,9 @@ class Report:
     title: str
     summary: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    tables_above: int | None = None
     bars: tuple[Bars, ...] = ()
+    bars_title: str = "Scores"
     curves: tuple[Curves, ...] = ()
     curves_title: str = "Learning curves"
     maps: tuple[HeatMap, ...] = ()

@@ -1,8 +1,8 @@
 """Line and bar charts as inline SVG, drawn here: no library, no script, colours from the page's style sheet.
 
 Charts are 440 units wide so that 12-unit text stays readable on a phone. A series has a colour class `s0`, `s1`, ...;
-the page defines them from the colour-blind-safe set of Okabe and Ito (2008) for light and dark. Lines differ by dash
-and marker as well, bars by hatching, so that nothing rests on colour alone.
+the page defines them for light and dark: the colour-blind-safe set of Okabe and Ito (2008), and a brown. Lines differ
+by dash and marker as well, bars by hatching, so that nothing rests on colour alone.
 """
 
 import math
@@ -12,7 +12,7 @@ from html import escape
 from anyglot.evaluation.contents import Bar, Bars, Curves, Line, printable
 
 WIDTH = 440
-SERIES = 6
+SERIES = 7
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 22, 40
 _HEIGHT = 270
 _BAR, _GAP, _GROUP_GAP = 13, 2, 11
@@ -107,7 +107,7 @@ def draw_curves(chart: Curves) -> str:
 
 
 def draw_bars(chart: Bars) -> str:
-    """Draw horizontal bars with intervals, grouped by label, on an axis that starts at zero."""
+    """Draw horizontal bars with intervals, grouped by label, from an axis at zero to either side."""
     if not chart.bars:
         return '<p class="note">Nothing was measured yet.</p>'
     groups: dict[str, list[Bar]] = {}
@@ -119,13 +119,17 @@ def draw_bars(chart: Bars) -> str:
     # The label column is as wide as its longest label needs, within limits.
     left = min(150, max(52, 14 + 7 * max(len(label) for label in groups)))
     right = WIDTH - 42
-    highest = max(max(_number(bar.value), _number(bar.high)) for bar in chart.bars)
-    scale = (right - left) / (highest if highest > 0 else 1.0)
+    edges = [_number(edge) for bar in chart.bars for edge in (bar.value, bar.low, bar.high)]
+    lowest, highest = min(0.0, *edges), max(0.0, *edges)
+    if lowest == highest:
+        highest = 1.0
+    scale = (right - left) / (highest - lowest)
+    zero = left - lowest * scale
     heights = {label: len(bars) * (_BAR + _GAP) + _GROUP_GAP for label, bars in groups.items()}
     bottom = _TOP + sum(heights.values())
     parts = []
-    for value in ticks(0.0, highest or 1.0):
-        x = left + value * scale
+    for value in ticks(lowest, highest):
+        x = zero + value * scale
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 6}" y2="{bottom}"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{tick_label(value)}</text>')
     y = float(_TOP)
@@ -134,10 +138,10 @@ def draw_bars(chart: Bars) -> str:
         shown = label if len(label) <= 20 else label[:19] + "…"
         parts.append(f'<text class="name" x="{left - 8}" y="{middle:.1f}" text-anchor="end">{text(shown)}</text>')
         for bar in bars:
-            parts.append(_bar(bar, series[bar.series], left, y, scale, chart.decimals))
+            parts.append(_bar(bar, series[bar.series], zero, y, scale, chart.decimals))
             y += _BAR + _GAP
         y += _GROUP_GAP
-    parts.append(f'<line class="axis" x1="{left}" x2="{left}" y1="{_TOP - 6}" y2="{bottom}"/>')
+    parts.append(f'<line class="axis" x1="{zero:.1f}" x2="{zero:.1f}" y1="{_TOP - 6}" y2="{bottom}"/>')
     parts.append(
         f'<text class="label" x="{(left + right) / 2:.0f}" y="{bottom + 33}" text-anchor="middle">'
         f"{text(chart.unit)}</text>"
@@ -145,14 +149,14 @@ def draw_bars(chart: Bars) -> str:
     return legend(series, bars=True) + svg(bottom + 40, chart.title, parts)
 
 
-def _bar(bar: Bar, series: int, left: float, y: float, scale: float, decimals: int) -> str:
+def _bar(bar: Bar, series: int, zero: float, y: float, scale: float, decimals: int) -> str:
     value = _number(bar.value)
-    width = max(1.0, value * scale)
+    width = max(1.0, abs(value) * scale)
+    left = zero if value >= 0 else zero - width
     told = f"{bar.label}, {bar.series}: {value:.{decimals}f}"
     end, whisker = left + width, ""
     if bar.low is not None and bar.high is not None and bar.high > bar.low:
-        # A score below zero (a poor COMET) ends at the axis; its figure tells the rest.
-        low, high = (left + max(0.0, _number(edge)) * scale for edge in (bar.low, bar.high))
+        low, high = (zero + _number(edge) * scale for edge in (bar.low, bar.high))
         middle = y + _BAR / 2
         told += f" (95 % interval {bar.low:.{decimals}f} to {bar.high:.{decimals}f})"
         end = max(end, high)
@@ -161,7 +165,7 @@ def _bar(bar: Bar, series: int, left: float, y: float, scale: float, decimals: i
             f'M{low:.1f} {middle - 3:.1f}v6M{high:.1f} {middle - 3:.1f}v6"/>'
         )
     return (
-        f'<g><title>{text(told)}</title><rect class="bar s{series % SERIES}" x="{left}" y="{y:.1f}" '
+        f'<g><title>{text(told)}</title><rect class="bar s{series % SERIES}" x="{left:.1f}" y="{y:.1f}" '
         f'width="{width:.1f}" height="{_BAR}" rx="2"/>{whisker}'
         f'<text class="value" x="{end + 5:.1f}" y="{y + _BAR - 2.5:.1f}">{value:.{decimals}f}</text></g>'
     )

@@ -17,13 +17,16 @@ def render_page(report: Report) -> str:
         *(f"<p>{text(line)}</p>" for line in report.summary),
         "</header>",
     ]
-    parts += [_table(table) for table in report.tables]
+    tables = [_table(table) for table in report.tables]
+    above = len(tables) if report.tables_above is None else report.tables_above
+    parts += tables[:above]
     if report.bars:
-        parts.append(_charts("Scores", [(c.title, draw_bars(c), c.note) for c in report.bars]))
+        parts.append(_charts(report.bars_title, [(c.title, draw_bars(c), c.note) for c in report.bars]))
     if report.curves:
         parts.append(_charts(report.curves_title, [(c.title, draw_curves(c), "") for c in report.curves]))
     if report.maps:
         parts.append(_charts("Maps", [(c.title, draw_map(c), c.note) for c in report.maps]))
+    parts += tables[above:]
     if report.samples:
         parts.append(_samples(report.samples))
     if found := signatures(report):

@@ -49,12 +49,16 @@ class Provenance:
             "Seed": None if self.seed is None else str(self.seed),
             "Data hash": self.data_hash,
             "Commit": self.commit,
-            "Processor": f"{machine.processor}, {machine.cores} cores, {machine.threads} threads",
+            "Processor": f"{machine.processor}, {_count(machine.cores, 'core')}, {_count(machine.threads, 'thread')}",
             "Accelerator": machine.accelerator,
             "Versions": machine.versions,
             "Seconds": None if self.seconds is None else f"{self.seconds:.0f}",
         }
         return {name: value for name, value in told.items() if value is not None}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def provenance(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from anyglot.analysis.correlation import Correlation, correlate
@@ -26,14 +27,16 @@ from anyglot.study.results import Results, mean
 _FEWEST_POINTS = 5
 _LEVEL = 0.05
 _ORDER = ("lower", "higher", "not distinguishable", "too few runs")
+_UNTOLD = "cannot tell"
+_RELATIONS = {"agrees": "agree", "contradicts": "contradict it", _UNTOLD: "cannot be told"}
 
 
 def conclusion(results: Results) -> list[str]:
-    """Sentences: the question, transfer, the trained language, the paper's explanation, and the limits of it all."""
-    told = [headline(results)]
+    """Sentences: the question, the paper's findings, transfer, what else changes, and the limits of it all."""
+    told = [headline(results), findings(results)]
     told += sentences(effects(results, transfer(results), further=True), results)
     for measure in (trained_language(results), *explanations(results)):
-        told += sentences(effects(results, measure), results)
+        told += sentences(effects(results, measure), results, figures=False)
     told += [_farthest(spectral_distance(results), results), *_prediction(results), limits(results)]
     return [each for each in told if each]
 
@@ -48,27 +51,59 @@ def headline(results: Results) -> str:
         verdicts = [each.verdict for each in found if each.verdict is not None]
         if not verdicts:
             continue
-        counts = [f"{verdicts.count(name)} {_at_sample(name)}" for name in _ORDER if name in verdicts]
-        told.append(f"against {_quoted(against, results)}, of {len(verdicts)}: {', '.join(counts)}")
+        counts = [
+            f"{verdicts.count(name)} of {len(verdicts)} {_at_sample(name)}" for name in _ORDER if name in verdicts
+        ]
+        trained = ", trained for as long" if against == results.control else ""
+        told.append(f"Against {_quoted(against, results)}{trained}: {', '.join(counts)}.")
     if not told:
         return "Nothing is known of transfer: no understanding task was scored."
-    return f"Zero-shot transfer of the models continued on translation, {'; '.join(told)}."
+    return " ".join(["Zero-shot transfer of the models continued on translation.", *told])
 
 
-def sentences(found: Sequence[Effect], results: Results) -> list[str]:
-    """What effects in one measure allow to say, a sentence for each condition they are compared with."""
+def findings(results: Results) -> str:
+    """How many of the conditions continued on translation bear out each finding of the paper, or contradict it.
+
+    Empty where of none either can be told.
+    """
+    told = []
+    for (claim, says), group in groupby(claims(results), key=lambda row: (row.claim, row.says)):
+        relations = [row.relation for row in group]
+        parts = [
+            f"{relations.count(name)} of {len(relations)} {words}"
+            for name, words in _RELATIONS.items()
+            if name in relations
+        ]
+        told.append(f"{claim} {says}; here {', '.join(parts)}")
+    if all(row.relation == _UNTOLD for row in claims(results)):
+        return ""
+    return " ".join(
+        ["The paper finds, for such models beside the one they come from:", *(f"{_capital(each)}." for each in told)]
+    )
+
+
+def sentences(found: Sequence[Effect], results: Results, *, figures: bool = True) -> list[str]:
+    """What effects in one measure allow to say, a sentence for each condition they are compared with.
+
+    Args:
+        figures: Differences and intervals too; without them the sentence only says which conditions.
+    """
     told = []
     for against, group in groupby(sorted(found, key=lambda each: _rank(each, found)), key=lambda each: each.against):
         members = list(group)
-        parts = []
-        for name in _ORDER:
-            chosen = [_told(each, results) for each in members if each.verdict == name]
-            if chosen:
-                parts.append(f"{_at_sample(name)} for {'; '.join(chosen)}")
         measure, runs = members[0].measure, sorted({len(each.differences) for each in members})
         seeds = f"{' or '.join(map(str, runs))} seed{'' if runs == [1] else 's'}"
-        begun = f"{_capital(measure.name)} ({measure.unit}), against {_quoted(against, results)}, {seeds}"
-        told.append(f"{begun}: {', '.join(parts)}.")
+        parts = [f"{_capital(measure.name)} ({measure.unit}) against {_quoted(against, results)}, {seeds}."]
+        for name in _ORDER:
+            chosen = [each for each in members if each.verdict == name]
+            names = "; ".join(
+                _told(each, results) if figures else results.conditions[each.condition] for each in chosen
+            )
+            if chosen and not figures and len(chosen) == len(members) > 1:
+                names = f"all {len(members)}"
+            if chosen:
+                parts.append(f"{_capital(_at_sample(name))}: {names}.")
+        told.append(" ".join(parts))
     return told
 
 
@@ -104,8 +139,27 @@ def correlations(results: Results) -> list[tuple[Measure, Correlation]]:
     return found
 
 
-def claims(results: Results) -> list[tuple[str, str, str, str, str]]:
-    """The paper's findings beside this study's: claim, condition, what the paper says, what is found, and the relation.
+@dataclass(frozen=True)
+class Claim:
+    """A finding of the paper beside this study's.
+
+    Attributes:
+        says: What the paper says of models continued on translation, beside the one they come from.
+        here: The verdict against the base.
+        relation: agrees, contradicts or cannot tell: of `here` with `says`.
+        control: The verdict against the control of equal compute; None where there is none.
+    """
+
+    claim: str
+    condition: str
+    says: str
+    here: str
+    relation: str
+    control: str | None
+
+
+def claims(results: Results) -> list[Claim]:
+    """The paper's findings beside this study's.
 
     Ji et al. (2024): table 1 (averages), table 2 (norms), figure 2 (similarity of languages).
     """
@@ -114,22 +168,25 @@ def claims(results: Results) -> list[tuple[str, str, str, str, str]]:
         ("norms of singular values (tables 2 and 5)", norm_growth(results), "higher"),
         ("CKA between languages (figure 2)", language_similarity(results), "lower"),
     )
-    rows: list[tuple[str, str, str, str, str]] = []
+    rows = []
     for claim, measure, says in expected:
         for condition in results.continued:
             found = effect(measure, condition, results.base, results.seeds).verdict
             if found is None:
                 continue
             opposite = {"lower": "higher", "higher": "lower"}[says]
-            agrees = {says: "agrees", opposite: "contradicts"}.get(found, "cannot tell")
-            rows.append((claim, results.conditions[condition], says, found, agrees))
+            relation = {says: "agrees", opposite: "contradicts"}.get(found, _UNTOLD)
+            equal = None
+            if results.control is not None:
+                equal = effect(measure, condition, results.control, results.seeds).verdict
+            rows.append(Claim(claim, results.conditions[condition], says, found, relation, equal))
     return rows
 
 
 def _told(found: Effect, results: Results) -> str:
     summary, decimals = found.summary, found.measure.decimals
     assert summary is not None
-    told = f"{_quoted(found.condition, results)} ({summary.mean:+.{decimals}f}"
+    told = f"{results.conditions[found.condition]} ({summary.mean:+.{decimals}f}"
     if summary.low is None or summary.high is None:
         return f"{told}, no interval)"
     return f"{told}, {summary.low:+.{decimals}f} to {summary.high:+.{decimals}f})"

@@ -22,7 +22,7 @@ from anyglot.study.tables import (
     base_maps,
     claim_table,
     effect_bars,
-    effect_table,
+    effect_tables,
     every_layer_table,
     language_maps,
     language_table,
@@ -32,6 +32,10 @@ from anyglot.study.tables import (
     share_curves,
     training_table,
 )
+
+# Tables in front of the charts: the paper's findings, and the averages.
+_ABOVE = 2
+_DIGITS = 12
 
 
 def write_study_report(folder: Path, root: Path, *, figures: bool | None = None) -> ReportFiles:
@@ -61,7 +65,7 @@ def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Pa
     tables = [
         claim_table(results),
         average_table(results),
-        effect_table(results),
+        *effect_tables(results),
         last_layer_table(results),
         language_table(results),
         every_layer_table(results),
@@ -72,10 +76,11 @@ def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Pa
     figure_1, figure_2, curves = base_maps(results), language_maps(results), share_curves(results)
     bars = effect_bars(results)
     facts = {
-        "Study": str(manifest.get("study", "")),
-        "Seeds": ", ".join(results.seeds),
-        **_settings(manifest.get("variables") or {}),
         **provenance().facts(),
+        "Command": f"anyglot study {manifest.get('file', manifest.get('study', ''))}",
+        "Seeds": ", ".join(results.seeds),
+        **_origins(results),
+        **_settings(manifest.get("variables") or {}),
     }
     if results.missing:
         facts["Not found"] = "; ".join(results.missing)
@@ -83,7 +88,9 @@ def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Pa
         title=results.title,
         summary=tuple(conclusion(results)),
         tables=tuple(table for table in tables if _told(table.rows)),
+        tables_above=_ABOVE,
         bars=(bars,) if bars.bars else (),
+        bars_title="Transfer",
         curves=(curves,) if curves.lines else (),
         curves_title="Separability by layer",
         maps=(*figure_1, *figure_2),
@@ -95,6 +102,19 @@ def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Pa
         Panels("separability-by-layer", report.curves),
     ]
     return report, panels
+
+
+def _origins(results: Results) -> dict[str, str]:
+    """Hashes of training and test sets, and the commits that steps ran from."""
+    trained: dict[str, list[str]] = {}
+    for condition, found in results.data.items():
+        trained.setdefault(", ".join(each[:_DIGITS] for each in found), []).append(condition)
+    told = {
+        "Training data": "; ".join(f"{found} ({', '.join(names)})" for found, names in trained.items()),
+        "Test data": "; ".join(f"{found[:_DIGITS]} ({task})" for task, found in results.tests.items()),
+        "Commits of the steps": "; ".join(f"{name} ({count} steps)" for name, count in results.commits.items()),
+    }
+    return {name: text for name, text in told.items() if text}
 
 
 def numbers(results: Results) -> dict[str, Any]:

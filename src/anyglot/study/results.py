@@ -5,13 +5,16 @@ Every part may be missing: a report tells what there is. Models are known by con
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
+from anyglot.study.folder import StepFolder
 
 Model = tuple[str, str]
 """Condition and seed."""
@@ -70,6 +73,9 @@ class Results:
         layers: Names of the layers that similarity and separability are told of.
         to_base: Model -> language -> CKA with the base model of its seed, by layer.
         between: Model -> pair of languages -> CKA, by layer.
+        data: Condition -> hash of what it was trained on; several where its seeds read different data.
+        tests: Task -> hash of its test sets in all languages.
+        commits: Commit -> how many steps were run from it.
         missing: Steps whose results could not be read, and why.
     """
 
@@ -87,6 +93,9 @@ class Results:
     spectra: Mapping[Model, Mapping[Matrix, Scale]] = field(default_factory=dict)
     apart: Mapping[Model, tuple[Apart, ...]] = field(default_factory=dict)
     trainings: Mapping[Model, Training] = field(default_factory=dict)
+    data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tests: Mapping[str, str] = field(default_factory=dict)
+    commits: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
     @property
@@ -139,6 +148,9 @@ def read_results(manifest: Mapping[str, Any], root: Path) -> Results:
         spectra=reader.spectra,
         apart=reader.apart,
         trainings=reader.trainings,
+        data={name: tuple(found) for name, found in reader.data.items()},
+        tests={task: _digest(hashes) for task, hashes in reader.tests.items()},
+        commits=reader.commits,
         missing=tuple(reader.missing),
     )
 
@@ -169,6 +181,9 @@ class _Reader:
         self.spectra: dict[Model, dict[Matrix, Scale]] = {}
         self.apart: dict[Model, tuple[Apart, ...]] = {}
         self.trainings: dict[Model, Training] = {}
+        self.data: dict[str, dict[str, None]] = {}
+        self.tests: dict[str, dict[str, str]] = {}
+        self.commits: Counter[str] = Counter()
         self.missing: list[str] = []
 
     def read(self, step: Mapping[str, Any]) -> None:
@@ -186,6 +201,9 @@ class _Reader:
                 self._take(folder / file, name, take)
         if name in self._models:
             self._take(folder / "run.json", name, lambda data: self._training(self._models[name], data))
+        record = StepFolder(folder).record() or {}
+        if "commit" in record:
+            self.commits[str(record["commit"])] += 1
 
     def _take(self, path: Path, name: str, take: Any) -> None:
         try:
@@ -204,6 +222,7 @@ class _Reader:
                 metric, values = next(iter(part["scores"].items()))
                 value = next(iter(values.values()))
                 self.scores.append(Score(model, result["task"], code, metric, float(value), int(part["units"])))
+                self.tests.setdefault(result["task"], {})[code] = part["data"]
 
     def _cka(self, data: Any) -> None:
         base = next(iter(self._conditions))
@@ -245,6 +264,7 @@ class _Reader:
 
     def _training(self, model: Model, data: Any) -> None:
         loss = (data.get("metrics") or {}).get("loss")
+        self.data.setdefault(model[0], {})[str(data["data"])] = None
         self.trainings[model] = Training(
             int(data["updates"]),
             int(data["target_tokens"]),
@@ -256,6 +276,10 @@ class _Reader:
 def _apart_of(each: Any) -> Apart:
     variance = each["variance"]
     return Apart(None if variance is None else 100 * float(variance["language"]), float(each["accuracy"]))
+
+
+def _digest(hashes: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(hashes.items())).encode()).hexdigest()
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -158,6 +158,7 @@ def _manifest(study: Study, known: tuple[Step, ...]) -> dict[str, Any]:
     report = json.loads(json.dumps(study.report))
     return {
         "study": study.name,
+        "file": "/".join(study.origin.parts[-2:]),  # as a bundled one is called; no more of where it lies
         "title": study.title,
         "variables": dict(study.variables),
         "report": report,

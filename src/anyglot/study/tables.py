@@ -75,39 +75,52 @@ _SCALE_NOTE = (
 )
 
 
-def effect_table(results: Results) -> Table:
-    """Every comparison: difference paired by seed, its interval, and the verdict."""
-    found: list[Effect] = []
-    found += effects(results, transfer(results), further=True)
-    for measure in (average(results), trained_language(results), *explanations(results)):
-        found += effects(results, measure)
-    for task in results.tasks:
-        found += effects(results, task_transfer(results, task))
-    rows: list[tuple[Cell, ...]] = []
-    for each in found:
-        summary, places = each.summary, each.measure.decimals
-        assert summary is not None
-        rows.append(
-            (
-                each.measure.name,
-                results.conditions[each.condition],
-                results.conditions[each.against],
-                f"{summary.mean:+.{places}f}",
-                _signed(summary.low, places),
-                _signed(summary.high, places),
-                len(each.differences),
-                each.verdict,
-            )
-        )
-    columns = ("Measure", "Condition", "Against", "Difference", "Low", "High", "Seeds", "Verdict")
-    note = "Low and High: 95 % interval of Student's t over seeds. Task names: zero-shot transfer in that task."
-    return Table("Effects", columns, tuple(rows), note)
+def effect_tables(results: Results) -> list[Table]:
+    """Every comparison: difference paired by seed, its interval, and the verdict. Transfer, each task, all else."""
+    rows = [
+        (*_names(each, results), *_effect_cells(each)) for each in effects(results, transfer(results), further=True)
+    ]
+    tasks = [task_transfer(results, task) for task in results.tasks]
+    others = [average(results), trained_language(results), *explanations(results)]
+    found = "95 % intervals: Student's t over seeds."
+    against = f"Against “{results.conditions[results.base]}”. {found}"
+    columns = ("Condition", "Difference", "95 % interval", "Seeds", "Verdict")
+    return [
+        Table("Effects on zero-shot transfer", ("Condition", "Against", *columns[1:]), tuple(rows), found),
+        Table("Effects on zero-shot transfer by task", ("Task", *columns), _by_measure(tasks, results), against),
+        Table("Effects on everything else", ("Measure", *columns), _by_measure(others, results), against),
+    ]
+
+
+def _by_measure(measures: Iterable[Measure], results: Results) -> tuple[tuple[Cell, ...], ...]:
+    return tuple(
+        (measure.name, results.conditions[each.condition], *_effect_cells(each))
+        for measure in measures
+        for each in effects(results, measure)
+    )
+
+
+def _names(found: Effect, results: Results) -> tuple[Cell, Cell]:
+    return results.conditions[found.condition], results.conditions[found.against]
+
+
+def _effect_cells(found: Effect) -> tuple[Cell, ...]:
+    summary, places = found.summary, found.measure.decimals
+    assert summary is not None
+    interval = None
+    if summary.low is not None and summary.high is not None:
+        interval = f"{summary.low:+.{places}f} to {summary.high:+.{places}f}"
+    return f"{summary.mean:+.{places}f}", interval, len(found.differences), found.verdict
 
 
 def claim_table(results: Results) -> Table:
     """The paper's findings beside this study's."""
-    columns = ("Finding of the paper", "Condition", "It says", "Here", "So it")
-    return Table("The paper and this study", columns, tuple(claims(results)), "Against the base; by intervals alone.")
+    columns = ("Finding of the paper", "Condition", "It says", "Here", "So it", "At equal compute")
+    rows = tuple((row.claim, row.condition, row.says, row.here, row.relation, row.control) for row in claims(results))
+    note = f"Here: against “{results.conditions[results.base]}”, by intervals alone."
+    if results.control is not None:
+        note += f" At equal compute: against “{results.conditions[results.control]}”."
+    return Table("The paper and this study", columns, rows, note)
 
 
 def separability_table(results: Results) -> Table:
@@ -124,8 +137,9 @@ def separability_table(results: Results) -> Table:
                 for pair in rows_
             ]
             rows.append((title, layer, share, probe, _hundredfold(mean(pairs))))
-    columns = ("Condition", "Layer", "Variance between languages", "Probe", "CKA between languages, times 100")
-    return Table("Separability of languages", columns, tuple(rows), "Per cent; means over seeds.", 1)
+    columns = ("Condition", "Layer", "Variance between languages", "Probe", "CKA between languages")
+    note = "Per cent of variance, per cent right, and 100 times CKA; means over seeds."
+    return Table("Separability of languages", columns, tuple(rows), note, 1)
 
 
 def prediction_table(results: Results) -> Table:
@@ -259,10 +273,6 @@ def _spread(values: list[float]) -> Cell:
 
 def _metrics(results: Results) -> dict[str, str]:
     return {score.task: score.metric for score in results.scores}
-
-
-def _signed(value: float | None, places: int) -> Cell:
-    return None if value is None else f"{value:+.{places}f}"
 
 
 def _hundredfold(value: float | None) -> float | None:
