@@ -108,7 +108,7 @@ class AnyglotConfig(_FolderConfig):
     schema = EncoderDecoderConfig
     if TYPE_CHECKING:
         network: EncoderDecoderConfig
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["cache", "past_key_values"]
 
     def __init__(self, network: EncoderDecoderConfig | None = None, **values: Any) -> None:
         super().__init__(network, **{**values, "is_encoder_decoder": True})

@@ -10,7 +10,7 @@ from transformers import GenerationConfig, GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from anyglot.errors import UserError
-from anyglot.hub.cache import DecodingCache
+from anyglot.hub.cache import PAST, DecodingCache
 from anyglot.hub.configuration import AnyglotConfig
 from anyglot.hub.searching import search_settings
 from anyglot.hub.shell import IGNORED, Shell, bool_mask, mean_loss, refuse
@@ -85,6 +85,7 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
         decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
         encoder_outputs: BaseModelOutput | tuple[Tensor, ...] | None = None,
+        cache: DecodingCache | None = None,
         past_key_values: DecodingCache | None = None,
         labels: Tensor | None = None,
         target_language: Tensor | None = None,
@@ -103,8 +104,9 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
             labels: Tokens to predict, -100 where none.
             target_language: Row of each sentence's target language, `config.network.target_row(code)`; for
                 many-to-many models, and only for them.
-            past_key_values: What an earlier call with `use_cache` returned; `decoder_input_ids` then holds new tokens
-                only. `generate` asks for one; a call without gives the numbers of `EncoderDecoder` to the last bit.
+            cache: What an earlier call with `use_cache` returned; `decoder_input_ids` then holds new tokens only.
+                `generate` asks for one; a call without gives the numbers of `EncoderDecoder` to the last bit.
+            past_key_values: The same, as transformers called it before 5.24.
             num_items_in_batch: What the summed loss is divided by; the number of labels here when absent.
             skip_logits: Return the loss alone, as with 250,000 words the logits are the larger part of a step's memory.
                 When absent: in training, if there are labels.
@@ -120,7 +122,7 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
         encoded = self._encoded(input_ids, attention_mask, target_language, encoder_outputs, output_hidden_states)
         memory = Memory(encoded.last_hidden_state, self._memory_mask(encoded, input_ids, attention_mask))
         tokens = self._decoder_tokens(decoder_input_ids, decoder_attention_mask, labels)
-        past = past_key_values
+        past = past_key_values if cache is None else cache
         if past is None and use_cache:
             past = DecodingCache(network.new_cache())
         if past is not None and not isinstance(past, DecodingCache):
@@ -135,7 +137,7 @@ class AnyglotForConditionalGeneration(Shell, GenerationMixin):  # type: ignore[m
         result = Seq2SeqLMOutput(
             loss=loss,
             logits=None if skip else all_logits(network.output, decoded.last),
-            past_key_values=past,
+            **{PAST: past},
             decoder_hidden_states=decoded.states,
             encoder_last_hidden_state=encoded.last_hidden_state,
             encoder_hidden_states=encoded.hidden_states,
