@@ -18,7 +18,8 @@ PAST = "cache" if "cache" in {field.name for field in fields(Seq2SeqLMOutput)} e
 class DecodingCache(TransformersCache):  # type: ignore[misc]
     """Keys and values of the tokens decoded so far and of the source, held by this package's own cache.
 
-    `model(..., use_cache=True)` makes one and returns it as `cache` (`past_key_values` before transformers 5.24); give it back with the next tokens.
+    `model(..., use_cache=True)` makes one and returns it as `cache` (`past_key_values` before transformers 5.24); give
+    it back with the next tokens.
     `generate` does so in greedy search, sampling and beam search. It cannot be cropped, so assisted generation is
     refused. When rows are reordered, each must stay within its sentence, as in beam search.
 
