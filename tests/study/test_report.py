@@ -169,6 +169,12 @@ def test_what_is_not_there_is_told_and_the_rest_is_reported(study: Path, tmp_pat
         write_study_report(tmp_path / "report", tmp_path)
 
 
+def test_a_condition_that_is_null_is_one_of_the_extended_study_only(study: Path) -> None:
+    report = {"conditions": {"lm": "a", "o2m": None, "m2m": "b"}, "continued": ["o2m", "m2m"]}
+    found = read_results({**manifest(study), "report": report}, study)
+    assert found.conditions == {"lm": "a", "m2m": "b"} and found.continued == ("m2m",)
+
+
 @pytest.mark.parametrize(
     "report, told",
     [

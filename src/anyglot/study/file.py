@@ -10,6 +10,7 @@
         each: [seed]                     # one step for every value, or for every combination of several lists
         command: anyglot train {recipe:study/pretrain} seed={seed} --out {out}
         resume: --resume                 # further arguments when the step was interrupted before
+      o2m: null                          # a step of the extended study that this one leaves out
 
 In a command `{name}` is a variable or this step's value of a list; `{out}` its folder; `{step:NAME}` the folder of an
 earlier step, with the same values of the lists both have; `{file:PATH}` a file, folder or pattern and `{recipe:NAME}` a

@@ -157,6 +157,8 @@ def read_results(manifest: Mapping[str, Any], root: Path) -> Results:
 
 def _conditions(section: Mapping[str, Any]) -> dict[str, str]:
     conditions = section.get("conditions")
+    if isinstance(conditions, dict):  # null: one of the extended study that this one lacks
+        conditions = {name: title for name, title in conditions.items() if title is not None}
     if not isinstance(conditions, dict) or len(conditions) < 2:
         raise UserError("the study's report section needs conditions, two or more: the name of a step, and a title.")
     base = section.get("base", next(iter(conditions)))
