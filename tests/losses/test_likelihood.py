@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from anyglot.layers.feedforward import gelu
 from anyglot.layers.heads import MaskedLanguageHead, OutputProjection
-from anyglot.losses.likelihood import chunked_likelihood
+from anyglot.losses.likelihood import LOGIT_BUDGET, chunked_likelihood, rows_at_a_time
 from anyglot.losses.masked_lm import masked_likelihood
 
 ROWS, WIDTH, VOCABULARY = 11, 6, 17
@@ -50,6 +50,24 @@ def test_value_and_gradient(budget: int, smoothing: float, form: str, bias: bool
     torch.testing.assert_close(found.negative_log_likelihood, plain)
     for one, other in zip(torch.autograd.grad(0.3 * found.smoothed, leaves), slopes, strict=True):
         torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-5)
+
+
+def test_fewer_rows_are_taken_where_all_words_then_fit_into_the_budget() -> None:
+    assert rows_at_a_time(6_000, torch.bfloat16, LOGIT_BUDGET) == LOGIT_BUDGET // (6 * 6_000) < 1024
+    assert rows_at_a_time(1_000, torch.float32, LOGIT_BUDGET) == 1024
+    assert rows_at_a_time(250_000, torch.bfloat16, LOGIT_BUDGET) == 1024  # 22 rows would be too few
+
+
+def test_rows_in_several_parts_with_all_words_each() -> None:
+    hidden, weight, _, targets = inputs(rows=700, bias=False)
+    budget = 300 * 4 * VOCABULARY
+    assert rows_at_a_time(VOCABULARY, torch.float32, budget) == 300
+    found = chunked_likelihood(hidden, weight, None, targets, smoothing=0.1, budget=budget)
+    expected = functional.cross_entropy(hidden @ weight.t(), targets, reduction="sum", label_smoothing=0.1)
+    torch.testing.assert_close(found.smoothed, expected)
+    slopes = torch.autograd.grad(expected, [hidden, weight])
+    for one, other in zip(torch.autograd.grad(found.smoothed, [hidden, weight]), slopes, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-4)
 
 
 def test_the_two_forms_differ() -> None:

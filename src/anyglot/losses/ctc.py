@@ -123,11 +123,12 @@ class _CtcLikelihood(torch.autograd.Function):
         bias_gradient = torch.zeros_like(bias) if bias is not None and wants_bias else None
         each = hidden.new_zeros(len(lengths), dtype=torch.float32).masked_fill_(~feasible, torch.inf)
         best = lengths.new_empty(hidden.shape[0], 2)
+        sweep = None
         for sentences, rows in _groups(lengths.tolist()):
             lattice = _Lattice(
                 lengths[sentences], labels[sentences], label_lengths[sentences], feasible[sentences], blank
             )
-            sweep = Sweep(hidden[rows].to(kind), weight, bias, lattice.words_of_rows(), budget)
+            sweep = Sweep(hidden[rows].to(kind), weight, bias, lattice.words_of_rows(), budget, sweep)
             sums = sweep.forward(pull=wants_hidden, rank=True)
             assert sums.best is not None
             best[rows] = sums.best

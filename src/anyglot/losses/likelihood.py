@@ -8,13 +8,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from anyglot.losses.sweep import Sweep, product_kind
+from anyglot.losses.sweep import Sweep, logit_size, product_kind
 
 # Bytes of logits alive at a time, their copy in lower precision included. The logits of a block are read some eight
 # times, so it pays that a block stays in a processor's last cache.
 LOGIT_BUDGET = 32 * 2**20
 # Rows taken at a time: enough that reading the matrix costs little beside the products with it.
 ROWS = 1024
+# Fewer are taken, down to these, where the logits of all words then fit into the budget: the gradient of the matrix
+# comes out of them, without a second pass.
+FEWEST_ROWS = 256
 
 SmoothingForm = Literal["all", "others"]
 
@@ -75,6 +78,12 @@ def chunked_likelihood(
     return Likelihood(smoothed, each)
 
 
+def rows_at_a_time(vocabulary: int, kind: torch.dtype, budget: int) -> int:
+    """How many rows of logits are looked at together: those whose logits of all words fit, if that is enough rows."""
+    whole = budget // (logit_size(kind) * vocabulary)
+    return min(whole, ROWS) if whole >= FEWEST_ROWS else ROWS
+
+
 @torch.no_grad()
 def likeliest(hidden: Tensor, weight: Tensor, bias: Tensor | None, *, budget: int = LOGIT_BUDGET) -> Tensor:
     """The two likeliest words of each state, likeliest first, ties to the lower; memory and precision as above.
@@ -114,10 +123,13 @@ class _ChunkedLikelihood(torch.autograd.Function):
         share = torch.full((1, 1), gold_share, device=hidden.device)
         each = hidden.new_empty(hidden.shape[0], dtype=torch.float32)
         smoothed = hidden.new_zeros((), dtype=torch.float32)
-        chunks = -(-hidden.shape[0] // ROWS)
+        rows = rows_at_a_time(vocabulary, kind, budget) if wants_weight else ROWS
+        chunks = -(-hidden.shape[0] // rows)
+        sweep = None
         for number in range(chunks):
-            part = slice(hidden.shape[0] * number // chunks, hidden.shape[0] * (number + 1) // chunks)
-            sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part, None], budget)
+            # Rounded up, so that no later part has more rows than the first, whose memory all use.
+            part = slice(*(-(-hidden.shape[0] * edge // chunks) for edge in (number, number + 1)))
+            sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part, None], budget, sweep)
             sums = sweep.forward(pull=wants_hidden)
             each[part] = (sums.normaliser - sums.gold)[:, 0]
             smoothed += gold_share * each[part].sum()

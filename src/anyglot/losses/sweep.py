@@ -45,6 +45,11 @@ def product_kind(states: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
 
 
+def logit_size(kind: torch.dtype) -> int:
+    """Bytes of a logit while it is looked at: in float32, and in the products' precision where that is another."""
+    return 4 if kind == torch.float32 else 4 + kind.itemsize
+
+
 class Sweep:
     """Passes over the words for R states.
 
@@ -53,18 +58,37 @@ class Sweep:
         gold: Words of each row that are looked at one by one, each at most once in a row; -1 for none.
         budget: Bytes of a block of logits, in float32 and, where the products are in another precision, in that too;
             `rank` takes a little more, see SHARE.
+        before: Passes that are over, whose memory these take on.
 
     Shape:
         states: (R, D)    weight: (V, D)    bias: (V,) or None    gold: (R, G) int64
     """
 
-    def __init__(self, states: Tensor, weight: Tensor, bias: Tensor | None, gold: Tensor, budget: int) -> None:
+    def __init__(
+        self,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        gold: Tensor,
+        budget: int,
+        before: Sweep | None = None,
+    ) -> None:
         self.states, self.weight, self.bias, self.gold = states, weight, bias, gold
-        rows, size = states.shape[0], 4 if states.dtype == torch.float32 else 4 + states.element_size()
-        self.columns = min(max(1, budget // (size * rows)), weight.shape[0])
+        rows, most = states.shape[0], max(1, budget // logit_size(states.dtype))
+        self.columns = min(max(1, most // rows), weight.shape[0])
         # Memory is taken once: on a processor new pages for every block would cost more than the arithmetic on them.
-        self._wide = states.new_empty(rows * self.columns, dtype=torch.float32)
-        self._narrow = self._wide if size == 4 else states.new_empty(rows * self.columns)
+        whole = self.columns == weight.shape[0]
+        self._wide, self._narrow = self._memory(rows * self.columns if whole else max(most, rows), before)
+
+    def _memory(self, size: int, before: Sweep | None) -> tuple[Tensor, Tensor]:
+        if before is not None:
+            wide, narrow = before._wide, before._narrow
+            before._wide = before._narrow = wide.new_empty(0)
+            if wide.numel() >= size and narrow.dtype == self.states.dtype:
+                return wide, narrow
+            del wide, narrow  # what is too small is given back before more is taken
+        wide = self.states.new_empty(size, dtype=torch.float32)
+        return wide, wide if self.states.dtype == torch.float32 else self.states.new_empty(size)
 
     def forward(self, *, pull: bool, rank: bool = False) -> RowSums:
         """Normaliser and gold logits of every row; with `pull` what the words' rows add up to, with `rank` the best."""
@@ -125,7 +149,11 @@ class Sweep:
 
     def _probabilities(self, sums: RowSums, words: slice, matrix: Tensor) -> Tensor:
         if self.columns == self.weight.shape[0]:  # one block: what the forward pass left, less the gold words
-            left = self._wide.view(-1, self.columns).mul_((sums.highest - sums.normaliser).exp_())
+            left = (
+                self._wide[: len(self.states) * self.columns]
+                .view(-1, self.columns)
+                .mul_((sums.highest - sums.normaliser).exp_())
+            )
             return left.scatter_add_(1, self.gold.clamp(min=0), (sums.gold - sums.normaliser).exp_())
         logits, wide = self._logits(words, matrix)
         return torch.sub(logits, sums.normaliser, out=wide).exp_()
