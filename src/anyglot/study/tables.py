@@ -173,13 +173,15 @@ def training_table(results: Results) -> Table:
 
 def base_maps(results: Results) -> list[HeatMap]:
     """The paper's figure 1: CKA of each condition with the base, by language and layer."""
-    titles = [(name, f"{results.conditions[results.base]} and {title}") for name, title in results.conditions.items()]
+    base = results.conditions[results.base]
+    titles = [(name, f"CKA of {base} and {title}") for name, title in results.conditions.items()]
     return _maps(results, results.to_base, titles[1:])
 
 
 def language_maps(results: Results) -> list[HeatMap]:
     """The paper's figure 2: CKA between the languages of each condition, by pair and layer."""
-    return _maps(results, results.between, list(results.conditions.items()))
+    titles = [(name, f"CKA between languages, {title}") for name, title in results.conditions.items()]
+    return _maps(results, results.between, titles)
 
 
 def effect_bars(results: Results) -> Bars:
@@ -222,7 +224,6 @@ def _maps(results: Results, rows: Mapping[Model, Rows], titles: Iterable[tuple[s
                 tuple(mean(each[name][place] for each in found if name in each) for place in range(len(columns)))
                 for name in names
             )
-            title = title[:1].upper() + title[1:]
             maps.append(HeatMap(title, "layer", columns, names, values, 0.0, 1.0, "Means over seeds.", 2))
     return maps
 
