@@ -157,7 +157,7 @@ def checkpoint_folders(root: Path) -> list[Path]:
 def newest_good(root: Path) -> tuple[Path, Manifest] | None:
     """The newest checkpoint that verifies; each newer one that does not is refused by name with a warning.
 
-    Leftovers of an interrupted write (`step-N.tmp`) are removed.
+    Leftovers of an interrupted write (`step-N.tmp`, `latest.tmp`) are removed.
 
     Raises:
         UserError: There are checkpoints, but none is good.
@@ -165,6 +165,7 @@ def newest_good(root: Path) -> tuple[Path, Manifest] | None:
     for leftover in root.glob("step-*.tmp"):
         logger.warning("removed %s, left by an interrupted write", leftover)
         shutil.rmtree(leftover, ignore_errors=True)
+    (root / f"{LATEST}.tmp").unlink(missing_ok=True)
     folders = checkpoint_folders(root)
     reasons = []
     for folder in reversed(folders):
