@@ -87,7 +87,6 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_used(
     content[-1] ^= 1
     path.write_bytes(content)
     (run / "checkpoints" / "step-99.tmp").mkdir()
-    (run / "checkpoints" / "latest.tmp").write_text("step-9")  # killed between its flush and its rename
     train(toy_plan(run, UPDATES), resume=True)
     assert "step-30 is damaged and not used: model.safetensors" in caplog.text
     assert "step-99.tmp" in caplog.text
@@ -97,6 +96,7 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_used(
 def test_a_finished_run_resumed_gives_the_same_model(tmp_path: Path, unbroken: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(unbroken, run)
+    (run / "checkpoints" / "latest.tmp").write_text("step-30")  # a kill between its flush and its rename
     trained = train(toy_plan(run, UPDATES), resume=True)
     assert trained.model.edited
     assert trained.progress.update == 30
