@@ -150,6 +150,9 @@ def assert_same(one: Path, other: Path) -> None:
         assert left.get("tokens") == right.get("tokens")
         if left["kind"] == "validation":
             assert left["chrf"] == pytest.approx(right["chrf"], rel=1e-6)
+            for name in ("shuffled_source_loss", "shuffled_source_error"):
+                assert left[name] == pytest.approx(right[name], rel=1e-6)
+            assert left["looks_at_source"] == right["looks_at_source"]
 
 
 @pytest.mark.slow

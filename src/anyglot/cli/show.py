@@ -99,6 +99,7 @@ def _show_model(console: Console, folder: Path) -> None:
     from anyglot.models.build import build
     from anyglot.models.store import load_config
     from anyglot.recipe.outline import parts_of
+    from anyglot.recipe.record import told_of_source
     from anyglot.recipe.taking_apart import fates
     from anyglot.recipe.yaml_text import dump
 
@@ -121,6 +122,9 @@ def _show_model(console: Console, folder: Path) -> None:
     console.print(table)
     if ways:
         console.print("taken apart by `anyglot export MODEL --to anyglot --part encoder`, or `--part encoder-decoder`")
+    looking = told_of_source(folder)
+    if looking is not None:
+        console.print(looking)
     console.print(dump(config.model_dump(mode="json")), end="")
 
 

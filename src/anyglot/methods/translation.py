@@ -200,4 +200,9 @@ class TranslationMethod:
             smoothing=self.options.label_smoothing,
             form=self.options.smoothing_form,
         )
-        return Losses(likelihood.smoothed, batch.target_tokens, {"nll": likelihood.negative_log_likelihood})
+        return Losses(
+            likelihood.smoothed,
+            batch.target_tokens,
+            {"nll": likelihood.negative_log_likelihood},
+            sentences=likelihood.of_sentences(real),
+        )

@@ -47,6 +47,7 @@ _WITHOUT_EFFECT = (
     "data.workers",
     "data.cache",
     "checkpoints.keep_last",
+    "validation.shuffled_sources",
     "stages.*.encoder_cache.folder",
 )
 

@@ -7,14 +7,12 @@ train  ->  Run.stage  ->  Step      (step.py: one update)
 from __future__ import annotations
 
 import logging
-import random
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -22,7 +20,7 @@ from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.models.build import Model
 from anyglot.models.store import CONFIG, config_document
-from anyglot.training import checkpoint, state
+from anyglot.training import checkpoint, looking, state
 from anyglot.training.distributed import (
     agreed_precision,
     give_back_shards,
@@ -83,7 +81,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
         progress = state.Progress.of(checkpoint.read_document(found[0] / "progress.json"))
     plan.folder.mkdir(parents=True, exist_ok=True)
-    _seed(plan.seed)
+    state.seed(plan.seed)
     model = plan.build()
     plan.check_stages()
     plan.check_lengths(model)
@@ -112,12 +110,6 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     if plan.tracking.trackers:
         accelerator.end_training()
     return Trained(run.model, progress, precision, accelerator.is_main_process)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 class Run:
@@ -180,7 +172,7 @@ class Run:
         self._sharded = is_sharded(objective)
         optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
         # Each stage draws from its own seed, so it does not depend on how the one before ended.
-        _seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
+        state.seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
         if self.resumed is not None:
             self._restore(self.resumed, optimizer.optimizer)
         return Step(self.accelerator, objective, optimizer, options.clip_norm), build_schedule(options)
@@ -216,7 +208,7 @@ class Run:
                 state.set_random_state(generators[self.accelerator.process_index])
             else:
                 # The streams that were cannot be shared out among other processes; new ones, never drawn before.
-                _seed(torch.initial_seed() + 524_287 * self.progress.update)
+                state.seed(torch.initial_seed() + 524_287 * self.progress.update)
                 logger.warning(
                     "%s was written by %d processes and goes on with %d: data, weights and optimizer go on exactly, "
                     "dropout draws anew",
@@ -270,7 +262,7 @@ class Run:
             self._write_window(stage, rate)
         best = False
         if plan.validator is not None and (progress.update % plan.validation.every == 0 or last):
-            best = self._validate(stage, step.objective)
+            best = self._validate(stage, step.objective, last=last)
         if last and not signal:
             return  # saved when the stage is left
         if signal or progress.update % plan.checkpoints.every == 0 or (best and plan.checkpoints.keep_best > 0):
@@ -312,11 +304,11 @@ class Run:
         }
         self._write(event)
         assert self.display is not None
-        self.display.numbers(loss=loss, learning_rate=rate, tokens_per_second=speed)
+        self.display.numbers(loss=loss, **looking.shown(progress), learning_rate=rate, tokens_per_second=speed)
         progress.window = {}
         self._window_clock = now
 
-    def _validate(self, stage: Stage, objective: nn.Module) -> bool:
+    def _validate(self, stage: Stage, objective: nn.Module, *, last: bool) -> bool:
         """Measure with dropout off and the random generators left as they were; True if it is the best so far."""
         assert self.plan.validator is not None and self.display is not None
         progress, generators, begun = self.progress, state.random_state(), time.monotonic()
@@ -332,8 +324,11 @@ class Run:
         best = not earlier or (value < min(earlier) if metric == "loss" else value > max(earlier))
         progress.best[str(progress.update)] = value
         progress.metrics = numbers
-        self._write({"kind": "validation", "update": progress.update, "stage": stage.name, "best": best, **numbers})
+        told = looking.noticed(progress, stage.name, last=last)
+        event = {"kind": "validation", "update": progress.update, "stage": stage.name, "best": best, **numbers}
+        self._write({**event, **told.facts})
         self.display.say("  ".join(f"{k} {v:.4g}" for k, v in {"validation after": progress.update, **numbers}.items()))
+        told.tell(self.display.say, first_process=self.accelerator.is_main_process)
         return best
 
     def _write(self, event: dict[str, Any]) -> None:
