@@ -39,6 +39,7 @@ from anyglot.training.optim import Schedule, build_optimizer, build_schedule
 from anyglot.training.options import StageOptions
 from anyglot.training.plan import Plan
 from anyglot.training.precision import Precision, choose_precision
+from anyglot.training.preparation import prepare, prepared_names
 from anyglot.training.signals import Stopped, StopRequests
 from anyglot.training.step import Outcome, Step
 from anyglot.training.unmoved import FILE as UNMOVED
@@ -97,7 +98,10 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         shared_accumulation(plan.stages[stage.name].accumulation, progress.processes, accelerator.num_processes)
     if plan.tracking.trackers:
         accelerator.init_trackers("anyglot", config=dict(plan.identity))
-    run = Run(plan, accelerator, model, progress, found[0] if found else None, Unmoved.of(model, stages))
+    if found is None:
+        prepare(plan, model, stages, shown=accelerator.is_main_process and not plan.quiet)
+    unmoved = Unmoved.of(model, stages, prepared_names(plan.method, model))
+    run = Run(plan, accelerator, model, progress, found[0] if found else None, unmoved)
     if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
         run.prune()  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
