@@ -111,10 +111,9 @@ def test_with_dropout_in_the_encoder_it_is_refused_before_training(root: Path, t
 def test_standardised_states_are_kept_over_a_kill(root: Path, tmp_path: Path) -> None:
     """What was measured at the start is in the checkpoints; a resumed run measures nothing again."""
     changes = ["method.memory.standardise=true", f"stages.decoder.encoder_cache.folder={tmp_path}/c"]
-    recipe = load_recipe(root / "sixt.yaml", changes)
-    run_recipe(recipe, tmp_path / "whole", quiet=True)
-    command = [sys.executable, "-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *changes]
-    command += ["--out", str(tmp_path / "killed")]
+    train = [sys.executable, "-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *changes, "--out"]
+    subprocess.run([*train, str(tmp_path / "whole"), "--quiet"], timeout=120, check=True)
+    command = [*train, str(tmp_path / "killed")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "killed" / "checkpoints" / "step-10").is_dir() and time.monotonic() < deadline:
