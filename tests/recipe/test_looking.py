@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from anyglot.cli.show import show
 from anyglot.evaluation.curves import curves_from_metrics
+from anyglot.hub.push import prepare
 from anyglot.models.store import load_model, save_model
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
@@ -95,6 +96,8 @@ def test_a_run_keeps_since_when_its_decoder_looks(folder: Path) -> None:
     record = json.loads((folder / "run" / "run.json").read_text())
     assert record["looks_at_source"] is True and record["looks_at_source_from"] == looked[0]
     assert f"the decoder looks at its source, first seen after update {looked[0]}\n" in shown(folder / "run")
+    card = prepare(folder / "run", "somebody/words")["README.md"]
+    assert isinstance(card, bytes) and f"| Looks at its source from update | {looked[0]} |" in card.decode()
     [loss, *_] = curves_from_metrics(folder / "run" / "metrics.jsonl")
     points = {line.name: line.points for line in loss.lines}["validation, sources shuffled"]
     assert points == tuple((line["update"], line["shuffled_source_loss"]) for line in lines)

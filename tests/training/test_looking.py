@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from anyglot.training.looking import ERROR, FEWEST, SHUFFLED, SourceComparison, 
 from anyglot.training.objective import Objective
 from anyglot.training.options import ValidationOptions
 from anyglot.training.state import Progress
-from anyglot.training.validation import Validation
 from papers.test_nat import nat, uneven
 from papers.tiny import DECODER, WORDS, batch, write_encoder
 from papers.tiny_sga import Pieces, pairs, sga
 from papers.tiny_sga import write_encoder as write_sga_encoder
+from training import measuring
+from training.measuring import measure
+from training.test_distributed import launch
 
 
 @given(st.lists(st.integers(1, 12), min_size=2, max_size=40), st.integers(0, 1000))
@@ -142,42 +144,27 @@ def test_training_is_not_told_of_single_sentences(tmp_path: Path) -> None:
         assert all(value.ndim == 0 for value in Objective(method, model.train())(own).values())
 
 
-@pytest.fixture
-def blind(tmp_path: Path) -> Callable[[bool], dict[str, float]]:
-    """Measures a SixT+ model whose cross-attention adds nothing to the decoder's states, or as it is."""
-
-    def measure(is_blind: bool, options: ValidationOptions | None = None) -> dict[str, float]:
-        method = SixT(SixTOptions.model_validate({"start": write_encoder(tmp_path), "decoder": DECODER}))
-        model = method.build(VocabularyOnly(WORDS), seed=1)
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                if ".cross_attention." in name:
-                    parameter.mul_(0.0 if is_blind and ".output." in name else 20.0)
-        validation = Validation(
-            {name: lambda first=first: iter([batch(first + n) for n in range(5)]) for name, first in SETS.items()},  # type: ignore[misc]
-            options or ValidationOptions(),
-        )
-        model.eval()
-        with torch.no_grad():
-            return validation.measure(Accelerator(cpu=True), Objective(method, model), model)
-
-    return measure
-
-
-SETS = {"de-en": 0, "fi-en": 100}
-
-
-def test_a_decoder_that_ignores_its_source_is_seen_to_the_last_bit(blind: Any) -> None:
-    numbers = blind(True)
+def test_a_decoder_that_ignores_its_source_is_seen_to_the_last_bit(tmp_path: Path) -> None:
+    numbers = measure(tmp_path, blind=True)
     assert numbers[SHUFFLED] == numbers["loss"] and numbers[ERROR] == 0.0
     assert looks(numbers) is False
 
 
-def test_a_decoder_that_uses_its_source_differs_and_the_loss_is_what_it_was(blind: Any) -> None:
-    numbers = blind(False)
+def test_a_decoder_that_uses_its_source_differs_and_the_loss_is_what_it_was(tmp_path: Path) -> None:
+    numbers = measure(tmp_path)
     assert numbers[SHUFFLED] != numbers["loss"] and numbers[ERROR] > 0
-    without = blind(False, ValidationOptions(shuffled_sources=False))
+    without = measure(tmp_path, options=ValidationOptions(shuffled_sources=False))
     assert without == {name: value for name, value in numbers.items() if name not in (SHUFFLED, ERROR)}
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["DDP", "FSDP2"])
+def test_two_processes_measure_what_one_does_and_agree_to_the_last_bit(tmp_path: Path, shard: bool) -> None:
+    assert launch(tmp_path, measuring.rank, shard=shard) == [0, 0]
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    alone = measure(tmp_path)
+    assert first == second
+    assert first == pytest.approx(alone, rel=1e-6)
+    assert first[SHUFFLED] - first["loss"] == pytest.approx(alone[SHUFFLED] - alone["loss"], rel=1e-4)
 
 
 @settings(max_examples=50)
