@@ -33,7 +33,8 @@ from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start,
 from anyglot.recipe.vocabulary import output_rows
 from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.distributed import first_process_first
-from anyglot.training.loop import CHECKPOINTS, Trained, train
+from anyglot.training.keeping import CHECKPOINTS
+from anyglot.training.loop import Trained, train
 from anyglot.training.plan import Longest, Plan
 from anyglot.training.translating import TestSentences
 from anyglot.training.validation import Validation
