@@ -117,7 +117,8 @@ class E5S1:
             blocks = raw.view(Q4_0)
             halves = blocks["halves"]
             signed = np.concatenate([halves & 15, halves >> 4], axis=1).astype(np.float32) - 8
-            values = signed * blocks["scale"].astype(np.float32)[:, None]
+            with np.errstate(invalid="ignore"):  # told below
+                values = signed * blocks["scale"].astype(np.float32)[:, None]
         if not np.isfinite(values).all():
             raise self._damaged(f"the tensor {name} holds values that are not finite")
         return values.reshape(shape)

@@ -46,6 +46,8 @@ MODEL_FILES = (
     "prompts/*.safetensors",
 )
 
+_CLOSED = ("GatedRepoError", "RepositoryNotFoundError")
+
 
 def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Path:
     """The folder of a model; no pickled file is fetched.
@@ -126,7 +128,10 @@ def _not_found(name: str, revision: str | None, error: Exception) -> str:
             f"{name}{version} is not on this machine, and looking up {start.hub} on the Hugging Face hub failed "
             f"({type(error).__name__}). With a network it is fetched once by {ways}."
         )
+    kind = type(error).__name__
+    # The hub answers so to private models and to those whose terms must be accepted.
+    token = " (a model that asks for an account wants `hf auth login`)" if kind in _CLOSED else ""
     return (
-        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed "
-        f"({type(error).__name__}). Check the spelling and the network, or name a local folder."
+        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed ({kind}). Check the "
+        f"spelling{token} and the network, or name a local folder."
     )
