@@ -108,12 +108,18 @@ def _fetch(name: str, revision: str | None, files: tuple[str, ...]) -> Path:
     from huggingface_hub import snapshot_download
 
     start = STARTS.get(name)
+    hub = name if start is None else start.hub
     try:
-        return Path(
-            snapshot_download(name if start is None else start.hub, revision=revision, allow_patterns=list(files))
-        )
+        folder = Path(snapshot_download(hub, revision=revision, allow_patterns=list(files)))
     except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
         raise UserError(_not_found(name, revision, error)) from error
+    if WHOLE in files and not any((folder / weights).is_file() for weights in (WHOLE, INDEX)):
+        raise UserError(
+            f"{hub} holds no {WHOLE} on the hub, and weights in a pickle (pytorch_model.bin) are never read. Convert "
+            "it once: load it with the matching transformers class, e.g. AutoModelForSeq2SeqLM.from_pretrained, save "
+            "it with save_pretrained, and name that folder."
+        )
+    return folder
 
 
 def _not_found(name: str, revision: str | None, error: Exception) -> str:
