@@ -57,11 +57,9 @@ def test_embed_and_vocabulary() -> None:
     assert "rows" in typed("vocabulary", "tiny-start", "--corpus", "text", "--out", "words")
 
 
-def test_trim_and_export() -> None:
+def test_trim() -> None:
     typed("trim", "tiny-start", "--out", "small", "--corpus", "text")
     assert load_encoder("small").config.embeddings.vocabulary_size < 90
-    typed("export", "tiny-start", "--to", "transformers", "--part", "encoder", "--out", "theirs")
-    assert load_encoder("theirs").config.stack == load_encoder("tiny-start").config.stack
 
 
 def test_analyze() -> None:
