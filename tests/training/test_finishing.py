@@ -35,7 +35,7 @@ class Preferring(ToyValidator):
         numbers = super().measure(accelerator, objective, model)
         self.seen += 1
         offset = 100 - 50 / self.seen if self.seen not in self.favourites else float(self.seen)
-        return {"loss": numbers["loss"] + offset, "own": float(self.seen)}
+        return {"loss": numbers["loss"] + offset, "own": float(self.seen)}  # else it grows from one to the next
 
 
 def options(finish: str, **changes: Any) -> CheckpointOptions:
@@ -94,7 +94,8 @@ def test_the_mean_is_of_the_last_checkpoints_of_the_stage(tmp_path: Path, keep_l
     expected = dict(average([tmp_path / "last" / "checkpoints" / f"step-{number}" for number in (8, 12, 14)]))
     checkpoints = options("average:3", keep_last=keep_last, keep_best=0)
     trained = train(toy_plan(tmp_path / "mean", (14, 0), checkpoints=checkpoints))
-    assert same(ended_with(trained), expected) and same(tensors(tmp_path / "mean", 14), expected)
+    assert same(tensors(tmp_path / "mean", 14), expected)  # what no stage trains is in neither
+    assert same({name: tensor for name, tensor in ended_with(trained).items() if name in expected}, expected)
     trained = train(toy_plan(tmp_path / "both", UPDATES, checkpoints=checkpoints))
     assert [each["chosen_updates"] for each in trained.progress.finishes] == [[8, 12, 14], [24, 28, 30]]
     value = trained.progress.finishes[-1]["value"]
@@ -111,7 +112,7 @@ def test_a_short_stage_has_the_mean_of_what_it_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("finish", ["best", "average:3"])
-@pytest.mark.parametrize("stops", [(6, 9), (13, 14), (15, 29, 30)])
+@pytest.mark.parametrize("stops", [(9, 14), (15, 30)])
 def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, finish: str, stops: tuple[int, ...]) -> None:
     """What only a signal had written is no part of the choice; stopping after a stage's last update is no exception."""
     checkpoints = options(finish, keep_last=1)
@@ -167,7 +168,7 @@ def test_a_damaged_best_gives_way_to_the_next(tmp_path: Path, caplog: pytest.Log
         train(toy_plan(tmp_path, UPDATES, streams=stop, **changes))
     (tmp_path / "checkpoints" / "step-25" / "model.safetensors").write_bytes(b"damaged")
     trained = train(toy_plan(tmp_path, UPDATES, **changes), resume=True)
-    assert trained.progress.finishes[-1]["chosen_updates"] == [20]
+    assert trained.progress.finishes[-1]["chosen_updates"] == [15]
     assert "step-25 cannot be what the stage ends with" in caplog.text
 
 
