@@ -89,6 +89,7 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     if recipe.vocabulary.target is not None:
         chosen = recipe.vocabulary.target.model_dump(mode="json", exclude_defaults=True)
         console.print(f"output vocabulary: chosen when training starts, by {chosen or 'the tokens of the targets'}")
+    console.print(f"every stage ends with {_ending(recipe)}")
     for stage, memory in zip(found.stages, found.memory, strict=True):
         console.print(f"stage {stage.name}: trains {', '.join(stage.trains)}")
         for edit in stage.edits:
@@ -150,6 +151,13 @@ def _show_model(console: Console, name: str, folder: Path) -> None:
     if looking is not None:
         console.print(looking)
     console.print(dump(config.model_dump(mode="json")), end="")
+
+
+def _ending(recipe: Recipe) -> str:
+    averaged, best = recipe.checkpoints.averaged, recipe.checkpoints.finish == "best"
+    if averaged:
+        return f"the mean of its last {averaged} checkpoints"
+    return f"its best weights by validation.metric={recipe.validation.metric}" if best else "its last weights"
 
 
 def _moves(trained: int, parameters: int) -> str:

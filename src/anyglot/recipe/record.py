@@ -85,6 +85,7 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
         "precision": trained.precision,
         "metrics": trained.progress.metrics,
         **recorded(trained.progress),
+        **({"finishes": trained.progress.finishes} if trained.progress.finishes else {}),
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
         "trained_parameters": _moved(plan, trained),
         "versions": dict(versions()),

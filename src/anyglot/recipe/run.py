@@ -32,10 +32,10 @@ from anyglot.recipe.schema import LearnedTokenizer, Recipe
 from anyglot.recipe.splitting import split_off
 from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.recipe.vocabulary import output_rows
-from anyglot.training.checkpoint import refuse_changes, write_document
+from anyglot.training.checkpoint import CHECKPOINTS, refuse_changes, write_document
 from anyglot.training.distributed import first_process_first
-from anyglot.training.keeping import CHECKPOINTS
 from anyglot.training.loop import Trained, train
+from anyglot.training.options import LAST
 from anyglot.training.plan import Longest, Plan
 from anyglot.training.translating import TestSentences
 from anyglot.training.validation import Validation
@@ -221,6 +221,8 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
     """Dotted key -> value of everything that may not change on resuming; texts are known by hash, not by path."""
     values = recipe.document()
     del values["data"]["validation_split"]  # `split_off` has made corpora of it, which are compared
+    if recipe.checkpoints.finish == LAST:  # runs of before there was a choice go on
+        del values["checkpoints"]["finish"]
     for side in ("train", "validation"):
         for source in values["data"][side]:
             if source["hash_part"] is None:  # runs of before there were parts go on

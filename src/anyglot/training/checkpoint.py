@@ -14,7 +14,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from anyglot.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+CHECKPOINTS = "checkpoints"
 FORMAT = 1
 MANIFEST = "manifest.json"
 LATEST = "latest"
@@ -181,13 +182,14 @@ def newest_good(root: Path) -> tuple[Path, Manifest] | None:
     return None
 
 
-def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int]) -> list[Path]:
+def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int], needed: Collection[int] = ()) -> list[Path]:
     """Delete old checkpoints once the newest has been verified.
 
     Args:
         keep_last: How many of the newest stay.
         keep_best: How many of the best stay beside them.
         best: Updates of the checkpoints from best to worst.
+        needed: Updates of checkpoints that stay whatever else does.
 
     Raises:
         DamagedCheckpoint: The newest does not verify; nothing is deleted.
@@ -199,7 +201,7 @@ def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int]) -> lis
     kept = {folder.name for folder in folders[-keep_last:]}
     present = {folder.name for folder in folders}
     ranked = [name for name in (f"step-{update}" for update in best) if name in present]
-    kept.update(ranked[:keep_best])
+    kept.update(ranked[:keep_best], (f"step-{update}" for update in needed))
     removed = [folder for folder in folders if folder.name not in kept]
     for folder in removed:
         (folder / MANIFEST).unlink(missing_ok=True)  # first, so that a half-deleted folder is never taken for whole

@@ -9,8 +9,9 @@ from torch import nn
 from anyglot.errors import UserError
 from anyglot.models.build import Model
 from anyglot.models.store import CONFIG, config_document
-from anyglot.training import checkpoint, state
+from anyglot.training import checkpoint, finishing, state
 from anyglot.training.logs import MetricsLog
+from anyglot.training.options import BEST
 from anyglot.training.plan import Plan
 from anyglot.training.unmoved import FILE as UNMOVED
 from anyglot.training.unmoved import Unmoved
@@ -18,8 +19,6 @@ from anyglot.training.unmoved import Unmoved
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
-
-CHECKPOINTS = "checkpoints"
 
 
 class Keeper:
@@ -52,7 +51,7 @@ class Keeper:
         if self.log is not None:
             self.log.sync()
             checkpoint.write_checkpoint(
-                self.plan.folder / CHECKPOINTS,
+                self.plan.folder / checkpoint.CHECKPOINTS,
                 progress.update,
                 tensors={"model.safetensors": weights, "optimizer.safetensors": moments},
                 documents=documents,
@@ -66,14 +65,16 @@ class Keeper:
     def prune(self, progress: state.Progress) -> None:
         """Delete the checkpoints that are not to be kept."""
         keep = self.plan.checkpoints
-        sign = 1 if self.plan.validation.metric == "loss" else -1
-        ranked = sorted(progress.best, key=lambda update: (sign * progress.best[update], int(update)))
+        best = finishing.ranked(self.plan, progress.best)
+        if keep.finish == BEST:  # what the stage under way may end with comes before what others ended with
+            best = [*finishing.ranked(self.plan, finishing.of_stage(progress)), *best]
         try:
             checkpoint.prune(
-                self.plan.folder / CHECKPOINTS,
+                self.plan.folder / checkpoint.CHECKPOINTS,
                 keep_last=keep.keep_last,
                 keep_best=keep.keep_best,
-                best=[int(update) for update in ranked],
+                best=list(dict.fromkeys(best)),
+                needed=finishing.needed(self.plan, progress),
             )
         except checkpoint.DamagedCheckpoint as damage:
             raise UserError(f"A checkpoint just written does not read back, the disk is failing: {damage}.") from damage

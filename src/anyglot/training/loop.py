@@ -18,7 +18,8 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
-from anyglot.training import checkpoint, looking, state
+from anyglot.training import checkpoint, finishing, looking, state
+from anyglot.training.checkpoint import CHECKPOINTS
 from anyglot.training.distributed import (
     agreed_precision,
     give_back_shards,
@@ -31,11 +32,11 @@ from anyglot.training.distributed import (
 )
 from anyglot.training.encoder_states import check_encoder_caches, remembered
 from anyglot.training.freezing import enter_stage, set_modes
-from anyglot.training.keeping import CHECKPOINTS, Keeper
+from anyglot.training.keeping import Keeper
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.objective import Objective
 from anyglot.training.optim import Schedule, build_optimizer, build_schedule
-from anyglot.training.options import StageOptions
+from anyglot.training.options import BEST, StageOptions
 from anyglot.training.plan import Plan
 from anyglot.training.precision import Precision, choose_precision
 from anyglot.training.preparation import prepare, prepared_names
@@ -83,6 +84,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     model = plan.build()
     plan.check_stages()
     plan.check_lengths(model)
+    finishing.check_finish(plan)
     # A stage of no updates is passed over with its edits: a skip dropped and not trained around harms a model.
     stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
     check_encoder_caches(stages, plan.stages, plan.runtime, model)
@@ -162,8 +164,7 @@ class Run:
             progress.place = tuple(place)
             self._count(outcome)
             self._after_update(stage, options, rate, step, self._agreed(stop))
-        self.display.close()
-        self._leave(index, options, step)
+        self._leave(index, stage, step)
 
     def _enter(self, index: int, stages: list[Stage], options: StageOptions) -> tuple[Step, Schedule]:
         """Edit, freeze, wrap, and make the stage's optimizer; put back a checkpoint's state if there is one."""
@@ -272,14 +273,33 @@ class Run:
             self.display.say(f"stopped by signal {signal} after update {progress.update}, saved; resume with --resume")
             raise Stopped(signal)
 
-    def _leave(self, index: int, options: StageOptions, step: Step) -> None:
-        """Close the books of a stage and save, so that the next one begins from a checkpoint."""
+    def _leave(self, index: int, stage: Stage, step: Step) -> None:
+        """Take the weights the stage ends with, close its books and save: the next one begins from a checkpoint."""
+        self._finish(stage, step.objective)
+        assert self.display is not None
+        self.display.close()
         progress = self.progress
         progress.stage, progress.stage_update, progress.place = index + 1, 0, ()
-        if options.updates > 0:
-            self.save(None)
+        self.save(None)
         step.optimizer.zero_grad()
         self.accelerator.free_memory()
+
+    def _finish(self, stage: Stage, objective: nn.Module) -> None:
+        """Give the model what `checkpoints.finish` chooses among this stage's weights, and tell what that is."""
+        progress, ending = self.progress, finishing.ending(self.plan, self.progress, self.model)
+        if ending is None:
+            return
+        if ending.tensors is not None:
+            state.load_model_tensors(self.model, ending.tensors, ending.missing)
+        metric, value = self.plan.validation.metric, None
+        if self.plan.validator is not None:
+            progress.metrics = ending.metrics or self._measured(stage, objective)
+            value = progress.best[str(progress.update)] = progress.metrics[metric]
+        record = ending.record(stage.name, metric, value)
+        progress.finishes.append(record)
+        self._write({"kind": "finish", "update": progress.update, **record})
+        assert self.display is not None
+        self.display.say(finishing.told(record))
 
     def _write_window(self, stage: Stage, rate: float) -> None:
         """A line of the log over the updates since the last one."""
@@ -310,18 +330,11 @@ class Run:
         self._window_clock = now
 
     def _validate(self, stage: Stage, objective: nn.Module, *, last: bool) -> bool:
-        """Measure with dropout off and the random generators left as they were; True if it is the best so far."""
-        assert self.plan.validator is not None and self.display is not None
-        progress, generators, begun = self.progress, state.random_state(), time.monotonic()
-        self.model.eval()
-        with torch.no_grad():
-            numbers = self.plan.validator.measure(self.accelerator, objective, self.model)
-        give_back_shards(objective)
-        set_modes(self.model, stage)
-        state.set_random_state(generators)
-        self._window_clock += time.monotonic() - begun
-        metric = self.plan.validation.metric
-        value, earlier = numbers[metric], progress.best.values()
+        """Measure and tell; True if it is the best so far."""
+        assert self.display is not None
+        progress, numbers, metric = self.progress, self._measured(stage, objective), self.plan.validation.metric
+        rivals = finishing.of_stage(progress) if self.plan.checkpoints.finish == BEST else progress.best
+        value, earlier = numbers[metric], rivals.values()
         best = not earlier or (value < min(earlier) if metric == "loss" else value > max(earlier))
         progress.best[str(progress.update)] = value
         progress.metrics = numbers
@@ -331,6 +344,19 @@ class Run:
         self.display.say("  ".join(f"{k} {v:.4g}" for k, v in {"validation after": progress.update, **numbers}.items()))
         told.tell(self.display.say, first_process=self.accelerator.is_main_process)
         return best
+
+    def _measured(self, stage: Stage, objective: nn.Module) -> dict[str, float]:
+        """A validation with dropout off and the random generators left as they were."""
+        assert self.plan.validator is not None
+        generators, begun = state.random_state(), time.monotonic()
+        self.model.eval()
+        with torch.no_grad():
+            numbers = self.plan.validator.measure(self.accelerator, objective, self.model)
+        give_back_shards(objective)
+        set_modes(self.model, stage)
+        state.set_random_state(generators)
+        self._window_clock += time.monotonic() - begun
+        return numbers
 
     def _write(self, event: dict[str, Any]) -> None:
         if self.log is not None:

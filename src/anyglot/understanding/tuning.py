@@ -26,8 +26,7 @@ from anyglot.models.task_model import TaskModel, save_task_model
 from anyglot.tasks.examples import Example
 from anyglot.tasks.metrics import METRICS
 from anyglot.tasks.task import Task
-from anyglot.training.checkpoint import read_tensors, refuse_changes, write_document
-from anyglot.training.keeping import CHECKPOINTS
+from anyglot.training.checkpoint import CHECKPOINTS, read_tensors, refuse_changes, write_document
 from anyglot.training.loop import METRICS as LOG
 from anyglot.training.loop import Trained, train
 from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions, ValidationOptions
