@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
 from anyglot.data import progress
-from anyglot.data.progress import ByteProgress
+from anyglot.data.progress import ByteProgress, CorpusProgress
 
 
 def test_bytes_into_a_pipe_are_told_now_and_then(
@@ -38,3 +39,50 @@ def test_bytes_on_a_terminal_are_a_bar(capsys: pytest.CaptureFixture[str], monke
                 assert bar._bar is not None
                 bar._bar.refresh()
     assert re.search(r"fetching x.*60\.0/90\.0 MB", capsys.readouterr().err)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_line_every_five_seconds_at_most_with_speed_and_time_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with CorpusProgress() as progress:
+        for second in range(12):
+            clock[0] = 100.0 + second
+            progress.show("tokenising de-en", 1000 * second, 20_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "tokenising de-en 5,000/20,000 lines  1,000 lines/s  15 s left",
+        "tokenising de-en 10,000/20,000 lines  1,000 lines/s  10 s left",
+    ]
+
+
+def test_each_corpus_has_a_clock_of_its_own_and_an_unknown_end_no_time_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with CorpusProgress() as progress:
+        progress.show("hashing de-en", 0, None)
+        clock[0] += 4
+        progress.show("hashing de-en", 400, None)
+        progress.show("hashing fr-en", 0, None)
+        clock[0] += 4
+        progress.show("hashing fr-en", 2000, None)
+        clock[0] += 4
+        progress.show("hashing fr-en", 100, None)  # another corpus of the name
+        clock[0] += 2
+        progress.show("hashing fr-en", 600, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "hashing fr-en 2,000 lines  500 lines/s",
+        "hashing fr-en 600 lines  300 lines/s",
+    ]
+
+
+def test_nothing_is_said_where_nothing_shall_be(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with CorpusProgress(shown=False) as progress:
+        clock[0] += 60
+        progress.show("tokenising de-en", 100, 1000)
+    assert capsys.readouterr().err == ""

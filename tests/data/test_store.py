@@ -30,11 +30,11 @@ def content(corpus: TokenisedCorpus) -> list[list[list[int]]]:
 
 
 def test_tokens_are_those_of_the_tokenizer(source: ParallelSource, tokenizer: Tokenizer, tmp_path: Path) -> None:
-    done: list[int] = []
-    corpus = tokenise(source, tokenizer, tmp_path / "cache", done.append)
+    done: list[tuple[int, int | None]] = []
+    corpus = tokenise(source, tokenizer, tmp_path / "cache", lambda lines, total: done.append((lines, total)))
     kept = [pair for pair in source.pairs() if all(tokenizer.encode([text])[0] for text in pair)]
     assert content(corpus) == [tokenizer.encode([pair[side] for pair in kept]) for side in (0, 1)]
-    assert (corpus.name, len(corpus), corpus.skipped, done) == ("de-en", 47, 3, [50])
+    assert (corpus.name, len(corpus), corpus.skipped, done) == ("de-en", 47, 3, [(0, 50), (50, 50)])
     assert corpus.sides[0].tokens.dtype == np.int32 and not corpus.sides[0].tokens.flags.writeable
     assert corpus.sides[1].lengths.tolist() == [len(ids) for ids in content(corpus)[1]]
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyglot.data.corpus import ParallelSource, place_of
+from anyglot.data.loader import build_loader, build_validation
+from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
-from anyglot.recipe.given import given_data
+from anyglot.methods import METHODS
+from anyglot.recipe.given import PAIRS_ONLY, TEXT_ONLY, given_data
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import recipe_identity
 from anyglot.recipe.splitting import split_off
@@ -69,13 +73,59 @@ def test_what_is_wrong_is_said_in_a_sentence(files: Path, text: str, told: str) 
         given_data([], ["de-en=a.de,a.en"])
 
 
-def test_a_wrong_path_is_told_before_torch_is_imported(files: Path) -> None:
-    code = (
-        "import sys\nfrom anyglot.errors import UserError\nfrom anyglot.recipe.given import given_data\n"
-        "try:\n    given_data(['de-en=a.de,gone.en'], [])\nexcept UserError:\n    sys.exit('torch' in sys.modules)\n"
-        "sys.exit(9)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+SAYING = """
+import atexit, sys
+atexit.register(lambda: print("torch" in sys.modules, file=sys.stderr))
+from anyglot.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "corpus", "told"),
+    [
+        ("sixt/e5_small", "de-en=a.de,gone.en", "there is no file 'gone.en'; check the path."),
+        (
+            "sixt/e5_small",
+            "de=a.de",
+            "text of one language, but sixt learns from sentence pairs; write de-en=a.de,a.en.",
+        ),
+        ("baselines/mbart_pretrain", "corpora.tsv", "denoising learns from text of one language at a time"),
+    ],
+)
+def test_what_a_method_cannot_learn_from_is_told_before_torch_is_imported(
+    files: Path, recipe: str, corpus: str, told: str
+) -> None:
+    command = [sys.executable, "-c", SAYING, "train", recipe, "--train", corpus, "--out", "run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    sentence, torch_imported = done.stderr.splitlines()
+    assert done.returncode == 2 and sentence.startswith("anyglot: ") and told in sentence
+    assert corpus in sentence and torch_imported == "False"
+    assert not (files / "run").exists()
+
+
+def test_the_forms_are_those_of_the_methods() -> None:
+    kinds = {name: method.kind for name, method in METHODS.items()}
+    assert {name for name, kind in kinds.items() if kind == "translation"} == PAIRS_ONLY
+    assert {name for name, kind in kinds.items() if kind == "denoising"} == TEXT_ONLY
+
+
+def test_a_method_of_segments_takes_pairs_and_text(files: Path) -> None:
+    """Both forms, split and laid out: an update of the one, an update of the other."""
+    given = given_data(["de-en=pairs.tsv", "en=a.en"], [])
+    recipe = load_recipe("veco/tiny-pretrain", [f"data.cache={files / 'cache'}"], given)
+    assert METHODS[recipe.method.name].kind == "segments"
+    with pytest.raises(UserError, match="--train en=a.en is text of one language, but sixt"):
+        load_recipe("sixt/xlmr_large", [], given)
+    split = split_off(recipe, print)
+    assert [source.name for source in split.data.train] == ["de-en", "en"]
+    tokenizer = train_tokenizer(files.glob("a.*"), 60, files / "tokenizer", seed=1)
+    loader = build_loader(split.data, "segments", tokenizer, 1)
+    updates = loader.updates(())
+    joined = [next(updates)[0][0].joined is not None for _ in range(4)]
+    assert joined in ([True, False, True, False], [False, True, False, True])
+    validation = build_validation(split.data, "segments", tokenizer)
+    assert list(validation) == ["de-en", "en"]
 
 
 def test_a_sheets_missing_file_is_told_with_its_line(files: Path) -> None:
@@ -110,7 +160,7 @@ def test_files_of_different_length_are_told_while_splitting(files: Path) -> None
 sentences = st.lists(st.integers(0, 300), min_size=60, max_size=200)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(first=sentences, second=sentences, share=st.sampled_from([0.1, 0.3]), most=st.sampled_from([5, 1000]))
 def test_no_target_is_on_both_sides_whatever_the_order_of_corpora(
     tmp_path_factory: pytest.TempPathFactory, first: list[int], second: list[int], share: float, most: int
@@ -142,3 +192,15 @@ def test_hashes_fall_evenly_so_the_share_is_met() -> None:
     assert all(0 <= place < 1 for place in places)
     assert 0.017 < sum(place < 0.02 for place in places) / len(places) < 0.023
     assert place_of(" a ") == place_of("a")
+
+
+def test_of_a_line_that_is_learned_from_nothing_is_kept(files: Path) -> None:
+    (files / "long.tsv").write_text("".join(f"Satz {n}\tsentence {n}\n" for n in range(20_000)))
+    recipe = load_recipe("sixt/xlmr_large", [], given_data(["de-en=long.tsv"], []))
+    told: list[tuple[str, int, int | None]] = []
+    tracemalloc.start()
+    split_off(recipe, lambda _: None, lambda *facts: told.append(facts))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 * 20_000, "eight bytes a line would be more, and 2 % of the lines are below the share"
+    assert told == [("hashing de-en", 0, None)]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from anyglot.errors import UserError
 from anyglot.recipe import yaml_text
-from anyglot.recipe.load import bundled_recipes, load_recipe, save_recipe
+from anyglot.recipe.document import bundled_recipes
+from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.paths import anchored
 from anyglot.recipe.schema import Recipe
 

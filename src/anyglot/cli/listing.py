@@ -61,7 +61,7 @@ _DATA = {
 
 
 def _recipes() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    from anyglot.recipe.load import bundled_recipes
+    from anyglot.recipe.document import bundled_recipes
 
     return ("recipe", "what it trains"), list(bundled_recipes().items())
 

@@ -49,7 +49,7 @@ def show(
 def _model_folder(name: str) -> Path | None:
     """Where the model of this name lies; None if the name is a recipe's."""
     from anyglot.models.store import CONFIG
-    from anyglot.recipe.load import bundled_recipes
+    from anyglot.recipe.document import bundled_recipes
     from anyglot.weights.hub import local_folder
     from anyglot.weights.starts import STARTS
 

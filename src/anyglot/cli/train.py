@@ -52,9 +52,12 @@ def train(
     import sys
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    from anyglot.recipe.document import read_document
     from anyglot.recipe.given import given_data
 
-    given = given_data(train or [], validation or [])  # before torch is imported: a wrong path is told at once
+    # Before torch is imported, which takes seconds: a wrong path or a wrong form is told at once.
+    given = given_data(train or [], validation or [])
+    read_document(recipe, overrides or [], given)
     from anyglot.recipe.load import load_recipe
     from anyglot.recipe.run import run_recipe
 

@@ -12,6 +12,7 @@ Every file may end in `.gz`. Empty lines are skipped (in a pair: when either sid
 
 import hashlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -20,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 from anyglot.data import phrasebook_text
 from anyglot.data.huggingface import PREFIX, field_exists, parse_address, read_dataset
 from anyglot.data.languages import language
-from anyglot.data.readers import kind_of, raw_hash, read_columns, read_fields, read_lines
+from anyglot.data.readers import kind_of, raw_hash, raw_lines, read_columns, read_fields, read_lines
 from anyglot.errors import UserError
 
 ADDRESSES = (PREFIX, phrasebook_text.PREFIX)
@@ -214,6 +215,19 @@ def rows(source: Source) -> Iterator[tuple[str, ...]]:
     else:
         for sentence in source.sentences():
             yield (sentence,)
+
+
+def line_count(source: Source) -> int | None:
+    """How many rows `rows` gives, of a part about; None for what is no file, where only reading tells.
+
+    Raises:
+        UserError: The file cannot be read (see `readers`).
+    """
+    if source.locations[0].startswith(ADDRESSES):
+        return source.limit
+    lines = sum(1 for _ in islice(raw_lines(Path(source.locations[0])), source.limit))
+    low, high = source.hash_part or (0.0, 1.0)
+    return round(lines * (high - low))
 
 
 def read_parallel(source: ParallelSource) -> tuple[list[str], list[str], int]:

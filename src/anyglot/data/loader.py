@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack, overload
 
@@ -29,7 +30,7 @@ from anyglot.errors import UserError
 __all__ = ["DataOptions", "Loader", "Position", "build_loader", "build_validation"]
 
 _LARGEST_EPOCH = 2_000_000
-Progress = Callable[[str, int], None]
+Progress = Callable[[str, int, int | None], None]
 Kind = Literal["translation", "denoising", "masked", "text", "segments"]
 TextLoader = Loader[MaskedBatch] | Loader[TextBatch]
 AnyLoader = Loader[TranslationBatch] | TextLoader | Loader[SegmentBatch] | Alternation[SegmentBatch]
@@ -127,7 +128,8 @@ def build_loader(
         kind: `translation` takes pairs only. `masked` takes monolingual text, and pairs as rows `<s> x </s> y </s>`;
             `text` the same without holes. `segments` takes both, as pairs of segments; an update is of the one or of
             the other, in turns. `denoising` takes monolingual text: blocks of sentences, damaged, and as they were.
-        progress: Called with a corpus's name and the lines tokenised so far.
+        progress: Called with a corpus's name, the lines tokenised so far and all there are (see `tokenise`); not for
+            what lies in the cache.
         parts: See `Parts`.
 
     Raises:
@@ -197,7 +199,7 @@ def _corpora(
     progress: Progress | None,
 ) -> list[TokenisedCorpus]:
     corpora = []
-    for source in sources:
+    for number, source in enumerate(sources, start=1):
         if kind == "translation" and not isinstance(source, ParallelSource):
             raise UserError(
                 f"Translation learns from sentence pairs, but {source.file} is one language; give source, target."
@@ -207,13 +209,10 @@ def _corpora(
                 f"Denoising learns from text of one language at a time, but {source.locations[0]} belongs to sentence "
                 "pairs; give language and file."
             )
-        tell = None if progress is None else _told(progress, source.name)
+        place = f" ({number} of {len(sources)})" if len(sources) > 1 else ""
+        tell = None if progress is None else partial(progress, source.name + place)
         corpora.append(tokenise(source, tokenizer, cache, tell))
     return corpora
-
-
-def _told(progress: Progress, name: str) -> Callable[[int], None]:
-    return lambda lines: progress(name, lines)
 
 
 @dataclass(frozen=True)

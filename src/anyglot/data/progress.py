@@ -1,4 +1,4 @@
-"""How far a command is, in lines or bytes: a bar on a terminal, else a sentence on stderr every half minute."""
+"""How far a command is, in lines or bytes: a bar on a terminal, else a line on stderr now and then."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 _PLAIN_SECONDS = 30.0
+_CORPUS_SECONDS = 5.0
 
 
 def say(sentence: str) -> None:
@@ -132,3 +133,64 @@ class ByteProgress:
             speed = (done - self._earlier) / max(self._spoken - self._begun, 1e-3)
             left = f", {(total - done) / speed / 60:.0f} min left" if speed > 0 else ""
             say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB, {speed / 1e6:.1f} MB/s{left}.")
+
+
+class CorpusProgress:
+    """Lines done, lines a second and time left while corpora are read one after another. A context, as the others.
+
+    Away from a terminal a line comes every five seconds at most, so short work says nothing.
+
+    Args:
+        shown: Whether anything is.
+    """
+
+    def __init__(self, *, shown: bool = True) -> None:
+        self._shown = shown
+        self._doing, self._lines = "", 0
+        self._begun = self._spoken = time.monotonic()
+        self._bar: Progress | None = None
+        if shown and sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=None, speed="", visible=False)
+
+    def __enter__(self) -> CorpusProgress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, doing: str, lines: int, total: int | None) -> None:
+        """Tell that so many lines are done of so many, or of a number that nobody knows.
+
+        Args:
+            doing: What is done to which corpus, such as "tokenising de-en"; another one begins where this changes or
+                the lines are fewer than before.
+        """
+        if not self._shown:
+            return
+        now = time.monotonic()
+        if doing != self._doing or lines < self._lines:
+            self._begun = now
+            if self._bar is not None:
+                self._bar.reset(self._task, description=doing, total=total, visible=True)
+        self._doing, self._lines = doing, lines
+        rate = lines / max(now - self._begun, 1e-3)
+        speed = f"{rate:,.0f} lines/s"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=lines, speed=speed)
+        elif now - self._spoken >= _CORPUS_SECONDS:
+            self._spoken = now
+            of = "" if total is None else f"/{total:,}"
+            left = "" if total is None or not lines else f"  {max(total - lines, 0) / rate:.0f} s left"
+            print(f"{doing} {lines:,}{of} lines  {speed}{left}", file=sys.stderr, flush=True)

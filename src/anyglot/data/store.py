@@ -25,14 +25,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anyglot.data.corpus import ParallelSource, Source, content_hash, nothing_left, rows
+from anyglot.data.corpus import ParallelSource, Source, content_hash, line_count, nothing_left, rows
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
 from anyglot.places import user_cache
 
 _FORMAT = 2
-_CHUNK = 20_000
+_CHUNK = 5_000  # some tenths of a second, so that progress is told often enough
 _DOCUMENTS = "documents.npy"
+# Lines done, and all there are, of a part about; None where nobody knows.
+LineReport = Callable[[int, int | None], None]
 _TYPES = {"<i4": torch.int32, "<i8": torch.int64}
 
 
@@ -96,7 +98,7 @@ def tokenise(
     source: Source,
     tokenizer: TextTokenizer,
     cache: Path | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: LineReport | None = None,
 ) -> TokenisedCorpus:
     """Token ids of a corpus, from the cache if the same text was tokenised the same way before.
 
@@ -104,7 +106,7 @@ def tokenise(
 
     Args:
         cache: Folder of the cache, `default_cache()` if None.
-        progress: Called with the number of lines done so far.
+        progress: Called with the number of lines done so far and of all lines, a part's about, or None.
 
     Raises:
         UserError: A fault of the corpus (see `corpus`), or a cache folder that cannot be written.
@@ -146,14 +148,15 @@ def _languages(source: Source) -> tuple[str, ...]:
     return (source.source, source.target) if isinstance(source, ParallelSource) else (source.language,)
 
 
-def _write_entry(
-    folder: Path, source: Source, tokenizer: TextTokenizer, progress: Callable[[int], None] | None
-) -> None:
+def _write_entry(folder: Path, source: Source, tokenizer: TextTokenizer, progress: LineReport | None) -> None:
     sides = len(_languages(source))
     encoders = (tokenizer.encode, tokenizer.encode_target)[:sides]  # Marian's target has pieces of its own
     lengths: list[list[NDArray[np.int64]]] = [[np.zeros(1, dtype=np.int64)] for _ in range(sides)]
     documents = [0]
     lines = kept = 0
+    if progress is not None:
+        total = line_count(source)
+        progress(0, total)
     files = [(folder / f"tokens-{side}.npy").open("w+b") for side in range(sides)]
     try:
         counts = [0] * sides
@@ -175,7 +178,7 @@ def _write_entry(
                 counts[side] += len(flat)
                 lengths[side].append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
             if progress is not None:
-                progress(lines)
+                progress(lines, total)
         if not kept:
             raise nothing_left(source, lines)
         for stream, count in zip(files, counts, strict=True):

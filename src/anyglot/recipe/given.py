@@ -12,7 +12,7 @@ Every file may end in `.gz`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,24 @@ from anyglot.data.readers import kind_of
 from anyglot.data.sheet import read_sheet
 from anyglot.errors import UserError
 
+PAIRS_ONLY = frozenset(
+    [
+        "sixt",
+        "finetune_all",
+        "finetune",
+        "continued",
+        "transformer",
+        "adapters",
+        "nat_ctc",
+        "msp",
+        "sga",
+        "sga_generation",
+        "veco_translation",
+    ]
+)
+"""The methods that learn from sentence pairs and nothing else; told here, since their classes import torch."""
+TEXT_ONLY = frozenset(["denoising"])
+"""Those that learn from text of one language at a time. The others take both."""
 _COLUMNS = re.compile(r"(.+):(\d+),(\d+)")
 
 
@@ -56,6 +74,33 @@ def given_data(train: Sequence[str], validation: Sequence[str]) -> GivenData | N
     else:
         values["validation_split"] = {}
     return GivenData(values, origins)
+
+
+def refuse_wrong_forms(method: object, data: object, origins: Mapping[tuple[str, ...], str]) -> None:
+    """Refuse text for a method that learns from pairs, and pairs for one that learns from text.
+
+    Args:
+        method: Its name, whatever it is: nothing is checked yet.
+        data: A recipe's `data` with sheets expanded.
+        origins: Key path -> where the value came from; those of what was given tell what is wrong.
+
+    Raises:
+        UserError: A corpus is of the wrong form: names it and what the method learns from.
+    """
+    for side in ("train", "validation"):
+        corpora = data.get(side) if isinstance(data, dict) else None
+        for number, corpus in enumerate(corpora if isinstance(corpora, list | tuple) else ()):
+            text = isinstance(corpus, dict) and "language" in corpus
+            where = origins.get(("data", side, str(number)), f"data.{side}.{number}")
+            if text and method in PAIRS_ONLY:
+                raise UserError(
+                    f"{where} is text of one language, but {method} learns from sentence pairs; write de-en=a.de,a.en."
+                )
+            if not text and method in TEXT_ONLY:
+                raise UserError(
+                    f"{where} are sentence pairs, but {method} learns from text of one language at a time; write "
+                    "de=a.txt for each."
+                )
 
 
 def _corpora(side: str, texts: Sequence[str], origins: dict[tuple[str, ...], str]) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from anyglot.data.corpus import MonolingualSource, ParallelSource
 from anyglot.data.frames import LANGUAGES, TOKENS, Frames, plain_frame
-from anyglot.data.loader import Parts, build_loader, build_validation
+from anyglot.data.loader import Parts, Progress, build_loader, build_validation
+from anyglot.data.progress import CorpusProgress
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
@@ -33,7 +34,7 @@ from anyglot.recipe.splitting import split_off
 from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.recipe.vocabulary import output_rows
 from anyglot.training.checkpoint import CHECKPOINTS, refuse_changes, write_document
-from anyglot.training.distributed import first_process_first
+from anyglot.training.distributed import first_process_first, is_first_process
 from anyglot.training.loop import Trained, train
 from anyglot.training.options import LAST
 from anyglot.training.plan import Longest, Plan
@@ -88,7 +89,11 @@ def run_recipe(
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
         raise UserError(f"{folder} already holds a run; give --resume to go on with it, or another folder.")
-    recipe = split_off(recipe, say)
+    first_process = is_first_process()
+    say = say if first_process else logger.debug
+    shown = first_process and not quiet
+    with CorpusProgress(shown=shown) as progress:
+        recipe = split_off(recipe, say, progress.show)
     origin = recipe_of_start(recipe)
     if origin is not None:
         start = folder / START
@@ -102,17 +107,22 @@ def run_recipe(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with first_process_first() as first:
-            tell: Callable[[str], None] = say if first else logger.debug
-            tokenizer = prepare_tokenizer(recipe, folder, tell)
-            plan = make_plan(recipe, folder, tokenizer, quiet=quiet, say=tell)
+            tokenizer = prepare_tokenizer(recipe, folder, say)
+            with CorpusProgress(shown=shown) as progress:
+                plan = make_plan(recipe, folder, tokenizer, progress.show, quiet=quiet, say=say)
             if first:
                 save_recipe(as_saved(recipe, folder), folder / "recipe.yaml")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    say("building the model" if recipe.start is None else f"building the model over {recipe.start}")
     trained = train(plan, resume=resume)
     if trained.main:
         finish(recipe, folder, tokenizer, plan, trained, command)
     return trained.main
+
+
+def _tokenising(progress: Progress, name: str, lines: int, total: int | None) -> None:
+    progress(f"tokenising {name}", lines, total)
 
 
 def _say_of_start(say: Callable[[str], None], text: str) -> None:
@@ -156,9 +166,16 @@ def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) 
 
 
 def make_plan(
-    recipe: Recipe, folder: Path, tokenizer: TextTokenizer, *, quiet: bool, say: Callable[[str], None]
+    recipe: Recipe,
+    folder: Path,
+    tokenizer: TextTokenizer,
+    progress: Progress | None = None,
+    *,
+    quiet: bool,
+    say: Callable[[str], None],
 ) -> Plan:
     """Read, check and lay out the data, and put everything together for the loop."""
+    tokenising = None if progress is None else partial(_tokenising, progress)
     kind = METHODS[recipe.method.name].kind  # type: ignore[attr-defined]
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
     frames = frames_of_method(recipe, method, tokenizer)
@@ -169,7 +186,8 @@ def make_plan(
         "infilling": recipe.infilling,
     }
     build = partial(build_loader, recipe.data, kind, tokenizer, recipe.seed, **parts)
-    first = build(progress=lambda name, lines: logger.info("%s: %d lines tokenised", name, lines))
+    first = build(progress=tokenising)
+    loaders = build_validation(recipe.data, kind, tokenizer, tokenising, **parts) if recipe.data.validation else {}
     for fact in first.facts:
         say(
             f"{fact.name}: {fact.sentences:,} samples, {fact.weight:.1%} of each epoch, {fact.skipped} empty, "
@@ -193,8 +211,7 @@ def make_plan(
         return build_loader(data, kind, tokenizer, recipe.seed + number, *place, **parts)
 
     validator = None
-    if recipe.data.validation:
-        loaders = build_validation(recipe.data, kind, tokenizer, **parts)
+    if loaders:
         sentences = _test_sentences(recipe, tokenizer, frames) if kind == "translation" else {}
         batches = {name: loader.epoch for name, loader in loaders.items()}
         validator = Validation(batches, recipe.validation, tokenizer=tokenizer, sentences=sentences)

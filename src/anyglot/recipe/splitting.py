@@ -8,15 +8,30 @@ between its corpus' threshold and the highest is used for neither.)
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from anyglot.data.corpus import Source, nothing_left, place_of, rows
+from anyglot.data.loader import Progress
 from anyglot.errors import UserError
 from anyglot.recipe.schema import Recipe
 
+# So many lines are hashed in some tenths of a second.
+_CHUNK = 100_000
 
-def split_off(recipe: Recipe, say: Callable[[str], None]) -> Recipe:
+
+def split_off(recipe: Recipe, say: Callable[[str], None], progress: Progress | None = None) -> Recipe:
     """The recipe with corpora in place of `data.validation_split`; one without it as it is.
+
+    Every corpus is read once. What is kept of it is eight bytes for each line whose hash lies below `share`.
+
+    Args:
+        progress: Called with what is done to which corpus, and the lines read so far (of a number nobody knows).
 
     Raises:
         UserError: A fault of the corpora (see `corpus`), or nothing to validate on or to learn from is left.
@@ -25,25 +40,26 @@ def split_off(recipe: Recipe, say: Callable[[str], None]) -> Recipe:
     if split is None:
         return recipe
     sources = recipe.data.train
-    places = [_places(source) for source in sources]
-    thresholds = [min(split.share, split.most / len(each)) for each in places]
+    found = [_low_places(source, split.share, progress) for source in sources]
+    thresholds = [min(split.share, split.most / each.lines) for each in found]
     highest = max(thresholds)
-    held = [sum(place < limit for place in each) for each, limit in zip(places, thresholds, strict=True)]
-    learned = [sum(place >= highest for place in each) for each in places]
+    held = [int((each.low < limit).sum()) for each, limit in zip(found, thresholds, strict=True)]
+    learned = [each.lines - int((each.low < highest).sum()) for each in found]
     for source, left in zip(sources, learned, strict=True):
         if not left:
             raise UserError(
                 f"{' and '.join(source.locations)}: nothing is left to learn from once validation text is split off; "
                 "give --validation, or more text."
             )
+    lines = sum(each.lines for each in found)
     if not any(held):
         raise UserError(
-            f"{sum(map(len, places)):,} lines are too few to split {split.share:.1%} off for validation; give "
+            f"{lines:,} lines are too few to split {split.share:.1%} off for validation; give "
             "--validation, or raise data.validation_split.share."
         )
-    unused = sum(map(len, places)) - sum(held) - sum(learned)
+    unused = lines - sum(held) - sum(learned)
     say(
-        f"validation: {sum(held):,} of {sum(map(len, places)):,} lines split off by a hash of the text "
+        f"validation: {sum(held):,} of {lines:,} lines split off by a hash of the text "
         f"({split.share:.1%} of a corpus, about {split.most:,} at most); {sum(learned):,} to learn from"
         + (f", {unused:,} used for neither" if unused else "")
     )
@@ -57,19 +73,37 @@ def split_off(recipe: Recipe, say: Callable[[str], None]) -> Recipe:
     return recipe.model_copy(update={"data": data})
 
 
-def _places(source: Source) -> list[float]:
-    """Where the hash of every line that is not blank lies."""
+@dataclass(frozen=True)
+class _Low:
+    """Of a corpus the lines that are not blank, and where the hashes of those lie that may be held out.
+
+    Shape:
+        low: (lines below the share,) float64
+    """
+
+    lines: int
+    low: NDArray[np.float64]
+
+
+def _low_places(source: Source, share: float, progress: Progress | None) -> _Low:
+    """No threshold is above the share, so a line whose hash is not below it is learned from whatever the others say."""
     if source.hash_part is not None:
         raise UserError(
             f"{' and '.join(source.locations)} has a hash_part of its own, so validation_split cannot split it; "
             "keep one of the two."
         )
-    lines = 0
-    places = []
-    for row in rows(source):
-        lines += 1
+    low = array("d")
+    blank = number = 0
+    tell = None if progress is None else partial(progress, f"hashing {source.name}")
+    for number, row in enumerate(rows(source), start=1):
+        if tell is not None and number % _CHUNK == 1:
+            tell(number - 1, None)
         if all(text.strip() for text in row):
-            places.append(place_of(row[-1]))
-    if not places:
-        raise nothing_left(source, lines)
-    return places
+            place = place_of(row[-1])
+            if place < share:
+                low.append(place)
+        else:
+            blank += 1
+    if number == blank:
+        raise nothing_left(source, number)
+    return _Low(number - blank, np.asarray(low, dtype=np.float64))

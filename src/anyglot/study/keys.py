@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anyglot.errors import UserError
 from anyglot.recipe import yaml_text
-from anyglot.recipe.load import recipe_file
+from anyglot.recipe.document import recipe_file
 from anyglot.study.steps import Step, replaced
 
 _WILD = "*?["

@@ -193,3 +193,11 @@ def first_process_first() -> Iterator[bool]:
     ranks = PartialState(cpu=_on_cpu())
     with ranks.main_process_first():
         yield ranks.is_main_process
+
+
+def is_first_process() -> bool:
+    """Whether this is the first rank; True where there are no others."""
+    from accelerate import PartialState
+
+    first: bool = PartialState(cpu=_on_cpu()).is_main_process
+    return first

@@ -39,6 +39,8 @@ def prepare(plan: Plan, model: nn.Module, stages: list[Stage], *, shown: bool) -
     if not stages or not prepared_names(plan.method, model):
         return
     assert isinstance(plan.method, Prepares)
+    if shown:
+        print("preparing the model with the first batches", file=sys.stderr, flush=True)
     with closing(_batches(plan, stages[0].name)) as batches:
         told = plan.method.prepare(model, batches)
     if shown:
