@@ -136,6 +136,30 @@ def test_a_finished_run_is_left_as_it_is(folder: Path) -> None:
     assert (folder / "translator" / "run.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["seed=9"], "seed was 1, now 9"),
+        (["method.decoder.layers=2", "validation.every=2"], r"method\.decoder\.layers was 1, now 2; validation\.every"),
+        (["stages.joint.updates=6"], r"stages\.joint\.updates was 5, now 6"),
+        (["data.train.0.files.0={new}"], r"data\.0\.de-en was [0-9a-f]{64}, now [0-9a-f]{64}"),
+    ],
+)
+def test_w5_a_finished_run_of_something_else_is_refused_by_name(
+    folder: Path, tmp_path: Path, overrides: list[str], told: str
+) -> None:
+    """And the old model does not pass for the new one; what changes nothing of the model is no other run."""
+    (tmp_path / "new.de").write_text((folder / "train.de").read_text().replace("hund", "mann", 1))
+    before = (folder / "translator" / "run.json").read_bytes()
+    wanted = load_recipe(folder / "sixt.yaml", [each.format(new=tmp_path / "new.de") for each in overrides])
+    with pytest.raises(UserError, match=rf"cannot be resumed: {told}"):
+        run_recipe(wanted, folder / "translator", resume=True, quiet=True)
+    shutil.copy(folder / "train.de", tmp_path / "same.de")
+    same = load_recipe(folder / "sixt.yaml", ["data.workers=1", f"data.train.0.files.0={tmp_path / 'same.de'}"])
+    assert not run_recipe(same, folder / "translator", resume=True, quiet=True)
+    assert (folder / "translator" / "run.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("change", ["recipe", "data"])
 def test_resuming_with_something_else_is_refused_by_name(folder: Path, tmp_path: Path, change: str) -> None:
     shutil.copytree(folder / "translator", tmp_path / "run")

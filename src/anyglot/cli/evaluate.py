@@ -226,7 +226,6 @@ def evaluate(
             out=out,
             scoring=Scoring(chosen, tokenizer, resamples, seed),
             baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
-            settings=_facts(settings),
             samples=samples,
             earlier=earlier,
             learned=_learned(comet, comet_model),
@@ -285,20 +284,6 @@ def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
     return Identifier([code.strip() for code in (candidates or "").split(",") if code.strip()])
 
 
-def _facts(settings: SearchSettings) -> dict[str, object]:
-    """The settings as the report tells them, defaults of kinds of models included."""
-    from anyglot.decoding.refine import ROUNDS
-    from anyglot.translator.settings import BEAMS
-
-    return {
-        "decoder": settings.decoder or "beam; of a model that writes all words at once its own",
-        "beam": settings.beam or f"{BEAMS}; of ctc 1",
-        "rounds": f"{ROUNDS if settings.rounds is None else settings.rounds}, of a model with a denoiser",
-        "length penalty": settings.length_penalty,
-        "max length": settings.max_length,
-    }
-
-
 def _opener(
     name: str, label: str, settings: SearchSettings, device: str | None, precision: str
 ) -> Callable[[], System]:
@@ -350,7 +335,7 @@ def _opener(
             "device": device_type,
             **asdict(own),
         }
-        return System(label, made_from, check, kind, translate, timed)
+        return System(label, made_from, check, kind, translate, timed, own.facts())
 
     return open_system
 

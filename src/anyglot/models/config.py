@@ -264,7 +264,7 @@ class ParallelEncoderDecoderConfig(Frozen):
     @property
     def writer(self) -> StackConfig:
         """The blocks that write."""
-        return self.encoder.stack
+        return self.decoder
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ParallelEncoderDecoderConfig:

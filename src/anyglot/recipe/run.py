@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from anyglot.data.corpus import MonolingualSource, ParallelSource
+from anyglot.data.corpus import ADDRESSES, MonolingualSource, ParallelSource, content_hash
 from anyglot.data.frames import LANGUAGES, TOKENS, Frames, plain_frame
 from anyglot.data.loader import Parts, Progress, build_loader, build_validation
 from anyglot.data.progress import CorpusProgress
@@ -73,7 +73,7 @@ def run_recipe(
     prompts/, all of it but the encoder.
 
     Args:
-        resume: Go on where the run in the folder stopped; a finished run is left as it is.
+        resume: Go on where the run in the folder stopped; a finished run of this recipe and this text is left as it is.
         say: Is told what happens before the first update, in the first process.
 
     Returns:
@@ -85,6 +85,7 @@ def run_recipe(
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
     if resume and is_finished(folder):
+        _refuse_another(recipe, folder, use="resumed")
         say(f"The run in {folder} is finished; there is nothing to resume.")
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
@@ -129,15 +130,30 @@ def _say_of_start(say: Callable[[str], None], text: str) -> None:
     say(f"{START}: {text}")
 
 
-def _refuse_another(origin: Recipe, folder: Path) -> None:
-    """The run in `folder` is of this recipe, and so are those it started from in turn."""
+def _refuse_another(origin: Recipe, folder: Path, use: str = "started from") -> None:
+    """The run in `folder` is of this recipe and this text, and so are those it started from in turn."""
     further = recipe_of_start(origin)
     if further is not None:
         origin = started_from(origin, folder / START)
         if is_finished(folder / START):
             _refuse_another(further, folder / START)
-    found = load_recipe(folder)
-    refuse_changes(recipe_identity(found), recipe_identity(split_off(origin, logger.debug)), folder, use="started from")
+    found, wanted = load_recipe(folder), split_off(origin, logger.debug)
+    refuse_changes(recipe_identity(found), recipe_identity(wanted), folder, use=use)
+    refuse_changes(*_texts_learned(found, wanted, folder), folder, use=use)
+
+
+def _texts_learned(found: Recipe, wanted: Recipe, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Hashes of the corpora that a finished run learned from, and of those it is to have learned from.
+
+    What stands under the same address (Hugging Face, phrasebook) is not read again.
+    """
+    recorded = [corpus["hash"] for corpus in json.loads((folder / RUN).read_text(encoding="utf-8")).get("corpora", [])]
+    pairs = zip(recorded, found.data.train, wanted.data.train, strict=False)
+    was, now = {}, {}
+    for number, (known, before, after) in enumerate(pairs):
+        if before.locations != after.locations or not after.locations[0].startswith(ADDRESSES):
+            was[f"data.{number}.{after.name}"], now[f"data.{number}.{after.name}"] = known, content_hash(after)
+    return was, now
 
 
 def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
