@@ -169,7 +169,7 @@ def _compare_states(model: Encoder | EncoderDecoder | LanguageModel, folder: Pat
 
     named = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["architectures"][0]
     kind = getattr(transformers, named)
-    theirs = kind.from_pretrained(str(folder), local_files_only=True).eval().base_model
+    theirs = kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False).eval().base_model
     config = model.config.encoder if isinstance(model, EncoderDecoder) else model.config
     generator = torch.Generator().manual_seed(0)
     longest = min(40, config.embeddings.position_rows - config.embeddings.position_offset)

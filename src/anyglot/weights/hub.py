@@ -26,7 +26,7 @@ TOKENIZER_FILES = (
     "merges.txt",
 )
 # One of these is a tokenizer by itself; the others only accompany it.
-_VOCABULARIES = (
+VOCABULARIES = (
     "sentencepiece.bpe.model",
     "sentencepiece.model",
     "spiece.model",
@@ -68,9 +68,9 @@ def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) ->
         UserError: as `local_folder`, or there is no tokenizer in it.
     """
     folder = _found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES))
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
+    if not any((folder / name).is_file() for name in VOCABULARIES):
         raise UserError(
-            f"{name_or_folder} holds no tokenizer ({', '.join(_VOCABULARIES)}). "
+            f"{name_or_folder} holds no tokenizer ({', '.join(VOCABULARIES)}). "
             f"Copy the tokenizer's files beside the model or name another folder."
         )
     return folder
