@@ -88,6 +88,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     plan.check_lengths(model)
     # A stage of no updates is passed over with its edits: a skip dropped and not trained around harms a model.
     stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
+    plan.check_rates(model, stages)
     check_encoder_caches(stages, plan.stages, plan.runtime, model)
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
@@ -174,7 +175,7 @@ class Run:
         enter_stage(self.model, stages[index])
         objective = wrap(self.accelerator, Objective(self.plan.method, self.model), shard=self.plan.runtime.shard)
         self._sharded = is_sharded(objective)
-        optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
+        optimizer = self.accelerator.prepare_optimizer(build_optimizer(self.model.named_parameters(), options))
         # Each stage draws from its own seed, so it does not depend on how the one before ended.
         state.seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
         if self.resumed is not None:
