@@ -1,7 +1,7 @@
 """The loop: for every stage, edit, freeze, then update after update with checkpoints in between.
 
 train  ->  Run.stage  ->  Step      (step.py: one update)
-                      ->  save      (checkpoint.py)
+                      ->  Keeper    (keeping.py: what a checkpoint holds and which stay)
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
-from anyglot.models.build import Model
-from anyglot.models.store import CONFIG, config_document
 from anyglot.training import checkpoint, looking, state
 from anyglot.training.distributed import (
     agreed_precision,
@@ -33,6 +31,7 @@ from anyglot.training.distributed import (
 )
 from anyglot.training.encoder_states import check_encoder_caches, remembered
 from anyglot.training.freezing import enter_stage, set_modes
+from anyglot.training.keeping import CHECKPOINTS, Keeper
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.objective import Objective
 from anyglot.training.optim import Schedule, build_optimizer, build_schedule
@@ -42,14 +41,12 @@ from anyglot.training.precision import Precision, choose_precision
 from anyglot.training.preparation import prepare, prepared_names
 from anyglot.training.signals import Stopped, StopRequests
 from anyglot.training.step import Outcome, Step
-from anyglot.training.unmoved import FILE as UNMOVED
 from anyglot.training.unmoved import Unmoved
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 logger = logging.getLogger(__name__)
-CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 
 
@@ -104,7 +101,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     unmoved = Unmoved.of(model, stages, prepared_names(plan.method, model))
     run = Run(plan, accelerator, model, progress, found[0] if found else None, unmoved)
     if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
-        run.prune()  # what a kill kept from being deleted, or left half deleted
+        run.keeper.prune(progress)  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
         stack.enter_context(other_processes_watched(accelerator, root))
         stack.callback(run.close)
@@ -131,8 +128,8 @@ class Run:
     ) -> None:
         self.plan, self.accelerator, self.model, self.progress = plan, accelerator, model, progress
         self.resumed, self.unmoved = resumed, unmoved
-        self.saved = progress.update if resumed else None
         self.log = MetricsLog(plan.folder / METRICS, progress.update) if accelerator.is_main_process else None
+        self.keeper = Keeper(plan, accelerator, unmoved, self.log, progress.update if resumed else None)
         self.display: Display | None = None
         self._sharded = False
         self._clock = self._window_clock = time.monotonic()
@@ -344,52 +341,13 @@ class Run:
             self.accelerator.log(numbers, step=self.progress.update)
 
     def save(self, step: Step | None) -> None:
-        """Write a checkpoint and delete what is not to be kept; without `step`, between two stages."""
+        """Write a checkpoint unless this update has one; without `step`, between two stages."""
         progress = self.progress
-        if self.saved == progress.update:
+        if self.keeper.saved == progress.update:
             return
         now = time.monotonic()
         progress.seconds, self._clock = progress.seconds + now - self._clock, now
-        optimizer = {} if step is None else state.optimizer_tensors(self.model, step.optimizer.optimizer)
-        weights = state.model_tensors(self.model, self.unmoved.names)
-        tensors = {"model.safetensors": weights, "optimizer.safetensors": optimizer}
-        scaler = self.accelerator.scaler
-        documents = {
-            "progress.json": progress.document(),
-            "random.json": state.gathered_random_states(self.accelerator),
-            "scaler.json": {} if scaler is None else scaler.state_dict(),
-        }
-        documents[UNMOVED] = self.unmoved.document()
-        if isinstance(self.model, Model):  # the weights alone do not tell which edits came before
-            documents[CONFIG] = config_document(self.model)
-        if self.log is not None:
-            self.log.sync()
-            checkpoint.write_checkpoint(
-                self.plan.folder / CHECKPOINTS,
-                progress.update,
-                tensors=tensors,
-                documents=documents,
-                identity=self.plan.identity,
-                metrics=progress.metrics,
-            )
-            self.prune()
-        self.saved = progress.update
-        self.accelerator.wait_for_everyone()
-
-    def prune(self) -> None:
-        """Delete the checkpoints that are not to be kept."""
-        keep = self.plan.checkpoints
-        sign = 1 if self.plan.validation.metric == "loss" else -1
-        ranked = sorted(self.progress.best, key=lambda update: (sign * self.progress.best[update], int(update)))
-        try:
-            checkpoint.prune(
-                self.plan.folder / CHECKPOINTS,
-                keep_last=keep.keep_last,
-                keep_best=keep.keep_best,
-                best=[int(update) for update in ranked],
-            )
-        except checkpoint.DamagedCheckpoint as damage:
-            raise UserError(f"A checkpoint just written does not read back, the disk is failing: {damage}.") from damage
+        self.keeper.save(self.model, progress, None if step is None else step.optimizer.optimizer)
 
     def close(self) -> None:
         """Give up the terminal and the log file."""
