@@ -162,6 +162,8 @@ def test_what_a_stage_cannot_do_is_refused_before_training(folder: Path, tmp_pat
             run_recipe(load_recipe(folder / "sixt.yaml", [change]), tmp_path / "run", quiet=True)
         assert not (tmp_path / "run" / "checkpoints").exists()
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    edited = outline(load_recipe(folder / "sixt.yaml", ["method.disentangle_over=4"])).stages[1].edits[0]
+    assert str(edited).endswith("self_attention little by little, over 4 updates")
     with pytest.raises(UserError, match="disentangle_over has no effect"):
         load_recipe(folder / "sixt.yaml", ["method.disentangle=false", "method.disentangle_over=2"])
 
