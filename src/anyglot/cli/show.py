@@ -102,6 +102,7 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
                 f"  {options.updates:,} updates, {options.optimizer}, {options.schedule} to {options.learning_rate:g} "
                 f"after {options.warmup_updates:,}, {options.accumulation} x "
                 f"{options.batch_tokens or recipe.data.batch_tokens:,} tokens a process"
+                + "".join(f"\n  {factor:g} times that rate: {pattern}" for pattern, factor in options.rates.items())
             )
             if options.encoder_cache is not None:
                 where = options.encoder_cache.folder or "the user's cache folder"

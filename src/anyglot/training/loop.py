@@ -87,6 +87,8 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     finishing.check_finish(plan)
     # A stage of no updates is passed over with its edits: a skip dropped and not trained around harms a model.
     stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
+    plan.check_rates(model, stages)
+    plan.check_edits(stages)
     check_encoder_caches(stages, plan.stages, plan.runtime, model)
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
@@ -160,6 +162,8 @@ class Run:
         while progress.stage_update < options.updates:
             batches, place = next(updates)
             rate = schedule(progress.stage_update + 1)
+            for edit in stage.edits:
+                edit.before_update(self.model, progress.stage_update + 1)
             outcome = step(batches, rate)
             progress.place = tuple(place)
             self._count(outcome)
@@ -172,7 +176,7 @@ class Run:
         enter_stage(self.model, stages[index])
         objective = wrap(self.accelerator, Objective(self.plan.method, self.model), shard=self.plan.runtime.shard)
         self._sharded = is_sharded(objective)
-        optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
+        optimizer = self.accelerator.prepare_optimizer(build_optimizer(self.model.named_parameters(), options))
         # Each stage draws from its own seed, so it does not depend on how the one before ended.
         state.seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
         if self.resumed is not None:

@@ -49,6 +49,9 @@ class StageOptions(Options):
     weight_decay: float = Field(default=0.0, ge=0, description="L2 for adam, decoupled for adamw.")
     betas: tuple[float, float] = (0.9, 0.98)
     epsilon: float = Field(default=1e-8, gt=0)
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="Factors on the learning rate by pattern of parameter names; the first that fits."
+    )
     encoder_cache: Annotated[EncoderCacheOptions | None, BeforeValidator(_cache)] = Field(
         default=None, description="Keep a frozen encoder's states on disk: true, a folder, or {folder, storage}."
     )
