@@ -312,6 +312,7 @@ def _opener(
         from anyglot.evaluation.running import System
         from anyglot.evaluation.timing import BATCH, Timed, parameters_of
         from anyglot.translator import Translator
+        from anyglot.weights.hub import local_folder
 
         _say(f"loading {label}")
         translator = Translator.from_pretrained(name, device=device, precision=precision)
@@ -341,10 +342,11 @@ def _opener(
             translator.translate_n_best(texts, source=source, target=target, settings=room)
 
         device_type = next(translator.model.parameters()).device.type
-        timed = Timed(quietly, translator.precision, device_type, *parameters_of(Path(name)))
+        folder = local_folder(name)
+        timed = Timed(quietly, translator.precision, device_type, *parameters_of(folder))
         made_from = {
             "model": translator.identity,
-            "weights": weights_hash(Path(name)) if Path(name).is_dir() else "",
+            "weights": weights_hash(folder),
             "device": device_type,
             **asdict(own),
         }

@@ -13,12 +13,15 @@ class Things(StrEnum):
     methods = "methods"
     recipes = "recipes"
     languages = "languages"
+    models = "models"
 
 
 def list_things(
-    things: Annotated[Things, typer.Argument(help="methods, recipes or languages.")],
+    things: Annotated[Things, typer.Argument(help="methods, recipes, languages or models.")],
 ) -> None:
-    """List the methods, the bundled recipes, or the languages with their codes.
+    """List the methods, the bundled recipes, the languages with their codes, or well-known pretrained models.
+
+    The names of models are taken by every verb in place of a folder; `anyglot fetch NAME` brings them here.
 
     Example:
 
@@ -27,7 +30,13 @@ def list_things(
     from rich.console import Console
     from rich.table import Table
 
-    columns, rows = {Things.methods: _methods, Things.recipes: _recipes, Things.languages: _languages}[things]()
+    listings = {
+        Things.methods: _methods,
+        Things.recipes: _recipes,
+        Things.languages: _languages,
+        Things.models: _models,
+    }
+    columns, rows = listings[things]()
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
@@ -64,3 +73,18 @@ def _languages() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     for each in known_languages():
         rows.append((each.code, each.iso3, each.flores, each.mbart or "", each.name))
     return ("code", "ISO 639-3", "FLORES", "mBART", "language"), rows
+
+
+def _models() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    from anyglot.weights.starts import STARTS
+
+    rows: list[tuple[str, ...]] = []
+    for start in STARTS.values():
+        wants = f"{start.pooling} pooling" if start.pooling else ""
+        if start.prompts:
+            wants += f", texts begin with {' or '.join(repr(prompt) for prompt in start.prompts)}"
+        sizes = f"{start.parameters} M, {start.shape}"
+        rows.append(
+            (start.name, start.hub, start.licence, str(start.languages), sizes, start.good_for, wants, start.note)
+        )
+    return ("model", "hub", "licence", "languages", "size", "good for", "sentence vectors", "note"), rows

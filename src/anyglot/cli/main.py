@@ -15,6 +15,7 @@ from anyglot.cli.doctor import doctor
 from anyglot.cli.embed import embed
 from anyglot.cli.evaluate import evaluate
 from anyglot.cli.export import export
+from anyglot.cli.fetch import fetch
 from anyglot.cli.listing import list_things
 from anyglot.cli.mine import mine
 from anyglot.cli.phrasebook import phrasebook
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(train)
 app.command()(translate)
+app.command()(fetch)
 app.command()(evaluate)
 app.command()(doctor)
 app.command()(distil)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    recipe_or_model: Annotated[str, typer.Argument(help="A recipe (file or bundled name) or a model folder.")],
+    recipe_or_model: Annotated[
+        str, typer.Argument(help="A recipe (file or bundled name), a model folder, or a model's name.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
     ] = None,
@@ -24,23 +26,40 @@ def show(
     """Show which parts a recipe loads, copies, drops, makes fresh, shares, freezes and edits at each stage; or what a
     model is made of, and of an encoder what it can be taken apart into.
 
-    Example:
+    Examples:
 
         anyglot show sixt/xlmr_large
+
+        anyglot show multilingual-e5-small
     """
     from rich.console import Console
 
-    from anyglot.models.store import is_model_folder
-
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
-    if is_model_folder(recipe_or_model) and not overrides:
-        _show_model(console, Path(recipe_or_model))
+    folder = None if overrides else _model_folder(recipe_or_model)
+    if folder is not None:
+        _show_model(console, recipe_or_model, folder)
         return
     from anyglot.recipe.load import load_recipe
     from anyglot.recipe.outline import outline
 
     recipe = load_recipe(recipe_or_model, overrides or [])
     _show_recipe(console, recipe, outline(recipe))
+
+
+def _model_folder(name: str) -> Path | None:
+    """Where the model of this name lies; None if the name is a recipe's."""
+    from anyglot.models.store import CONFIG
+    from anyglot.recipe.load import bundled_recipes
+    from anyglot.weights.hub import local_folder
+    from anyglot.weights.starts import STARTS
+
+    place = Path(name).expanduser()
+    if (place / CONFIG).is_file():
+        return place
+    rooms = {recipe.partition("/")[0] for recipe in bundled_recipes()}
+    # A hub name and a bundled recipe's both have one slash.
+    like_hub = name.count("/") == 1 and not name.endswith(".yaml") and name.partition("/")[0] not in {*rooms, "."}
+    return local_folder(name) if name in STARTS or (like_hub and not place.exists()) else None
 
 
 def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
@@ -92,22 +111,27 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
         )
 
 
-def _show_model(console: Console, folder: Path) -> None:
+def _show_model(console: Console, name: str, folder: Path) -> None:
     from rich.table import Table
 
     from anyglot.models.blank import blank
     from anyglot.models.build import build
-    from anyglot.models.store import load_config
+    from anyglot.models.store import is_model_folder, load_config
     from anyglot.recipe.outline import parts_of
     from anyglot.recipe.taking_apart import fates
     from anyglot.recipe.yaml_text import dump
+    from anyglot.weights.load import load_pretrained
 
-    config = load_config(folder)
-    with blank():
-        model = build(config)
+    if is_model_folder(folder):
+        config = load_config(folder)
+        with blank():
+            model = build(config)
+    else:
+        model = load_pretrained(folder)
+        config = model.config
     becomes = fates(config) if config.kind == "encoder" else {}
     ways = ("as encoder alone", "as encoder-decoder") if becomes else ()
-    table = Table("part", "parameters", "shared with", *ways, title=str(folder))
+    table = Table("part", "parameters", "shared with", *ways, title=name)
     parts = parts_of(model, {"*": ""}, [])
     for part in parts:
         fate = becomes.pop(part.name, None)

@@ -1,4 +1,4 @@
-"""How far a command is through its lines: a bar on a terminal, else a sentence on stderr every half minute."""
+"""How far a command is, in lines or bytes: a bar on a terminal, else a sentence on stderr every half minute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import sys
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 _PLAIN_SECONDS = 30.0
 
@@ -74,3 +84,51 @@ class LineProgress:
             return ""
         seconds = (time.monotonic() - self._begun) / lines * (self._total - self._earlier - lines)
         return f", {seconds / 60:.0f} min left"
+
+
+class ByteProgress:
+    """Bytes arrived, bytes a second, time left. A context: the bar stands while it is entered.
+
+    Args:
+        doing: What is done, such as "fetching".
+    """
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._begun = self._spoken = time.monotonic()
+        self._earlier: int | None = None
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn(doing),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+
+    def __enter__(self) -> ByteProgress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """Tell that so many bytes are there of so many; what was there at the first call does not count as speed."""
+        if self._earlier is None:
+            self._earlier, self._begun = done, time.monotonic()
+        if self._bar is not None:
+            if self._task is None:
+                self._task = self._bar.add_task(self._doing, total=total, completed=done)
+            self._bar.update(self._task, completed=done, visible=done < total)
+        elif done < total and time.monotonic() - self._spoken > _PLAIN_SECONDS:
+            self._spoken = time.monotonic()
+            speed = (done - self._earlier) / max(self._spoken - self._begun, 1e-3)
+            left = f", {(total - done) / speed / 60:.0f} min left" if speed > 0 else ""
+            say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB, {speed / 1e6:.1f} MB/s{left}.")

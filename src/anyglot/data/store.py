@@ -13,7 +13,6 @@ import errno
 import hashlib
 import itertools
 import json
-import os
 import shutil
 import tempfile
 import zlib
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from anyglot.data.corpus import ParallelSource, Source, content_hash, nothing_left, rows
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
+from anyglot.places import user_cache
 
 _FORMAT = 2
 _CHUNK = 20_000
@@ -89,8 +89,7 @@ class TokenisedCorpus:
 
 def default_cache() -> Path:
     """`$XDG_CACHE_HOME/anyglot/corpora`, `~/.cache/anyglot/corpora` where that is not set."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "anyglot" / "corpora"
+    return user_cache() / "corpora"
 
 
 def tokenise(

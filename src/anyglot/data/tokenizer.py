@@ -140,7 +140,7 @@ class Tokenizer:
 
 
 def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
-    """The tokenizer of a model folder, of a SentencePiece file, or of a hub name.
+    """The tokenizer of a model folder, of a SentencePiece file, or of a known name or a hub name.
 
     XLM-R's family is read with SentencePiece itself, which is many times faster; every other family (BERT, mBART-50,
     M2M-100, NLLB) through transformers.
@@ -151,10 +151,11 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
     path = Path(path_or_name).expanduser()
     if path.is_file():
         return Tokenizer.load(path)
-    from anyglot.data.wrapped_tokenizer import WrappedTokenizer, fetch_tokenizer_files
+    from anyglot.data.wrapped_tokenizer import WrappedTokenizer
+    from anyglot.weights.hub import tokenizer_source
 
     if not path.is_dir():
-        path = fetch_tokenizer_files(str(path_or_name))
+        path = tokenizer_source(path_or_name)
     if (path / MODEL_FILE).is_file() and _is_xlmr(path):
         return Tokenizer.load(path)
     return WrappedTokenizer.load(path)

@@ -15,7 +15,6 @@ from anyglot.errors import UserError
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
 _OPTIONS = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
-_FILES = ["*.json", "*.model", "*.txt", "*.bpe.model", "*.spm"]
 
 
 class WrappedTokenizer:
@@ -152,22 +151,6 @@ class WrappedTokenizer:
         hidden = set(self.special_ids)
         kept = [[int(id) for id in ids if int(id) not in hidden] for ids in sequences]
         return [str(self._tokenizer.decode(ids, skip_special_tokens=False)) for ids in kept]
-
-
-def fetch_tokenizer_files(name: str) -> Path:
-    """The local folder with the tokenizer files of a hub name; downloads them unless they are cached.
-
-    Raises:
-        UserError: Neither a local folder nor a name the hub knows.
-    """
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=_FILES))
-    except Exception as error:  # network, name and permission errors of several libraries
-        raise UserError(
-            f"{name!r} is neither a folder here nor a model the hub gave us ({type(error).__name__}); check the name."
-        ) from error
 
 
 def _clean(texts: Sequence[str]) -> list[str]:

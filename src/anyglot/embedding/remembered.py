@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from anyglot.data.state_store import StateStore, sentence_key
-from anyglot.data.store import default_cache
 from anyglot.embedding.framing import Frame
 from anyglot.embedding.settings import Pooling
+from anyglot.places import user_cache
 
 
 def default_vectors() -> Path:
     """Where vectors are kept if nobody says otherwise: `embeddings` beside the corpora's cache."""
-    return default_cache().with_name("embeddings")
+    return user_cache() / "embeddings"
 
 
 class RememberedVectors:

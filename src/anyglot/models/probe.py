@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from anyglot.layers.quantised import integer_product, quantise_rows
 from anyglot.models.precision import Precision
+from anyglot.places import user_cache
 
 GAIN = 1.25
 """How many times as fast a coarser precision must be."""
@@ -84,7 +85,7 @@ def _seconds(product: Callable[[], object]) -> float:
 
 def memory_file() -> Path:
     """Where choices are remembered."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anyglot" / "precision.json"
+    return user_cache() / "precision.json"
 
 
 def _read() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ _PUBLISHED = {
     "xlm-roberta-base": (12, 768, 12, 3072, 250_002),
     "xlm-roberta-large": (24, 1024, 16, 4096, 250_002),
     "xlm-v-base": (12, 768, 12, 3072, 901_629),
+    "multilingual-e5-base": (12, 768, 12, 3072, 250_002),
+    "multilingual-e5-large": (24, 1024, 16, 4096, 250_002),
 }
 
 
@@ -70,16 +73,42 @@ def vocabulary_of(recipe: Recipe) -> Any:
 
 def published_config(name: str) -> EncoderConfig | LanguageModelConfig | None:
     """The shape of a published model of known size."""
-    if name.rsplit("/", 1)[-1] == "mGPT":
-        return _mgpt()
-    sizes = _PUBLISHED.get(name.rsplit("/", 1)[-1])
+    name = name.rsplit("/", 1)[-1]
+    if name in _OTHERS:
+        return _OTHERS[name]()
+    sizes = _PUBLISHED.get(name)
     if sizes is None:
         return None
     layers, width, heads, feedforward_width, vocabulary = sizes
     positions: Literal["learned"] = "learned"
     embeddings = EmbeddingsConfig(vocabulary_size=vocabulary, width=width, positions=positions, norm=True)
     stack = StackConfig(layers=layers, width=width, heads=heads, feedforward_width=feedforward_width, norm_first=False)
-    return EncoderConfig(family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=True)
+    head = not name.startswith("multilingual-e5")
+    return EncoderConfig(family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=head)
+
+
+def _e5_small() -> EncoderConfig:
+    """A BERT with XLM-R's vocabulary, as it comes from the package index (the hub's has a pooler too)."""
+    embeddings = EmbeddingsConfig(
+        vocabulary_size=250_037,
+        width=384,
+        positions="learned",
+        position_rows=512,
+        position_offset=0,
+        segments=2,
+        norm=True,
+        epsilon=1e-12,
+    )
+    stack = StackConfig(
+        layers=12,
+        width=384,
+        heads=12,
+        feedforward_width=1536,
+        norm_first=False,
+        epsilon=1e-12,
+        attention_dropout=0.1,
+    )
+    return EncoderConfig(family="bert", embeddings=embeddings, stack=stack, padding_id=0)
 
 
 def _mgpt() -> LanguageModelConfig:
@@ -93,6 +122,12 @@ def _mgpt() -> LanguageModelConfig:
             layers=24, width=1024, heads=16, feedforward_width=4096, activation="gelu_tanh", norm_first=True
         ),
     )
+
+
+_OTHERS: dict[str, Callable[[], EncoderConfig | LanguageModelConfig]] = {
+    "mGPT": _mgpt,
+    "multilingual-e5-small": _e5_small,
+}
 
 
 def _trained(recipe: Recipe) -> Config:

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.data.state_store import StateStore, sentence_key
-from anyglot.data.store import default_cache
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.identity import encoder_key
+from anyglot.places import user_cache
 from anyglot.training.options import EncoderCacheOptions, RuntimeOptions, StageOptions
 from anyglot.training.stream import Place, Stream
 
@@ -90,7 +90,7 @@ def remembered(
 
 def open_store(options: EncoderCacheOptions, encoder: Encoder, precision: str) -> StateStore:
     """The store of this encoder in this precision: another weight, another folder, so states are never stale."""
-    root = options.folder if options.folder is not None else default_cache().with_name("encoder-states")
+    root = options.folder if options.folder is not None else user_cache() / "encoder-states"
     kind = STORAGE[options.storage]
     folder = root / encoder_key(encoder, precision, options.storage)
     advice = "free space, or name another folder or false as the stage's encoder_cache"

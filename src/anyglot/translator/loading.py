@@ -17,6 +17,7 @@ from anyglot.models.prompt_files import FILE, SavedPrompts, load_prompts, prompt
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
+from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_encoder, load_pretrained
 
 TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
@@ -36,9 +37,7 @@ def fetch_model(
         UserError: Nothing there, damaged, an encoder without a decoder, or a checkpoint that cannot be read; or the
             prompts do not fit.
     """
-    folder = Path(path_or_name).expanduser()
-    if not folder.is_dir():
-        folder = _download(path_or_name)
+    folder = local_folder(path_or_name)
     if prompts is not None:
         encoder = load_encoder(folder)
         base = weights_key(encoder)
@@ -75,25 +74,6 @@ def silence_padding(model: EncoderDecoder) -> None:
     silent = torch.zeros(len(weight), dtype=weight.dtype) if bias is None else bias.detach().clone()
     silent[model.config.padding_id] = -1e9
     model.output.bias = torch.nn.Parameter(silent, requires_grad=False)
-
-
-def _download(name: str | Path) -> Path:
-    """The local copy of a hub model."""
-    text = str(name)
-    if Path(text).is_file():
-        raise UserError(f"{text} is a file: name the folder of a model.")
-    if text.startswith((".", "/", "~")) or text.count("/") > 1 or "\\" in text or not text.strip():
-        raise UserError(f"there is no folder {text}: name the folder of a finished run, or a model of the hub.")
-    from huggingface_hub import snapshot_download
-
-    patterns = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt"]
-    try:
-        return Path(snapshot_download(text, allow_patterns=patterns))
-    except Exception as error:  # errors of the network, of names and of permissions, from several libraries
-        raise UserError(
-            f"{text} is neither a folder here nor a model that could be fetched from the hub "
-            f"({type(error).__name__}): name the folder of a finished run."
-        ) from error
 
 
 def restrict(model: TranslationModel, tokenizer: TextTokenizer, path: str | Path) -> str:

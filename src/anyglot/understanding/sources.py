@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from anyglot import phrasebook
-from anyglot.data.store import default_cache
 from anyglot.errors import UserError
 from anyglot.phrasebook.labelled import write_labelled
+from anyglot.places import user_cache
 from anyglot.tasks.catalogue import TASKS
 from anyglot.tasks.faults import Faults
 from anyglot.tasks.task import Task
@@ -66,7 +66,7 @@ def phrasebook_folder(sizes: LabelledSizes, say: Callable[[str], None]) -> Path:
     for path in sorted(path for path in book.rglob("*") if path.is_file() and path.suffix != ".pyc"):
         digest.update(f"{path.relative_to(book)}\n".encode() + path.read_bytes())
     key = digest.hexdigest()[:12]
-    folder = default_cache().with_name("labelled") / key
+    folder = user_cache() / "labelled" / key
     if not (folder / "manifest.json").is_file():
         say(f"writing the phrasebook's labelled sets in {', '.join(sizes.languages)}")
         write_labelled(folder, sizes.languages, dict(sizes.counts), seed=sizes.seed, level=sizes.level)

