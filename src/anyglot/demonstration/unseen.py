@@ -71,7 +71,7 @@ class Unseen:
                 sentence.text,
                 sentence.reference,
                 output,
-                "yes" if output == sentence.reference else "",
+                "yes" if output == sentence.reference else "no",
             )
             for sentence, output in zip(self.sentences, self.outputs[label], strict=True)
         ]
