@@ -15,7 +15,8 @@ from anyglot.errors import UserError
 from anyglot.phrasebook.corpus import Phrasebook
 from anyglot.translator import Translator
 
-COURSE = replace(FROM_SCRATCH, supervised=("de",), zero_shot=("nl", "uk"), monolingual=600, pairs=300, held_out=12)
+SMALLER = replace(FROM_SCRATCH, supervised=("de",), zero_shot=("nl", "uk"), monolingual=600, pairs=300, held_out=12)
+COURSE = replace(SMALLER, longest=12)
 OVERRIDES = {
     "tiny/masked_language": ["stages.pretrain.updates=4", "tokenizer.train.vocabulary_size=400"],
     "tiny/sixt": ["stages.decoder.updates=3", "stages.joint.updates=2"],

@@ -9,13 +9,34 @@ from typing import Any
 from anyglot.demonstration.course import FT_ALL, SCRATCH, Course, listed
 from anyglot.demonstration.record import Record
 from anyglot.demonstration.unseen import Unseen
-from anyglot.evaluation.contents import Report, Table
+from anyglot.evaluation.contents import Cell, Report, Table
 from anyglot.evaluation.curves import curves_from_metrics
+from anyglot.evaluation.metrics import MetricName
 from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.results import KINDS, Kind, Result, mean_of, score_bars
+from anyglot.evaluation.results import KINDS, Kind, Result, difference_table, mean_of, score_bars
 from anyglot.evaluation.running import Evaluation
 
 _GROUPS: dict[Kind, str] = {"supervised": "supervised", "zero-shot": "zero_shot"}
+
+
+METRICS: tuple[MetricName, ...] = ("BLEU", "chrF")
+
+
+def table_of(course: Course, results: Sequence[Result]) -> Table:
+    """A row per language and a column per metric and system; below, the means of supervised and zero-shot apart."""
+    labels = [str(leg.label) for leg in course.translators]
+    found = {(result.source, result.model): result for result in results}
+    rows: list[tuple[Cell, ...]] = []
+    for code in course.sources:
+        scores = [found[code, label].scores[metric] for metric in METRICS for label in labels]
+        rows.append((code, found[code, labels[0]].kind, *scores))
+    for kind in KINDS:
+        means = [_mean(results, label, metric, kind) for metric in METRICS for label in labels]
+        rows.append(("mean", kind, *means))
+    columns = ("Language", "Kind", *(f"{metric} {label}" for metric in METRICS for label in labels))
+    sentences = results[0].sentences
+    note = f"{sentences} sentences a language. Beside the scores: 95 % bootstrap intervals over sentences."
+    return Table("Translation into English", columns, tuple(rows), note)
 
 
 def summary_of(
@@ -68,9 +89,10 @@ def report_of(
     """The report: what was done, scores, bars, learning curves, sample sentences."""
     facts = provenance(seed=seed, data_hash=evaluation.data_hash, seconds=record.seconds).facts()
     facts |= {f"Seconds: {name}": f"{seconds:.0f}" for name, seconds in record.legs.items()}
-    tables = [table]
+    differences = difference_table(evaluation.results)
+    tables = [table, *([] if differences is None else [differences])]
     if unseen is not None:
-        tables += [unseen.score_table(), unseen.sentence_table(str(course.translators[0].label))]
+        tables[1:1] = [unseen.score_table(), unseen.sentence_table(str(course.translators[0].label))]
     return Report(
         title="A translator of languages it has no parallel text for",
         summary=(_told_of_training(course), _told_of_scores(course, evaluation.results), _told_of_text(course)),

@@ -17,13 +17,13 @@ from anyglot.data.corpus import ParallelSource
 from anyglot.data.progress import ByteProgress
 from anyglot.demonstration.course import Course, Leg, listed
 from anyglot.demonstration.record import Record
-from anyglot.demonstration.report import report_of, summary_of
+from anyglot.demonstration.report import METRICS, report_of, summary_of, table_of
 from anyglot.demonstration.text import write_text
 from anyglot.demonstration.unseen import Unseen, translate_unseen, unseen_sentences
 from anyglot.evaluation.contents import Table
 from anyglot.evaluation.report import write_report
 from anyglot.evaluation.report import write_text as write_file
-from anyglot.evaluation.results import kind_of, score_table
+from anyglot.evaluation.results import kind_of
 from anyglot.evaluation.running import Evaluation, System, evaluate
 from anyglot.evaluation.scoring import Scoring
 from anyglot.evaluation.table import TestSet
@@ -109,7 +109,7 @@ def run_demo(
         folder = out / course.translators[0].folder
         examples = _examples(folder, course)
     summary = summary_of(course, evaluation.results, unseen, record, seed)
-    table = score_table(evaluation.results, ("BLEU", "chrF"), "Translation into English")
+    table = table_of(course, evaluation.results)
     write_file(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     files = write_report(out, report_of(course, evaluation, unseen, table, record, seed))
     shutil.rmtree(out / "cache" / "states", ignore_errors=True)  # half a gigabyte that nothing reads again
@@ -188,7 +188,7 @@ def _evaluate(systems: Mapping[str, Callable[[], System]], out: Path, course: Co
         )
         for code in course.sources
     )
-    scoring = Scoring(metrics=("BLEU", "chrF"), seed=seed)
+    scoring = Scoring(metrics=METRICS, seed=seed)
     baseline = course.translators[-1].label
     return evaluate(systems, tests, out, scoring=scoring, baseline=baseline, samples=max(SAMPLES, len(tests)))
 
