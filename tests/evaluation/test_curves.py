@@ -1,11 +1,14 @@
 """Learning curves are read from whatever a run left behind."""
 
 import json
+import re
 
 import pytest
 
 from anyglot.errors import UserError
+from anyglot.evaluation.contents import Curves, Line
 from anyglot.evaluation.curves import curves_from_metrics
+from anyglot.evaluation.drawing import draw_curves
 
 
 def write(path, events):
@@ -38,6 +41,35 @@ def test_losses_and_quality_become_two_charts_with_stage_boundaries(tmp_path):
         ("BLEU", ((20, 3.0), (40, 9.0))),
         ("chrF", ((20, 20.0), (40, 30.0))),
     ]
+
+
+def test_the_loss_with_other_sources_is_drawn_and_since_when_the_decoder_looks_is_marked(tmp_path):
+    path = write(
+        tmp_path / "m.jsonl",
+        [
+            event("validation", "one", 10, loss=3.0, shuffled_source_loss=3.0, looks_at_source=False),
+            event("validation", "one", 20, loss=2.5, shuffled_source_loss=2.52, looks_at_source=None),
+            event("validation", "one", 30, loss=2.0, shuffled_source_loss=4.0, looks_at_source=True),
+            event("validation", "two", 40, loss=1.0, shuffled_source_loss=6.0, looks_at_source=True),
+        ],
+    )
+    (loss,) = curves_from_metrics(path)
+    assert [line.name for line in loss.lines] == ["validation", "validation, sources shuffled"]
+    assert loss.lines[1].points == ((10, 3.0), (20, 2.52), (30, 4.0), (40, 6.0))
+    assert loss.boundaries == ((0.0, "one"), (30.0, "two"), (30.0, "looks at its source"))
+
+
+def test_names_of_places_that_lie_close_together_are_not_written_over_each_other():
+    def heights(*places):
+        drawn = draw_curves(Curves("Loss", "updates", "loss", (Line("training", ((0, 2.0), (100, 1.0))),), places))
+        found = re.findall(r'class="stage" x="[0-9.]+" y="([0-9]+)" text-anchor="\w+">([^<]+)<', drawn)
+        return {name: height for height, name in found}
+
+    apart = heights((0, "decoder"), (60, "joint"))
+    assert len(set(apart.values())) == 1
+    close = heights((0, "decoder"), (60, "joint"), (60, "looks at its source"))
+    assert close["joint"] == close["decoder"] == apart["joint"] != close["looks at its source"]
+    assert len(set(heights((0, "decoder"), (5, "looks at its source")).values())) == 2
 
 
 def test_a_stage_that_counts_from_its_own_beginning_is_put_behind_the_last(tmp_path):

@@ -271,6 +271,9 @@ def test_a_target_longer_than_its_canvas_is_counted_and_gives_no_gradient(start:
     model.eval()
     alone, both = method.losses(model, fitting).total, method.losses(model, with_long).total
     assert torch.isfinite(both) and float(alone) > 0
+    for _ in range(20):
+        method.losses(model, pairs(((2, 9),)))  # validation stops no training
+    model.train()
     for _ in range(15):
         method.losses(model, pairs(((2, 9),)))
     with pytest.raises(UserError, match=r"raise method\.canvas_factor"):

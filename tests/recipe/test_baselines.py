@@ -125,6 +125,7 @@ def test_validation_translates(root: Path) -> None:
     assert found["bleu.de-en"] > 50 and found["bleu.de-es"] > 50
     before, after = last_validation(root, "multilingual"), last_validation(root, "adapters")
     assert after["chrf"] > before["chrf"] + 10
+    assert all("shuffled_source_loss" in last_validation(root, model) for model in ("nat", "multilingual", "adapters"))
 
 
 def test_infeasible_pairs_are_logged_per_sentence(root: Path) -> None:

@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from anyglot.errors import UserError
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.standardise import last_norm
 from anyglot.models.store import load_model
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import recipe_identity, run_recipe
@@ -102,6 +106,29 @@ def test_with_dropout_in_the_encoder_it_is_refused_before_training(root: Path, t
     with pytest.raises(UserError, match=r"stages\.decoder\.encoder_cache cannot be used"):
         run_recipe(recipe, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_standardised_states_are_kept_over_a_kill(root: Path, tmp_path: Path) -> None:
+    """What was measured at the start is in the checkpoints; a resumed run measures nothing again."""
+    changes = ["method.memory.standardise=true", f"stages.decoder.encoder_cache.folder={tmp_path}/c"]
+    train = [sys.executable, "-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *changes, "--out"]
+    subprocess.run([*train, str(tmp_path / "whole"), "--quiet"], timeout=120, check=True)
+    command = [*train, str(tmp_path / "killed")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "killed" / "checkpoints" / "step-10").is_dir() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.kill()
+        assert "encoder states standardised over" in process.communicate()[1]
+    assert not (tmp_path / "killed" / "run.json").exists()
+    resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=120, check=False)
+    assert resumed.returncode == 0 and "states standardised" not in resumed.stderr, resumed.stderr[-2000:]
+    one, other, start = (load_model(folder) for folder in (tmp_path / "whole", tmp_path / "killed", root / "encoder"))
+    theirs = dict(other.named_parameters())
+    for name, value in one.named_parameters():
+        assert torch.equal(value, theirs[name]), name
+    assert isinstance(one, EncoderDecoder) and isinstance(start, Encoder)
+    assert not torch.equal(last_norm(one.encoder).weight, last_norm(start).weight)
 
 
 MANY = {

@@ -105,7 +105,7 @@ def test_overrides_are_typed_by_yaml_and_reach_everywhere(tmp_path: Path) -> Non
     assert recipe.name == "a=b"
 
 
-def test_extends_merges_mappings_replaces_lists_and_goes_one_level(tmp_path: Path) -> None:
+def test_extends_merges_mappings_replaces_lists_and_goes_several_levels(tmp_path: Path) -> None:
     write(tmp_path / "base" / "base.yaml", MINIMAL)
     text = "extends: base/base.yaml\nname: child\nstages: {all: {updates: 99}}\n"
     child = write(tmp_path / "child.yaml", text)
@@ -116,7 +116,9 @@ def test_extends_merges_mappings_replaces_lists_and_goes_one_level(tmp_path: Pat
     shorter = write(tmp_path / "list.yaml", text + "data: {train: [{source: fr, target: en, files: [x, y]}]}\n")
     assert [source.name for source in load_recipe(shorter).data.train] == ["fr-en"]
     grandchild = write(tmp_path / "grandchild.yaml", "extends: child.yaml\n")
-    with pytest.raises(UserError, match="one level is allowed"):
+    assert load_recipe(grandchild) == recipe
+    write(tmp_path / "base" / "base.yaml", "extends: ../grandchild.yaml\n")
+    with pytest.raises(UserError, match=r"in a circle: .*grandchild.*child.*base.*grandchild"):
         load_recipe(grandchild)
 
 

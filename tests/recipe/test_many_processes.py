@@ -150,6 +150,10 @@ def assert_same(one: Path, other: Path) -> None:
         assert left.get("tokens") == right.get("tokens")
         if left["kind"] == "validation":
             assert left["chrf"] == pytest.approx(right["chrf"], rel=1e-6)
+            assert left["shuffled_source_loss"] == pytest.approx(right["shuffled_source_loss"], rel=1e-6)
+            # Of differences that are themselves a thousandth of the losses.
+            assert left["shuffled_source_error"] == pytest.approx(right["shuffled_source_error"], rel=1e-3)
+            assert left["looks_at_source"] == right["looks_at_source"]
 
 
 @pytest.mark.slow

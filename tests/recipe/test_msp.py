@@ -91,6 +91,7 @@ def test_prompts_turn_the_language_model_to_translating(folder: Path) -> None:
     lines = (folder / "valid.en").read_text().splitlines()
     words = sum(len(line.split()) for line in lines)
     tokens = sum(len(ids) + 1 for ids in load_tokenizer(folder / "run").encode(lines))
+    assert "shuffled_source_loss" in measured(folder / "run")[-1]
     assert measured(folder / "run")[-1]["loss"] < 0.7 * math.log(7) * words / tokens
 
 

@@ -118,6 +118,7 @@ def _show_model(console: Console, name: str, folder: Path) -> None:
     from anyglot.models.build import build
     from anyglot.models.store import is_model_folder, load_config
     from anyglot.recipe.outline import parts_of
+    from anyglot.recipe.record import told_of_source
     from anyglot.recipe.taking_apart import fates
     from anyglot.recipe.yaml_text import dump
     from anyglot.weights.load import load_pretrained
@@ -145,6 +146,9 @@ def _show_model(console: Console, name: str, folder: Path) -> None:
     console.print(table)
     if ways:
         console.print("taken apart by `anyglot export MODEL --to anyglot --part encoder`, or `--part encoder-decoder`")
+    looking = told_of_source(folder)
+    if looking is not None:
+        console.print(looking)
     console.print(dump(config.model_dump(mode="json")), end="")
 
 

@@ -14,6 +14,23 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; a model folder when training ends.")] = ...,  # type: ignore[assignment]
+    train: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--train",
+            metavar="CORPUS",
+            help="In place of the recipe's corpora, repeatable: de-en=a.de,a.en, de-en=pairs.tsv (source, tab, target; "
+            "pairs.tsv:1,0 the other way), de=text.txt, hf:.. and phrasebook:.. for a file, or a data sheet.",
+        ),
+    ] = None,
+    validation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--validation",
+            metavar="CORPUS",
+            help="In the same forms; without it 2 % of each corpus, about 1,000 lines at most, are split off --train.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest good checkpoint in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Nothing on stderr but warnings.")] = False,
 ) -> None:
@@ -24,6 +41,8 @@ def train(
 
     Example:
 
+        anyglot train sixt/e5_small --train de-en=a.de,a.en --out runs/mine
+
         anyglot train sixt/xlmr_base data.batch_tokens=1024 stages.joint.updates=5000 --out runs/sixt
 
         torchrun --nproc-per-node 8 -m anyglot.cli.main train sixt/xlmr_large --out runs/large
@@ -33,6 +52,9 @@ def train(
     import sys
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    from anyglot.recipe.given import given_data
+
+    given = given_data(train or [], validation or [])  # before torch is imported: a wrong path is told at once
     from anyglot.recipe.load import load_recipe
     from anyglot.recipe.run import run_recipe
 
@@ -40,6 +62,6 @@ def train(
         if not quiet:
             print(text, file=sys.stderr)
 
-    loaded = load_recipe(recipe, overrides or [])
+    loaded = load_recipe(recipe, overrides or [], given)
     if run_recipe(loaded, out, resume=resume, quiet=quiet, command=shlex.join(sys.argv), say=say):
         print(out)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-MODEL = Annotated[str, typer.Argument(help="A model folder (a finished run is one) or a hub name.", metavar="MODEL")]
+MODEL = Annotated[
+    str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
+]
 SOURCE = Annotated[str, typer.Option("--source", "-s", help="Language of the input, e.g. de.", metavar="LANGUAGE")]
 TARGET = Annotated[str, typer.Option("--target", "-t", help="Language to translate into, e.g. en.", metavar="LANGUAGE")]
 INPUT = Annotated[str, typer.Option("--input", "-i", help="File to translate; - is standard input.", metavar="FILE")]

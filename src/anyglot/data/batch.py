@@ -1,6 +1,6 @@
 """What a model is trained on: frozen bundles of tensors."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Self
 
@@ -75,6 +75,21 @@ class TranslationBatch(TensorBatch):
     def target_tokens(self) -> int:
         """Number of predicted tokens, the end symbols included: what the loss is normalised by."""
         return self._count()
+
+    def with_sources(self, rows: Tensor) -> Self:
+        """The same targets, the one of row i with the source of row `rows[i]`.
+
+        What says where a pair is from (`pairs`, `group`) stays with the target, as what says into which language it
+        goes: rows of different pairs should not be mixed. Validation sets hold one pair each.
+
+        Shape:
+            rows: (B,) int64
+        """
+        named = ("source", "source_mask", "source_states")
+        moved = {name: tensor[rows] for name, tensor in self._tensors().items() if name in named}
+        batch = replace(self, **moved)
+        batch.__dict__["target_tokens"] = self.target_tokens
+        return batch
 
     def _count(self) -> int:
         return int(self.target_mask.sum())

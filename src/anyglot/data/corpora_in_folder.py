@@ -65,10 +65,10 @@ def _corpus(path: Path, there: set[str]) -> dict[str, Any] | str | None:
     if kind != "text" or (len(parts) > 1 and parts[-1].lower() == "txt"):
         parts = parts[:-1]
     if kind != "text":
-        sides = _sides(parts[-1]) if parts else None
+        sides = sides_of(parts[-1]) if parts else None
         if sides is not None:
             return _one_file(path, sides, kind)
-    elif len(parts) > 1 and (sides := _sides(parts[-2])) is not None and parts[-1] in sides:
+    elif len(parts) > 1 and (sides := sides_of(parts[-2])) is not None and parts[-1] in sides:
         partner = _partner(path, parts, sides, there)
         if partner is None:
             return f"the other side of {'-'.join(sides)} is missing"
@@ -109,7 +109,7 @@ def _codes(sides: Sequence[str]) -> dict[str, str]:
 
 
 @cache
-def _sides(text: str) -> tuple[str, str] | None:
+def sides_of(text: str) -> tuple[str, str] | None:
     """The two codes of `xx-yy` as they are spelt, if both are codes of different languages."""
     parts = text.split("-")
     for cut in range(1, len(parts)):

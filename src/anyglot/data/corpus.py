@@ -13,7 +13,7 @@ Every file may end in `.gz`. Empty lines are skipped (in a pair: when either sid
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
@@ -44,12 +44,34 @@ def _columns(value: Any) -> Any:
 
 LanguageCode = Annotated[str, BeforeValidator(_language_code)]
 Column = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def place_of(text: str) -> float:
+    """Where a text's hash lies in [0, 1), spaces at its ends aside: the same on any machine, in any corpus."""
+    digest = hashlib.sha256(text.strip().encode("utf-8", "surrogatepass")).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
 class _Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: PositiveInt | None = Field(None, description="use only the first so many lines or records")
+    hash_part: Annotated[tuple[Share, Share] | None, BeforeValidator(_columns)] = Field(
+        None, description="of these only the lines whose text (a pair: its target) has a hash in [from, to) of 0 to 1"
+    )
+
+    @model_validator(mode="after")
+    def _check_part(self) -> Self:
+        if self.hash_part is not None and self.hash_part[0] >= self.hash_part[1]:
+            raise ValueError(f"hash_part is [from, to) with from below to, found {list(self.hash_part)}")
+        return self
+
+    def _wanted(self, text: str) -> bool:
+        """Whether a line belongs to the part; a blank one always does, as it ends a document of any part."""
+        if self.hash_part is None or not text.strip():
+            return True
+        return self.hash_part[0] <= place_of(text) < self.hash_part[1]
 
 
 class ParallelSource(_Source):
@@ -107,7 +129,8 @@ class ParallelSource(_Source):
         for number, (source, target) in enumerate(self._all_pairs()):
             if self.limit is not None and number >= self.limit:
                 return
-            yield source, target
+            if self._wanted(target):
+                yield source, target
 
     def _all_pairs(self) -> Iterator[tuple[str, ...]]:
         if self.files is not None:
@@ -165,7 +188,8 @@ class MonolingualSource(_Source):
         for number, sentence in enumerate(self._all_sentences()):
             if self.limit is not None and number >= self.limit:
                 return
-            yield sentence
+            if self._wanted(sentence):
+                yield sentence
 
     def _all_sentences(self) -> Iterator[str]:
         kind = _kind(self.file)

@@ -389,7 +389,7 @@ def _fingerprint(
     counts: NDArray[np.int64],
 ) -> str:
     """Hash of everything the order and content of batches depend on, the seed aside."""
-    chosen = options.model_dump(mode="json", exclude={"train", "validation", "cache", "workers"})
+    chosen = options.model_dump(mode="json", exclude={"train", "validation", "validation_split", "cache", "workers"})
     corpora = [(type(each).__name__, each.corpus.key) for each in samples]
     facts = [tokenizer.fingerprint, chosen, corpora, counts.tolist()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

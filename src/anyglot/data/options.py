@@ -37,6 +37,15 @@ class BilingualOptions(BaseModel):
     mask_rate: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
+class ValidationSplit(BaseModel):
+    """How much of each training corpus is held out to validate on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.02, description="of each corpus' lines")
+    most: PositiveInt = Field(1000, description="lines of a corpus, about, where the share would be more")
+
+
 class DataOptions(BaseModel):
     """Corpora and how batches are made of them."""
 
@@ -44,6 +53,9 @@ class DataOptions(BaseModel):
 
     train: Sources = Field(min_length=1, description="corpora to learn from")
     validation: Sources = Field((), description="corpora the loss is measured on")
+    validation_split: ValidationSplit | None = Field(
+        None, description="split validation off the training corpora, by a hash of the (target) text"
+    )
     batch_tokens: PositiveInt = Field(4096, description="padded tokens of a micro-batch, on its larger side")
     max_sentences: PositiveInt | None = Field(None, description="rows of a micro-batch at most; null: no limit")
     max_length: int = Field(512, ge=8, description="tokens of a sentence at most, special tokens included")
@@ -64,6 +76,8 @@ class DataOptions(BaseModel):
                 f"batch_tokens {self.batch_tokens} is below max_length {self.max_length}, so one sentence may not fit; "
                 "raise the one or lower the other"
             )
+        if self.validation and self.validation_split is not None:
+            raise ValueError("validation lists corpora and validation_split makes some; keep one of them")
         pairs = self.for_pairs()
         if pairs.batch_tokens < pairs.max_length:
             raise ValueError(

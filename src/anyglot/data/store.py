@@ -136,6 +136,8 @@ def tokenise(
 def _key(source: Source, raw: str, tokenizer: TextTokenizer) -> str:
     # What the text is and how it is read, but not where it lies.
     reading = source.model_dump(mode="json", exclude={"file", "files"})
+    if reading["hash_part"] is None:  # entries of whole corpora keep the key they had before there were parts
+        del reading["hash_part"]
     facts = [_FORMAT, type(source).__name__, [Path(place).suffixes[-2:] for place in source.locations], reading, raw]
     return hashlib.sha256(json.dumps([*facts, tokenizer.fingerprint], sort_keys=True).encode()).hexdigest()
 

@@ -11,12 +11,16 @@ from anyglot.errors import UserError
 from anyglot.evaluation.contents import Curves, Line
 
 _QUALITY = {"bleu": "BLEU", "chrf": "chrF"}
+_SHUFFLED = "shuffled_source_loss"
 # More lines than this on one chart are a tangle; the mean over sets is always drawn.
 _SETS_AT_MOST = 6
 
 
 def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
     """Draw up the charts of a run: losses, validation BLEU and chrF, and these by set where there are a few sets.
+
+    Among the losses is that of validation with the sources of other sentences, where it was measured: where it lies on
+    the validation loss, the decoder did not look at its source. Since when it was seen to look is marked there.
 
     Updates that start again with every stage are laid end to end. Lines that are not JSON objects, unknown events and
     values that are not finite numbers are passed over.
@@ -30,6 +34,7 @@ def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
         raise UserError(f"{path} could not be read ({error.strerror}); give the folder of a training run") from error
     points: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
     starts: dict[str, float] = {}
+    looked: float | None = None
     shift = last = 0.0
     for event in _events(content):
         kind, stage, update = (
@@ -46,18 +51,24 @@ def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
             starts[stage] = last
         place = update + shift
         last = max(last, place)
-        for key in (key for key in event if key.partition(".")[0] in ("loss", *_QUALITY)):
+        if looked is None and event.get("looks_at_source") is True:
+            looked = place
+        for key in (key for key in event if key.partition(".")[0] in ("loss", _SHUFFLED, *_QUALITY)):
             value = _number(event, key)
             if value is not None:
                 points[str(kind), key][place] = value
-    return tuple(_charts(points, starts))
+    return tuple(_charts(points, starts, looked))
 
 
-def _charts(points: Mapping[tuple[str, str], Mapping[float, float]], starts: Mapping[str, float]) -> Iterator[Curves]:
+def _charts(
+    points: Mapping[tuple[str, str], Mapping[float, float]], starts: Mapping[str, float], looked: float | None
+) -> Iterator[Curves]:
     boundaries = tuple((place, stage) for stage, place in starts.items() if stage)
-    loss = _lines(points, [("train", "loss", "training"), ("validation", "loss", "validation")])
+    losses = [("train", "loss", "training"), ("validation", "loss", "validation")]
+    loss = _lines(points, [*losses, ("validation", _SHUFFLED, "validation, sources shuffled")])
     if loss:
-        yield Curves("Loss", "updates", "loss", loss, boundaries)
+        seen = () if looked is None else ((looked, "looks at its source"),)
+        yield Curves("Loss", "updates", "loss", loss, (*boundaries, *seen))
     quality = _lines(points, [("validation", key, name) for key, name in _QUALITY.items()])
     if quality:
         yield Curves("Validation quality", "updates", "score", quality, boundaries)

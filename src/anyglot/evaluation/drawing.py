@@ -6,7 +6,7 @@ by dash and marker as well, bars by hatching, so that nothing rests on colour al
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
 from anyglot.evaluation.contents import Bar, Bars, Curves, Line, printable
@@ -16,6 +16,7 @@ SERIES = 7
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 22, 40
 _HEIGHT = 270
 _BAR, _GAP, _GROUP_GAP = 13, 2, 11
+_LETTER = 6.2  # a letter's width in text of 11 units, rather more than less
 _POINTS_AT_MOST = 300
 # Beyond this a value is a run gone wrong, and would press every other one flat.
 _LARGEST = 1e12
@@ -95,7 +96,7 @@ def draw_curves(chart: Curves) -> str:
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{tick_label(value)}</text>')
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
-    parts += [_boundary(across(x), name, bottom) for x, name in chart.boundaries]
+    parts += _boundaries([(across(x), name) for x, name in chart.boundaries], bottom)
     parts += [_line(line, index, across, up) for index, line in enumerate(lines) if line.points]
     parts.append(
         f'<text class="label" x="{(_LEFT + right) / 2:.0f}" y="{_HEIGHT - 5}" text-anchor="middle">'
@@ -190,12 +191,19 @@ def _marker(index: int, x: float, y: float) -> str:
     return f'<path {name} d="M{x:.1f} {y - 4:.1f}l4 7h-8z"/>'
 
 
-def _boundary(x: float, name: str, bottom: int) -> str:
-    anchor, shift = ("end", -4) if x > WIDTH * 0.75 else ("start", 4)
-    return (
-        f'<line class="boundary" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 8}" y2="{bottom}"/>'
-        f'<text class="stage" x="{x + shift:.1f}" y="{_TOP - 9}" text-anchor="{anchor}">{text(name)}</text>'
-    )
+def _boundaries(places: Sequence[tuple[float, str]], bottom: int) -> Iterator[str]:
+    """Lines with names above; a name that would run into the one before it stands below, within the chart."""
+    free = -math.inf
+    for x, name in sorted(places):
+        anchor, shift = ("end", -4) if x > WIDTH * 0.75 else ("start", 4)
+        length = len(name) * _LETTER
+        begin = x + shift - (length if anchor == "end" else 0)
+        y = _TOP - 9 if begin >= free else _TOP + 6
+        free = max(free, begin + length)
+        yield (
+            f'<line class="boundary" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 8}" y2="{bottom}"/>'
+            f'<text class="stage" x="{x + shift:.1f}" y="{y}" text-anchor="{anchor}">{text(name)}</text>'
+        )
 
 
 def svg(height: float, title: str, parts: Iterable[str]) -> str:

@@ -222,6 +222,7 @@ def _training(record: Record) -> str:
     told = {
         "Updates": _number(run.get("updates")),
         "Target tokens": _number(run.get("target_tokens")),
+        "Looks at its source from update": _number(run.get("looks_at_source_from")),
         "Precision": run.get("precision"),
         "Seed": run.get("seed"),
         "Recipe (SHA-256)": run.get("recipe"),

@@ -38,6 +38,14 @@ class Likelihood:
         """Sum over the targets, a scalar."""
         return self.each.sum()
 
+    def of_sentences(self, mask: Tensor) -> Tensor:
+        """The negative log-likelihoods summed by sentence, for targets that stand where `mask` is True.
+
+        Shape:
+            mask: (B, T) bool, True at N places    returns: (B,) float32
+        """
+        return self.each.new_zeros(mask.shape).masked_scatter_(mask, self.each).sum(dim=1)
+
 
 def chunked_likelihood(
     hidden: Tensor,

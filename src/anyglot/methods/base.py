@@ -64,12 +64,18 @@ class Losses:
         tokens: How many target tokens that is.
         parts: Sums to be logged, e.g. the likelihood without label smoothing.
         counts: For parts that are not sums over all target tokens: over how many, scalar tensors.
+        sentences: Of methods that read a source: the likelihood of each sentence by itself, without gradient, as the
+            part "nll" sums them up; inf for a target that cannot be written. None: not told.
+
+    Shape:
+        sentences: (B,)
     """
 
     total: Tensor
     tokens: int
     parts: dict[str, Tensor] = field(default_factory=dict)
     counts: dict[str, Tensor] = field(default_factory=dict)
+    sentences: Tensor | None = None
 
 
 class Learner(Protocol):

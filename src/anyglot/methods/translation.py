@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -25,6 +26,10 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_fairseq
 from anyglot.models.parts import without_cross_attention
+from anyglot.models.standardise import last_norm, standardise
+
+STANDARDISE_OVER = 16_384
+"""Source tokens by which mean and deviation of the encoder's states are told."""
 
 
 def _tuple(value: Any) -> Any:
@@ -111,10 +116,23 @@ class ManyTargets(Frozen):
         return codes
 
 
+class MemoryOptions(Frozen):
+    """What a fresh decoder is given of the encoder.
+
+    Args:
+        standardise: Before the first update the encoder's last norm is changed so that, over the first batches, its
+            final states have mean 0 and deviation 1 in every dimension. Over encoders whose states are nearly one
+            direction (E5) the decoder looks at its source much sooner (docs/sixt.md). No paper here does it.
+    """
+
+    standardise: bool = False
+
+
 class TranslationOptions(LikelihoodOptions, ManyTargets):
     """Options of the methods that put a fresh decoder on an encoder."""
 
     decoder: DecoderOptions = DecoderOptions()
+    memory: MemoryOptions = MemoryOptions()
 
 
 def attach_decoder(
@@ -200,4 +218,32 @@ class TranslationMethod:
             smoothing=self.options.label_smoothing,
             form=self.options.smoothing_form,
         )
-        return Losses(likelihood.smoothed, batch.target_tokens, {"nll": likelihood.negative_log_likelihood})
+        return Losses(
+            likelihood.smoothed,
+            batch.target_tokens,
+            {"nll": likelihood.negative_log_likelihood},
+            sentences=likelihood.of_sentences(real),
+        )
+
+
+class FreshDecoderMethod(TranslationMethod):
+    """A method that puts a fresh decoder on an encoder, whose states it may standardise first."""
+
+    def __init__(self, options: TranslationOptions) -> None:
+        super().__init__(options)
+        self.options: TranslationOptions = options
+
+    def prepared(self, model: nn.Module) -> frozenset[str]:
+        """The weight and bias of the encoder's last norm, if states are to be standardised."""
+        assert isinstance(model, EncoderDecoder)
+        if not self.options.memory.standardise:
+            return frozenset()
+        changed = {id(parameter) for parameter in last_norm(model.encoder).parameters()}
+        return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in changed)
+
+    def prepare(self, model: nn.Module, batches: Iterator[TranslationBatch]) -> str:
+        """Standardise the encoder's final states over the first batches."""
+        assert isinstance(model, EncoderDecoder)
+        sources = ((batch.source, batch.source_mask) for batch in batches)
+        tokens = standardise(model.encoder, sources, STANDARDISE_OVER)
+        return f"encoder states standardised over {tokens:,} source tokens"

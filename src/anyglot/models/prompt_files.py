@@ -94,7 +94,7 @@ def load_prompts(folder: Path | str) -> SavedPrompts:
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(raw.get("base"), str):
         raise UserError(f"{path} is not a file of prompts of this package (format {FORMAT}).")
     try:
-        config = TypeAdapter(ModelConfig).validate_python(raw.get("config"))
+        config: ModelConfig = TypeAdapter(ModelConfig).validate_python(raw.get("config"))
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None

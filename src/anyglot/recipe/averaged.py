@@ -16,7 +16,7 @@ from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import CONFIG, WEIGHTS, assemble, is_model_folder, load_config, load_tensors, save_model
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
 from anyglot.training.checkpoint import write_document
-from anyglot.training.loop import CHECKPOINTS
+from anyglot.training.keeping import CHECKPOINTS
 from anyglot.training.unmoved import left_out
 
 

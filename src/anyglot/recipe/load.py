@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from anyglot.errors import UserError
 from anyglot.recipe import yaml_text
 from anyglot.recipe.faults import described
+from anyglot.recipe.given import GivenData
 from anyglot.recipe.paths import anchored
 from anyglot.recipe.schema import Recipe
 from anyglot.recipe.sheets import expanded
@@ -38,18 +39,21 @@ class Document:
     origins: dict[Keys, str] = field(default_factory=dict)
 
 
-def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = (), given: GivenData | None = None) -> Recipe:
     """Read a recipe.
 
     Args:
         name_or_path: A YAML file, or the name of a bundled recipe such as "sixt/xlmr_large"; it may also be written
             "recipes/sixt/xlmr_large.yaml", as in the package's source.
         overrides: "dotted.key=value" with the value in YAML; list items by index ("data.train.0.limit=100").
+        given: Corpora in place of the recipe's own; overrides are applied to these.
 
     Raises:
         UserError: All that is wrong, each with file, line, key, what was found and the nearest known key.
     """
-    document = _read(name_or_path, None)
+    document = _read(name_or_path, ())
+    if given is not None:
+        _replace_data(document, given)
     for override in overrides:
         _override(document, override)
     # What is still relative came by an override or with the package, and is meant from where the command is run.
@@ -95,9 +99,21 @@ def bundled_recipes() -> dict[str, str]:
     return found
 
 
-def _read(name_or_path: str | Path, extended_by: str | None) -> Document:
-    """A file's document, laid over the one it extends."""
+def _replace_data(document: Document, given: GivenData) -> None:
+    """Put corpora in place of a recipe's; what it says otherwise about data stays."""
+    data = document.values.get("data")
+    document.values["data"] = {**(data if isinstance(data, dict) else {}), **given.values}
+    gone = [("data", key) for key in given.values]
+    document.origins = {at: origin for at, origin in document.origins.items() if at[:2] not in gone}
+    document.origins |= given.origins
+
+
+def _read(name_or_path: str | Path, extended_by: tuple[Path, ...]) -> Document:
+    """A file's document, laid over the one it extends, which may extend another."""
     path, bundled = _find(name_or_path)
+    if path.resolve() in extended_by:
+        around = " extends ".join(map(str, (*extended_by[extended_by.index(path.resolve()) :], path)))
+        raise UserError(f"Recipes extend each other in a circle: {around}; let one of them extend nothing.")
     values, lines = yaml_text.read(path)
     if not isinstance(values, dict):
         raise UserError(f"{path}: a recipe is a mapping of keys to values, found {type(values).__name__}.")
@@ -108,12 +124,10 @@ def _read(name_or_path: str | Path, extended_by: str | None) -> Document:
     )
     if base is None:
         return document
-    if extended_by is not None:
-        raise UserError(f"{path} extends {base} and is itself extended by {extended_by}; one level is allowed.")
     if not isinstance(base, str):
         raise UserError(f"{path}: {EXTENDS} names one recipe, found {base!r}.")
     beside = path.parent / base
-    return _laid_over(_read(beside if beside.is_file() else base, str(path)), document)
+    return _laid_over(_read(beside if beside.is_file() else base, (*extended_by, path.resolve())), document)
 
 
 def _find(name_or_path: str | Path) -> tuple[Path, bool]:

@@ -21,6 +21,7 @@ from anyglot.models.store import is_model_folder
 from anyglot.recipe.schema import Recipe
 from anyglot.training.checkpoint import versions
 from anyglot.training.freezing import trained_names
+from anyglot.training.looking import recorded
 from anyglot.training.loop import Trained
 from anyglot.training.plan import Plan
 
@@ -83,11 +84,28 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
         "seconds": round(trained.progress.seconds, 1),
         "precision": trained.precision,
         "metrics": trained.progress.metrics,
+        **recorded(trained.progress),
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
         "trained_parameters": _moved(plan, trained),
         "versions": dict(versions()),
         "machine": machine(),
     }
+
+
+def told_of_source(folder: Path) -> str | None:
+    """What the run in a folder recorded of its decoder, in a sentence; None: nothing was measured, or no run ended."""
+    try:
+        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(run, dict) or "looks_at_source" not in run:
+        return None
+    looks, since = run["looks_at_source"], run.get("looks_at_source_from")
+    if looks is None:
+        return "whether the decoder looks at its source could not be told"
+    if looks:
+        return f"the decoder looks at its source, first seen after update {since:,}"
+    return "the decoder does not look at its source" + ("" if since is None else f"; it did after update {since:,}")
 
 
 def _moved(plan: Plan, trained: Trained) -> int:

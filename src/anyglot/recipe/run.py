@@ -29,11 +29,13 @@ from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.outline import outline
 from anyglot.recipe.record import RUN, languages_of, run_record
 from anyglot.recipe.schema import LearnedTokenizer, Recipe
+from anyglot.recipe.splitting import split_off
 from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.recipe.vocabulary import output_rows
 from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.distributed import first_process_first
-from anyglot.training.loop import CHECKPOINTS, Trained, train
+from anyglot.training.keeping import CHECKPOINTS
+from anyglot.training.loop import Trained, train
 from anyglot.training.plan import Longest, Plan
 from anyglot.training.translating import TestSentences
 from anyglot.training.validation import Validation
@@ -47,6 +49,7 @@ _WITHOUT_EFFECT = (
     "data.workers",
     "data.cache",
     "checkpoints.keep_last",
+    "validation.shuffled_sources",
     "stages.*.encoder_cache.folder",
 )
 
@@ -85,6 +88,7 @@ def run_recipe(
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
         raise UserError(f"{folder} already holds a run; give --resume to go on with it, or another folder.")
+    recipe = split_off(recipe, say)
     origin = recipe_of_start(recipe)
     if origin is not None:
         start = folder / START
@@ -123,7 +127,7 @@ def _refuse_another(origin: Recipe, folder: Path) -> None:
         if is_finished(folder / START):
             _refuse_another(further, folder / START)
     found = load_recipe(folder)
-    refuse_changes(recipe_identity(found), recipe_identity(origin), folder, use="started from")
+    refuse_changes(recipe_identity(found), recipe_identity(split_off(origin, logger.debug)), folder, use="started from")
 
 
 def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
@@ -216,8 +220,11 @@ def make_plan(
 def recipe_identity(recipe: Recipe) -> dict[str, str]:
     """Dotted key -> value of everything that may not change on resuming; texts are known by hash, not by path."""
     values = recipe.document()
+    del values["data"]["validation_split"]  # `split_off` has made corpora of it, which are compared
     for side in ("train", "validation"):
         for source in values["data"][side]:
+            if source["hash_part"] is None:  # runs of before there were parts go on
+                del source["hash_part"]
             source.pop("file", None)
             source.pop("files", None)
     flat = dict(_flattened(values, ()))

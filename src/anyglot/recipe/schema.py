@@ -119,7 +119,8 @@ class Recipe(Options):
             raise ValueError("data.bilingual is for methods in which pairs take turns with text; leave it out here")
         if self.validation.metric == "score":
             raise ValueError("validation.metric score is that of an understanding task; take loss, bleu or chrf here")
-        if self.validation.metric != "loss" and not self.data.validation:
+        validated = self.data.validation or self.data.validation_split is not None
+        if self.validation.metric != "loss" and not validated:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
         return self
 

@@ -1,28 +1,24 @@
 """The loop: for every stage, edit, freeze, then update after update with checkpoints in between.
 
 train  ->  Run.stage  ->  Step      (step.py: one update)
-                      ->  save      (checkpoint.py)
+                      ->  Keeper    (keeping.py: what a checkpoint holds and which stay)
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
-from anyglot.models.build import Model
-from anyglot.models.store import CONFIG, config_document
-from anyglot.training import checkpoint, state
+from anyglot.training import checkpoint, looking, state
 from anyglot.training.distributed import (
     agreed_precision,
     give_back_shards,
@@ -35,22 +31,22 @@ from anyglot.training.distributed import (
 )
 from anyglot.training.encoder_states import check_encoder_caches, remembered
 from anyglot.training.freezing import enter_stage, set_modes
+from anyglot.training.keeping import CHECKPOINTS, Keeper
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.objective import Objective
 from anyglot.training.optim import Schedule, build_optimizer, build_schedule
 from anyglot.training.options import StageOptions
 from anyglot.training.plan import Plan
 from anyglot.training.precision import Precision, choose_precision
+from anyglot.training.preparation import prepare, prepared_names
 from anyglot.training.signals import Stopped, StopRequests
 from anyglot.training.step import Outcome, Step
-from anyglot.training.unmoved import FILE as UNMOVED
 from anyglot.training.unmoved import Unmoved
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 logger = logging.getLogger(__name__)
-CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 
 
@@ -83,7 +79,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
         progress = state.Progress.of(checkpoint.read_document(found[0] / "progress.json"))
     plan.folder.mkdir(parents=True, exist_ok=True)
-    _seed(plan.seed)
+    state.seed(plan.seed)
     model = plan.build()
     plan.check_stages()
     plan.check_lengths(model)
@@ -99,9 +95,12 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         shared_accumulation(plan.stages[stage.name].accumulation, progress.processes, accelerator.num_processes)
     if plan.tracking.trackers:
         accelerator.init_trackers("anyglot", config=dict(plan.identity))
-    run = Run(plan, accelerator, model, progress, found[0] if found else None, Unmoved.of(model, stages))
+    if found is None:
+        prepare(plan, model, stages, shown=accelerator.is_main_process and not plan.quiet)
+    unmoved = Unmoved.of(model, stages, prepared_names(plan.method, model))
+    run = Run(plan, accelerator, model, progress, found[0] if found else None, unmoved)
     if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
-        run.prune()  # what a kill kept from being deleted, or left half deleted
+        run.keeper.prune(progress)  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
         stack.enter_context(other_processes_watched(accelerator, root))
         stack.callback(run.close)
@@ -112,12 +111,6 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     if plan.tracking.trackers:
         accelerator.end_training()
     return Trained(run.model, progress, precision, accelerator.is_main_process)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 class Run:
@@ -134,8 +127,8 @@ class Run:
     ) -> None:
         self.plan, self.accelerator, self.model, self.progress = plan, accelerator, model, progress
         self.resumed, self.unmoved = resumed, unmoved
-        self.saved = progress.update if resumed else None
         self.log = MetricsLog(plan.folder / METRICS, progress.update) if accelerator.is_main_process else None
+        self.keeper = Keeper(plan, accelerator, unmoved, self.log, progress.update if resumed else None)
         self.display: Display | None = None
         self._sharded = False
         self._clock = self._window_clock = time.monotonic()
@@ -180,7 +173,7 @@ class Run:
         self._sharded = is_sharded(objective)
         optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
         # Each stage draws from its own seed, so it does not depend on how the one before ended.
-        _seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
+        state.seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
         if self.resumed is not None:
             self._restore(self.resumed, optimizer.optimizer)
         return Step(self.accelerator, objective, optimizer, options.clip_norm), build_schedule(options)
@@ -216,7 +209,7 @@ class Run:
                 state.set_random_state(generators[self.accelerator.process_index])
             else:
                 # The streams that were cannot be shared out among other processes; new ones, never drawn before.
-                _seed(torch.initial_seed() + 524_287 * self.progress.update)
+                state.seed(torch.initial_seed() + 524_287 * self.progress.update)
                 logger.warning(
                     "%s was written by %d processes and goes on with %d: data, weights and optimizer go on exactly, "
                     "dropout draws anew",
@@ -270,7 +263,7 @@ class Run:
             self._write_window(stage, rate)
         best = False
         if plan.validator is not None and (progress.update % plan.validation.every == 0 or last):
-            best = self._validate(stage, step.objective)
+            best = self._validate(stage, step.objective, last=last)
         if last and not signal:
             return  # saved when the stage is left
         if signal or progress.update % plan.checkpoints.every == 0 or (best and plan.checkpoints.keep_best > 0):
@@ -312,11 +305,11 @@ class Run:
         }
         self._write(event)
         assert self.display is not None
-        self.display.numbers(loss=loss, learning_rate=rate, tokens_per_second=speed)
+        self.display.numbers(loss=loss, **looking.shown(progress), learning_rate=rate, tokens_per_second=speed)
         progress.window = {}
         self._window_clock = now
 
-    def _validate(self, stage: Stage, objective: nn.Module) -> bool:
+    def _validate(self, stage: Stage, objective: nn.Module, *, last: bool) -> bool:
         """Measure with dropout off and the random generators left as they were; True if it is the best so far."""
         assert self.plan.validator is not None and self.display is not None
         progress, generators, begun = self.progress, state.random_state(), time.monotonic()
@@ -332,8 +325,11 @@ class Run:
         best = not earlier or (value < min(earlier) if metric == "loss" else value > max(earlier))
         progress.best[str(progress.update)] = value
         progress.metrics = numbers
-        self._write({"kind": "validation", "update": progress.update, "stage": stage.name, "best": best, **numbers})
+        told = looking.noticed(progress, stage.name, last=last)
+        event = {"kind": "validation", "update": progress.update, "stage": stage.name, "best": best, **numbers}
+        self._write({**event, **told.facts})
         self.display.say("  ".join(f"{k} {v:.4g}" for k, v in {"validation after": progress.update, **numbers}.items()))
+        told.tell(self.display.say, first_process=self.accelerator.is_main_process)
         return best
 
     def _write(self, event: dict[str, Any]) -> None:
@@ -344,52 +340,13 @@ class Run:
             self.accelerator.log(numbers, step=self.progress.update)
 
     def save(self, step: Step | None) -> None:
-        """Write a checkpoint and delete what is not to be kept; without `step`, between two stages."""
+        """Write a checkpoint unless this update has one; without `step`, between two stages."""
         progress = self.progress
-        if self.saved == progress.update:
+        if self.keeper.saved == progress.update:
             return
         now = time.monotonic()
         progress.seconds, self._clock = progress.seconds + now - self._clock, now
-        optimizer = {} if step is None else state.optimizer_tensors(self.model, step.optimizer.optimizer)
-        weights = state.model_tensors(self.model, self.unmoved.names)
-        tensors = {"model.safetensors": weights, "optimizer.safetensors": optimizer}
-        scaler = self.accelerator.scaler
-        documents = {
-            "progress.json": progress.document(),
-            "random.json": state.gathered_random_states(self.accelerator),
-            "scaler.json": {} if scaler is None else scaler.state_dict(),
-        }
-        documents[UNMOVED] = self.unmoved.document()
-        if isinstance(self.model, Model):  # the weights alone do not tell which edits came before
-            documents[CONFIG] = config_document(self.model)
-        if self.log is not None:
-            self.log.sync()
-            checkpoint.write_checkpoint(
-                self.plan.folder / CHECKPOINTS,
-                progress.update,
-                tensors=tensors,
-                documents=documents,
-                identity=self.plan.identity,
-                metrics=progress.metrics,
-            )
-            self.prune()
-        self.saved = progress.update
-        self.accelerator.wait_for_everyone()
-
-    def prune(self) -> None:
-        """Delete the checkpoints that are not to be kept."""
-        keep = self.plan.checkpoints
-        sign = 1 if self.plan.validation.metric == "loss" else -1
-        ranked = sorted(self.progress.best, key=lambda update: (sign * self.progress.best[update], int(update)))
-        try:
-            checkpoint.prune(
-                self.plan.folder / CHECKPOINTS,
-                keep_last=keep.keep_last,
-                keep_best=keep.keep_best,
-                best=[int(update) for update in ranked],
-            )
-        except checkpoint.DamagedCheckpoint as damage:
-            raise UserError(f"A checkpoint just written does not read back, the disk is failing: {damage}.") from damage
+        self.keeper.save(self.model, progress, None if step is None else step.optimizer.optimizer)
 
     def close(self) -> None:
         """Give up the terminal and the log file."""

@@ -27,14 +27,17 @@ class Objective(nn.Module):
     def forward(self, batch: Any) -> dict[str, Tensor]:
         """The batch's loss summed over target tokens under "total", the method's other sums under "parts.NAME".
 
-        Over how many tokens a part is summed, if not over all, stands under "counts.NAME".
+        Over how many tokens a part is summed, if not over all, stands under "counts.NAME". Where gradients are off,
+        each sentence's own likelihood stands under "sentences", if the method tells it.
 
         Shape:
-            returns: scalars
+            returns: scalars; sentences (B,)
         """
         losses = self.method.losses(self.model, batch)
         parts = {f"parts.{name}": part for name, part in losses.parts.items()}
-        return {"total": losses.total, **parts, **{f"counts.{name}": count for name, count in losses.counts.items()}}
+        parts |= {f"counts.{name}": count for name, count in losses.counts.items()}
+        each = {} if losses.sentences is None or torch.is_grad_enabled() else {"sentences": losses.sentences}
+        return {"total": losses.total, **parts, **each}
 
 
 def split_batch(batch: Any, pieces: int) -> list[Any]:

@@ -76,6 +76,9 @@ class ValidationOptions(Options):
         default="loss", description="What `best` means; score is that of an understanding task."
     )
     max_batches: int | None = Field(default=None, ge=1, description="Batches of each set used for the loss; none: all.")
+    shuffled_sources: bool = Field(
+        default=True, description="Tell also the loss with other sentences' sources, by one batch in four."
+    )
     sentences: int = Field(default=0, ge=0, description="Sentences translated per set; 0: no BLEU or chrF.")
     beams: int = Field(default=1, ge=1, description="Beams of these translations.")
 

@@ -35,6 +35,8 @@ class Progress:
         best: Update -> the metric that checkpoints are ranked by.
         precision: What the start-up probe chose; None before it ran.
         processes: How many processes the run began with, which says how much data an update takes; None before that.
+        looks_at_source: What was last told of the decoder (`training/looking.py`); None: nothing yet.
+        looks_at_source_from: The update after which it was first seen to look at its source; None: not yet.
     """
 
     stage: int = 0
@@ -50,6 +52,8 @@ class Progress:
     best: dict[str, float] = field(default_factory=dict)
     precision: Literal["fp32", "bf16", "fp16"] | None = None
     processes: int | None = None
+    looks_at_source: bool | None = None
+    looks_at_source_from: int | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON; floats keep every bit, because Python writes them in full."""
@@ -122,6 +126,13 @@ def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, t
         # A step count is a scalar of its own, never sharded; the fused kernel wants it on the parameter's device.
         placed = value.to(parameter.device) if value.ndim == 0 else _like(value, parameter)
         optimizer.state[parameter][key] = placed
+
+
+def seed(number: int) -> None:
+    """Start Python's, numpy's and torch's generators from a number."""
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    torch.manual_seed(number)
 
 
 def random_state() -> dict[str, Any]:

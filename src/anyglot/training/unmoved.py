@@ -33,10 +33,10 @@ class Unmoved:
     key: str
 
     @classmethod
-    def of(cls, model: nn.Module, stages: Sequence[Stage]) -> Unmoved:
-        """Those of a fresh model that none of these stages trains."""
+    def of(cls, model: nn.Module, stages: Sequence[Stage], prepared: frozenset[str] = frozenset()) -> Unmoved:
+        """Those of a model that none of these stages trains, and that were not `prepared` either."""
         named = dict(model.named_parameters())
-        names = frozenset(named).difference(*(trained_names(named, stage) for stage in stages))
+        names = frozenset(named).difference(prepared, *(trained_names(named, stage) for stage in stages))
         key = hashed("unmoved 1", ((name, named[name]) for name in sorted(names))) if names else ""
         return cls(names, key)
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.training.distributed import gathered, is_sharded, summed
+from anyglot.training.looking import SourceComparison
 from anyglot.training.options import ValidationOptions
 from anyglot.training.translating import TestSentences, translate
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class Validation:
     """Measures loss over validation batches, and translations of validation sentences where asked to.
 
-    The loss is the method's "nll" where it tells one, so that label smoothing does not blur it.
+    The loss is the method's "nll" where it tells one, so that label smoothing does not blur it. Beside it stands, of
+    methods that read a source, the loss with the sources of other sentences (`training/looking.py`).
 
     Args:
         batches: Set name -> makes an iterator over the set's batches, the same ones at every call.
@@ -48,6 +50,7 @@ class Validation:
 
     def _losses(self, accelerator: Accelerator, objective: nn.Module) -> dict[str, float]:
         sums: dict[str, list[float]] = {}
+        comparison = SourceComparison(accelerator, wanted=self.options.shuffled_sources)
         rank, world = accelerator.process_index, accelerator.num_processes
         for name, make in self.batches.items():
             total = torch.zeros(2, dtype=torch.float64, device=accelerator.device)
@@ -55,20 +58,25 @@ class Validation:
             for number, batch in enumerate(make()):
                 if self.options.max_batches is not None and number >= self.options.max_batches:
                     break
+                other = comparison.shuffled(batch)
                 # Every rank runs every forward in step (a sharded model gathers its weights in it), but counts a share.
                 if world > 1 and not is_sharded(objective) and number % world != rank:
                     continue
                 placed = batch.to(accelerator.device)
                 with accelerator.autocast():
                     losses = objective(placed)
-                if number % world == rank:
-                    mine[0] += losses.get("parts.nll", losses["total"]).double()
-                    mine[1] += placed.target_tokens
+                    again = None if other is None else objective(other.to(accelerator.device))
+                if number % world != rank:
+                    continue
+                mine[0] += losses.get("parts.nll", losses["total"]).double()
+                mine[1] += placed.target_tokens
+                if again is not None and "sentences" in losses:
+                    comparison.add(losses["sentences"], again["sentences"], placed.target_mask)
             total += summed(accelerator, mine)
             sums[name] = total.tolist()
         numbers = {f"loss.{name}": value / max(tokens, 1.0) for name, (value, tokens) in sums.items()}
         overall = sum(value for value, _ in sums.values()) / max(sum(tokens for _, tokens in sums.values()), 1.0)
-        return {"loss": overall, **(numbers if len(numbers) > 1 else {})}
+        return {"loss": overall, **comparison.numbers(overall), **(numbers if len(numbers) > 1 else {})}
 
     def _translations(self, accelerator: Accelerator, model: nn.Module) -> dict[str, float]:
         scores = torch.zeros(len(self.sentences), 2, dtype=torch.float64, device=accelerator.device)

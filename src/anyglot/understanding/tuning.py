@@ -27,8 +27,9 @@ from anyglot.tasks.examples import Example
 from anyglot.tasks.metrics import METRICS
 from anyglot.tasks.task import Task
 from anyglot.training.checkpoint import read_tensors, refuse_changes, write_document
-from anyglot.training.loop import CHECKPOINTS, Trained, train
+from anyglot.training.keeping import CHECKPOINTS
 from anyglot.training.loop import METRICS as LOG
+from anyglot.training.loop import Trained, train
 from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions, ValidationOptions
 from anyglot.training.plan import Plan
 from anyglot.training.state import load_model_tensors

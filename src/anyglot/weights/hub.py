@@ -46,6 +46,8 @@ MODEL_FILES = (
     "prompts/*.safetensors",
 )
 
+_CLOSED = ("GatedRepoError", "RepositoryNotFoundError")
+
 
 def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Path:
     """The folder of a model; no pickled file is fetched.
@@ -106,12 +108,18 @@ def _fetch(name: str, revision: str | None, files: tuple[str, ...]) -> Path:
     from huggingface_hub import snapshot_download
 
     start = STARTS.get(name)
+    hub = name if start is None else start.hub
     try:
-        return Path(
-            snapshot_download(name if start is None else start.hub, revision=revision, allow_patterns=list(files))
-        )
+        folder = Path(snapshot_download(hub, revision=revision, allow_patterns=list(files)))
     except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
         raise UserError(_not_found(name, revision, error)) from error
+    if WHOLE in files and not any((folder / weights).is_file() for weights in (WHOLE, INDEX)):
+        raise UserError(
+            f"{hub} holds no {WHOLE} on the hub, and weights in a pickle (pytorch_model.bin) are never read. Convert "
+            "it once: load it with the matching transformers class, e.g. AutoModelForSeq2SeqLM.from_pretrained, save "
+            "it with save_pretrained, and name that folder."
+        )
+    return folder
 
 
 def _not_found(name: str, revision: str | None, error: Exception) -> str:
@@ -126,7 +134,10 @@ def _not_found(name: str, revision: str | None, error: Exception) -> str:
             f"{name}{version} is not on this machine, and looking up {start.hub} on the Hugging Face hub failed "
             f"({type(error).__name__}). With a network it is fetched once by {ways}."
         )
+    kind = type(error).__name__
+    # The hub answers so to private models and to those whose terms must be accepted.
+    token = " (a model that asks for an account wants `hf auth login`)" if kind in _CLOSED else ""
     return (
-        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed "
-        f"({type(error).__name__}). Check the spelling and the network, or name a local folder."
+        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed ({kind}). Check the "
+        f"spelling{token} and the network, or name a local folder."
     )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel
 
 from anyglot.methods.base import Stage
-from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder, provenance_of
+from anyglot.methods.translation import FreshDecoderMethod, TranslationOptions, attach_decoder, provenance_of
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.weights.load import load_encoder
 
@@ -19,7 +19,7 @@ class FinetuneAllOptions(TranslationOptions):
     start: str
 
 
-class FinetuneAll(TranslationMethod):
+class FinetuneAll(FreshDecoderMethod):
     """The same model and data as SixT+, all parameters optimised at once (SixT+, section 3.1)."""
 
     name: ClassVar[str] = "finetune_all"

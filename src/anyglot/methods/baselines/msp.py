@@ -104,7 +104,12 @@ class Msp:
             smoothing=self.options.label_smoothing,
             form=self.options.smoothing_form,
         )
-        return Losses(likelihood.smoothed, batch.target_tokens, {"nll": likelihood.negative_log_likelihood})
+        return Losses(
+            likelihood.smoothed,
+            batch.target_tokens,
+            {"nll": likelihood.negative_log_likelihood},
+            sentences=likelihood.of_sentences(real),
+        )
 
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""

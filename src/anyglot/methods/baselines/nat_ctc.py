@@ -97,10 +97,12 @@ class NatCtc:
         labels = ctc_labels(batch.target_output, batch.target_mask, model.config.canvas)
         hidden = model.align(canvas, mask, memory)
         written = canvas_likelihood(model.output, hidden, mask, labels, model.config.canvas.blank_id)
-        self.watch.see(written.feasible)
+        if model.training:
+            self.watch.see(written.feasible)
         warn_of_lost_words(batch.target_output, batch.target_mask, model.config.canvas.blank_id)
         parts = {"nll": written.total.detach(), "infeasible": (~written.feasible).sum().float()}
-        return Losses(written.total, batch.target_tokens, parts, {"infeasible": torch.tensor(len(batch.source))})
+        counts = {"infeasible": torch.tensor(len(batch.source))}
+        return Losses(written.total, batch.target_tokens, parts, counts, written.each)
 
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, Field
 
 from anyglot.methods.base import Stage
-from anyglot.methods.translation import TranslationMethod, TranslationOptions, attach_decoder
+from anyglot.methods.translation import FreshDecoderMethod, TranslationOptions, attach_decoder
 from anyglot.models.build import build_encoder
 from anyglot.models.config import Activation, EmbeddingsConfig, EncoderConfig, Frozen, Probability, StackConfig
 from anyglot.models.encoder import Encoder
@@ -56,7 +56,7 @@ class TransformerOptions(TranslationOptions):
     encoder: EncoderOptions = EncoderOptions()
 
 
-class Transformer(TranslationMethod):
+class Transformer(FreshDecoderMethod):
     """Encoder, decoder and the shared table start from random values and are trained together."""
 
     name: ClassVar[str] = "transformer"

@@ -148,13 +148,14 @@ class SgaGeneration:
         plain = aligned.negative_log_likelihood
         parts = {"align": plain, "length": lengths.detach(), "cut": targets.cut.sum().float()}
         counts = {"align": words, "length": sentences, "cut": sentences}
-        parts["nll"] = plain * tokens / words.clamp(min=1)
+        scale = tokens / words.clamp(min=1)
+        parts["nll"], each = plain * scale, aligned.of_sentences(masked) * scale
         if config.denoise:
             denoised = self._denoised(model, hidden.detach(), targets, memory)
-            total, parts["nll"] = total + denoised.total, denoised.total.detach()
+            total, parts["nll"], each = total + denoised.total, denoised.total.detach(), denoised.each
             parts |= {"denoise": parts["nll"], "infeasible": (~denoised.feasible).sum().float()}
             counts["infeasible"] = sentences
-        return Losses(total, tokens, parts, counts)
+        return Losses(total, tokens, parts, counts, each)
 
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""

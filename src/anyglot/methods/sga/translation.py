@@ -75,7 +75,8 @@ class Sga:
         canvas, mask = model.canvas(memory)
         labels = ctc_labels(batch.target_output, batch.target_mask, model.config.canvas)
         aligned = self._judge(model, model.align(canvas, mask, memory), mask, labels)
-        self.watch.see(aligned.feasible)
+        if model.training:
+            self.watch.see(aligned.feasible)
         warn_of_lost_words(batch.target_output, batch.target_mask, model.config.canvas.blank_id)
         sentences = torch.tensor(len(batch.source))
         parts = {"align": aligned.total.detach(), "infeasible": (~aligned.feasible).sum().float()}
@@ -85,7 +86,7 @@ class Sga:
             parts["denoise"] = last.total.detach()
             total = aligned.total + total
         parts["nll"] = last.total.detach()
-        return Losses(total, batch.target_tokens, parts, {"infeasible": sentences})
+        return Losses(total, batch.target_tokens, parts, {"infeasible": sentences}, last.each)
 
     def provenance(self) -> dict[str, str]:
         """Where first values come from."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from anyglot.errors import UserError
 from anyglot.methods.base import DropSkip, Stage
 from anyglot.methods.translation import (
-    TranslationMethod,
+    FreshDecoderMethod,
     TranslationOptions,
     attach_decoder,
     fresh_parameters,
@@ -38,7 +38,7 @@ class SixTOptions(TranslationOptions):
     encoder_dropout: bool = True
 
 
-class SixT(TranslationMethod):
+class SixT(FreshDecoderMethod):
     """Two-stage transfer of a multilingual encoder to translation (SixT+, section 2.2)."""
 
     name: ClassVar[str] = "sixt"

@@ -1,0 +1,79 @@
+"""A run's checkpoints on disk: what each holds, and which stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from anyglot.errors import UserError
+from anyglot.models.build import Model
+from anyglot.models.store import CONFIG, config_document
+from anyglot.training import checkpoint, state
+from anyglot.training.logs import MetricsLog
+from anyglot.training.plan import Plan
+from anyglot.training.unmoved import FILE as UNMOVED
+from anyglot.training.unmoved import Unmoved
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+
+CHECKPOINTS = "checkpoints"
+
+
+class Keeper:
+    """Writes the checkpoints of a run and deletes those that are not to be kept.
+
+    Args:
+        unmoved: What no stage trains, and is therefore left out.
+        log: Flushed to disk before a checkpoint tells of its lines; None on every rank but the first.
+        saved: The update of the checkpoint the run goes on from.
+    """
+
+    def __init__(
+        self, plan: Plan, accelerator: Accelerator, unmoved: Unmoved, log: MetricsLog | None, saved: int | None
+    ) -> None:
+        self.plan, self.accelerator, self.unmoved, self.log, self.saved = plan, accelerator, unmoved, log, saved
+
+    def save(self, model: nn.Module, progress: state.Progress, optimizer: torch.optim.Optimizer | None) -> None:
+        """Write a checkpoint and delete what is not to be kept; without `optimizer`, between two stages."""
+        weights = state.model_tensors(model, self.unmoved.names)
+        moments = {} if optimizer is None else state.optimizer_tensors(model, optimizer)
+        scaler = self.accelerator.scaler
+        documents = {
+            "progress.json": progress.document(),
+            "random.json": state.gathered_random_states(self.accelerator),
+            "scaler.json": {} if scaler is None else scaler.state_dict(),
+        }
+        documents[UNMOVED] = self.unmoved.document()
+        if isinstance(model, Model):  # the weights alone do not tell which edits came before
+            documents[CONFIG] = config_document(model)
+        if self.log is not None:
+            self.log.sync()
+            checkpoint.write_checkpoint(
+                self.plan.folder / CHECKPOINTS,
+                progress.update,
+                tensors={"model.safetensors": weights, "optimizer.safetensors": moments},
+                documents=documents,
+                identity=self.plan.identity,
+                metrics=progress.metrics,
+            )
+            self.prune(progress)
+        self.saved = progress.update
+        self.accelerator.wait_for_everyone()
+
+    def prune(self, progress: state.Progress) -> None:
+        """Delete the checkpoints that are not to be kept."""
+        keep = self.plan.checkpoints
+        sign = 1 if self.plan.validation.metric == "loss" else -1
+        ranked = sorted(progress.best, key=lambda update: (sign * progress.best[update], int(update)))
+        try:
+            checkpoint.prune(
+                self.plan.folder / CHECKPOINTS,
+                keep_last=keep.keep_last,
+                keep_best=keep.keep_best,
+                best=[int(update) for update in ranked],
+            )
+        except checkpoint.DamagedCheckpoint as damage:
+            raise UserError(f"A checkpoint just written does not read back, the disk is failing: {damage}.") from damage
