@@ -125,6 +125,15 @@ def test_the_translator_answers_as_was_printed(demo: Demo) -> None:
     assert translated == [example.output]
 
 
+def test_the_table_of_test_sets_is_one_for_evaluate(demo: Demo) -> None:
+    """It is what docs/evaluate.md gives to `--tests`."""
+    from anyglot.evaluation.table import read_tests
+
+    tests = read_tests(demo[0] / "text" / "tests.yaml")
+    assert [test.name for test in tests] == [result.test for result in demo[1].evaluation.results[::3]]
+    assert all(Path(path).is_file() for test in tests for path in test.pairs.locations)
+
+
 def test_states_are_not_left_behind_and_the_start_keeps_its_table(demo: Demo) -> None:
     out = demo[0]
     assert not (out / "cache" / "states").exists()

@@ -153,7 +153,7 @@ def _trim(course: Course, out: Path) -> None:
     """`trimmed/`: the start with the rows of the text's tokens; the others would get no gradient."""
     assert course.start is not None
     if not (out / "trimmed").exists():
-        texts = tuple(sorted(path for path in (out / "text").iterdir() if path.suffix != ".tmp"))
+        texts = tuple(sorted(path for path in (out / "text").iterdir() if path.suffix not in (".tmp", ".yaml")))
         trim(course.start, out / "trimmed", Wish(texts))
 
 

@@ -12,13 +12,15 @@ from anyglot.phrasebook.corpus import Phrasebook
 # Settings of the course that pretrains were chosen by scores on the first test sentences (of seed 1, docs/log.md): none
 # is scored again. A held-out split repeats no sentence, so those behind them are others.
 LOOKED_AT = 200
+TABLE = "tests.yaml"
 
 
 def write_text(course: Course, folder: Path, seed: int) -> None:
     """Write the files that the recipes name.
 
     `mono.LANG.txt` if there is pretraining; `train.LANG-en.{LANG,en}` and `validation.LANG-en.{LANG,en}` of the
-    supervised languages; `test.{LANG}.txt`, the same sentences in every language, none of which ever chose a setting;
+    supervised languages; `test.{LANG}.txt`, the same sentences in every language, none of which ever chose a setting,
+    and `tests.yaml`, the table of them that `anyglot evaluate` takes;
     `unseen.txt`, the sentences of languages beyond, if they are translated.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,8 +38,14 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
     tests = list(book.parallel("test", course.held_out, offset=LOOKED_AT))
     for language in course.languages:
         _write(folder / f"test.{language}.txt", (row[language].text for row in tests))
+    rows = (f"{{source: {code}, target: {course.target}, {_files(code, course.target)}}}" for code in course.sources)
+    _write(folder / TABLE, (f"- {row}" for row in rows))
     if course.unseen:
         _write(folder / "unseen.txt", (sentence.text for sentence in unseen_sentences()))
+
+
+def _files(source: str, target: str) -> str:
+    return f"files: [test.{source}.txt, test.{target}.txt]"
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
