@@ -52,12 +52,18 @@ def demo(
     from anyglot.demonstration.course import FROM_SCRATCH, PRETRAINED
     from anyglot.demonstration.run import run_demo
     from anyglot.errors import UserError
+    from anyglot.training.signals import Stopped
 
     if from_scratch and start is not None:
         raise UserError("--from-scratch pretrains an encoder of its own; leave out --start, or --from-scratch.")
     course = FROM_SCRATCH if from_scratch else PRETRAINED if start is None else replace(PRETRAINED, start=start)
     folder = out or (DEFAULT_FROM_SCRATCH if from_scratch else DEFAULT)
-    _print(folder, run_demo(folder, seed=seed, course=course, say=lambda line: print(line, file=sys.stderr)))
+    try:
+        outcome = run_demo(folder, seed=seed, course=course, say=lambda line: print(line, file=sys.stderr))
+    except Stopped:
+        print(f"The demo in {folder} was stopped; the same command goes on with it.", file=sys.stderr)
+        raise
+    _print(folder, outcome)
 
 
 def _print(out: Path, outcome: Outcome) -> None:

@@ -131,7 +131,7 @@ def translate(
 
         anyglot translate runs/demo/sixt -s it -t en --input runs/demo/text/test.it.txt --output it.en --resume
 
-        anyglot translate runs/demo/sixt -s de -t en -i runs/demo/text/test.de.txt --decoder sample --top-p 0.9 --n-best 5
+        anyglot translate runs/demo/sixt -s de -t en -i runs/demo/text/test.de.txt --decoder sample --n-best 5
 
         anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
 
