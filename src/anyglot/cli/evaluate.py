@@ -122,15 +122,15 @@ def evaluate(
 
     Examples:
 
-        anyglot evaluate runs/demo/sixt --tests tests.yaml --baseline runs/demo/scratch
+        anyglot evaluate runs/demo/sixt --tests runs/demo/text/tests.yaml --baseline runs/demo/transformer
 
-        anyglot evaluate runs/demo/sixt --source de --target en --input test.de --reference test.en --out scores
+        anyglot evaluate runs/demo/sixt -s it -t en -i runs/demo/text/test.it.txt -r runs/demo/text/test.en.txt
 
         anyglot evaluate runs/new --tests tests.yaml --against evaluation --out scores --off-target
 
         anyglot evaluate runs/sga runs/transformer --tests tests.yaml --latency
 
-        anyglot evaluate runs/demo/sixt --suite phrasebook --anchors --out understanding
+        anyglot evaluate runs/tiny/sixt --suite phrasebook --anchors --out understanding
 
         anyglot evaluate runs/veco runs/xlm --suite xtreme --data xtreme --seeds 1,2,3 --baseline runs/xlm
 

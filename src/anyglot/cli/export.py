@@ -56,7 +56,7 @@ def export(
 
     Examples:
 
-        anyglot export runs/demo/scratch --to ctranslate2 --out exported --quantization int8
+        anyglot export runs/demo/transformer --to ctranslate2 --out exported --quantization int8
 
         anyglot export runs/veco --to transformers --part encoder --out encoder
 

@@ -127,11 +127,11 @@ def translate(
 
     Examples:
 
-        echo "Das Haus ist alt." | anyglot translate runs/demo/sixt --source de --target en
+        echo "Il gatto dorme in giardino." | anyglot translate runs/demo/sixt --source it --target en
 
-        anyglot translate runs/demo/sixt -s de -t en --input news.de --output news.en --resume
+        anyglot translate runs/demo/sixt -s it -t en --input runs/demo/text/test.it.txt --output it.en --resume
 
-        anyglot translate runs/demo/sixt -s de -t en -i news.de --decoder sample --top-p 0.9 --n-best 5
+        anyglot translate runs/demo/sixt -s de -t en -i runs/demo/text/test.de.txt --decoder sample --n-best 5
 
         anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
 
