@@ -15,8 +15,8 @@ from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import CONFIG, WEIGHTS, assemble, is_model_folder, load_config, load_tensors, save_model
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
-from anyglot.training.checkpoint import CHECKPOINTS, write_document
-from anyglot.training.unmoved import left_out
+from anyglot.training.checkpoint import write_document
+from anyglot.weights.run_checkpoints import CHECKPOINTS, left_out
 
 
 def average_run(
