@@ -22,6 +22,7 @@ from anyglot.cli.main import app
 from anyglot.embedding import Embedder
 from anyglot.errors import UserError
 from anyglot.models.store import load_config, load_model
+from anyglot.recipe.averaged import average_run
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.training.signals import Stopped
@@ -256,3 +257,21 @@ def test_a_run_that_goes_is_translated_with(root: Path, tmp_path: Path) -> None:
             process.communicate()
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(done.stdout.splitlines()) == 1 and "has not ended: the checkpoint of update " in done.stderr
+
+
+def test_training_may_start_from_a_checkpoint_by_name(root: Path, stopped: Path, tmp_path: Path) -> None:
+    """Its tokenizer and its languages are the run's."""
+    checkpoint = checkpoint_folders(stopped / "checkpoints")[0]
+    finetune = {"name": "finetune", "start": str(checkpoint)}
+    recipe = load_recipe(root / "sixt.yaml", [f"method={json.dumps(finetune)}"])
+    stages = {name: {"updates": 1, "learning_rate": 1e-3} for name in ("all",)}
+    recipe = load_recipe(root / "sixt.yaml", [f"method={json.dumps(finetune)}", f"stages={json.dumps(stages)}"])
+    run_recipe(recipe, tmp_path / "run", quiet=True)
+    languages = json.loads((tmp_path / "run" / "languages.json").read_text())
+    assert languages["source"] == ["de", "en"]
+
+
+def test_checkpoints_of_a_run_that_goes_have_a_mean(stopped: Path, tmp_path: Path) -> None:
+    best, _ = best_and_newest(stopped)
+    average_run(stopped, tmp_path / "mean", steps=[int(best.name[5:])])
+    assert holds(tmp_path / "mean", best) and local_folder(tmp_path / "mean") == tmp_path / "mean"

@@ -8,7 +8,7 @@ from anyglot.errors import UserError
 from anyglot.weights.checkpoint import INDEX, WHOLE
 from anyglot.weights.copies import find_copy
 from anyglot.weights.foreign import CONFIG
-from anyglot.weights.runs import is_checkpoint, opened
+from anyglot.weights.runs import opened, run_of
 from anyglot.weights.starts import STARTS
 
 TOKENIZER_FILES = (
@@ -70,8 +70,7 @@ def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) ->
     Raises:
         UserError: as `local_folder`, or there is no tokenizer in it.
     """
-    folder = _found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES))
-    folder = folder.resolve().parent.parent if is_checkpoint(folder) else folder
+    folder = run_of(_found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES)))
     if not any((folder / name).is_file() for name in _VOCABULARIES):
         raise UserError(
             f"{name_or_folder} holds no tokenizer ({', '.join(_VOCABULARIES)}). "

@@ -17,7 +17,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -38,7 +38,10 @@ from anyglot.weights.run_checkpoints import (
     verify,
 )
 
-# What a run writes of its checkpoint's place into the folder that is opened in its stead.
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Tells, in the folder that is opened in a run's stead, which checkpoint was taken.
 TAKEN = "checkpoint.json"
 _RECIPE, _PROGRESS = "recipe.yaml", "progress.json"
 _NEEDED = (CONFIG, WEIGHTS, UNMOVED, _PROGRESS)
@@ -51,6 +54,11 @@ _held: dict[tuple[Path, str], Path] = {}
 def is_checkpoint(folder: Path) -> bool:
     """Whether this is a checkpoint of a run, `RUN/checkpoints/step-N`."""
     return folder.resolve().parent.name == CHECKPOINTS and (folder / MANIFEST).is_file()
+
+
+def run_of(folder: Path) -> Path:
+    """The run a checkpoint is of; any other folder is itself."""
+    return folder.resolve().parent.parent if is_checkpoint(folder) else folder
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -124,7 +132,7 @@ def _hold(checkpoint: Path, accompanying: tuple[str, ...], front: str) -> Path:
     key = (checkpoint.resolve(), digest)
     if key in _held:
         return _held[key]
-    run = checkpoint.resolve().parent.parent
+    run = run_of(checkpoint)
     made = Path(_room()) / f"{len(_held)}-{digest[:8]}" / checkpoint.name
     made.mkdir(parents=True, exist_ok=True)
     try:
@@ -168,21 +176,33 @@ def _told(made: Path, manifest: Manifest) -> str:
 
 def _complete(made: Path, run: Path) -> None:
     """Put what the checkpoint leaves out, since no stage trains it, into the weights."""
-    names = left_out(made)
-    if not names:
+    unmoved = unmoved_of(made, run)
+    if not unmoved:
         return
     from safetensors.torch import save_file
 
+    whole = unmoved | load_tensors(made / WEIGHTS)
+    (made / WEIGHTS).unlink()  # a link: what is written must not be the run's own file
+    save_file(whole, made / WEIGHTS)
+
+
+def unmoved_of(checkpoint: Path, run: Path) -> dict[str, Tensor]:
+    """The parameters that a checkpoint of a run leaves out.
+
+    Raises:
+        DamagedCheckpoint: They are not there, or are not those the checkpoint was trained beside.
+    """
+    names = left_out(checkpoint)
+    if not names:
+        return {}
     beside = run / CHECKPOINTS / UNMOVED_WEIGHTS
     source = beside if beside.is_file() else run / WEIGHTS
     if not source.is_file():
         raise DamagedCheckpoint(f"{beside} is missing; go on with the run by --resume, which writes it")
     unmoved = {name: tensor for name, tensor in load_tensors(source).items() if name in names}
-    if unmoved.keys() != names or unmoved_key(unmoved) != read_document(made / UNMOVED)["key"]:
+    if unmoved.keys() != names or unmoved_key(unmoved) != read_document(checkpoint / UNMOVED)["key"]:
         raise DamagedCheckpoint(f"{source} does not hold the frozen weights it was trained beside")
-    whole = unmoved | load_tensors(made / WEIGHTS)
-    (made / WEIGHTS).unlink()
-    save_file(whole, made / WEIGHTS)
+    return unmoved
 
 
 def _link(source: Path, target: Path) -> None:
