@@ -85,7 +85,11 @@ main()
     ("recipe", "corpus", "told"),
     [
         ("sixt/e5_small", "de-en=a.de,gone.en", "there is no file 'gone.en'; check the path."),
-        ("sixt/e5_small", "de=a.de", "text of one language, but sixt learns from sentence pairs; write de-en=a.de,a.en."),
+        (
+            "sixt/e5_small",
+            "de=a.de",
+            "text of one language, but sixt learns from sentence pairs; write de-en=a.de,a.en.",
+        ),
         ("baselines/mbart_pretrain", "corpora.tsv", "denoising learns from text of one language at a time"),
     ],
 )
