@@ -25,7 +25,19 @@ from anyglot.data.sheet import read_sheet
 from anyglot.errors import UserError
 
 PAIRS_ONLY = frozenset(
-    ["sixt", "finetune_all", "finetune", "continued", "transformer", "adapters", "nat_ctc", "msp", "sga", "sga_generation", "veco_translation"]
+    {
+        "sixt",
+        "finetune_all",
+        "finetune",
+        "continued",
+        "transformer",
+        "adapters",
+        "nat_ctc",
+        "msp",
+        "sga",
+        "sga_generation",
+        "veco_translation",
+    }
 )
 """The methods that learn from sentence pairs and nothing else; told here, since their classes import torch."""
 TEXT_ONLY = frozenset(["denoising"])
