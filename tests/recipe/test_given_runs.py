@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_with_the_same_split(root: Path) -> None:
     resumed = run(train(root, "killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     lines = resumed.stderr.splitlines()
-    assert [line.split()[0] for line in lines[:2]] == ["validation:", "de-en:"], lines
+    assert [line.split()[0] for line in lines[:3]] == ["training", "validation:", "de-en:"], lines
     assert f"building the model over {root / 'encoder'}" in lines
     one, other = (dict(load_model(root / name).named_parameters()) for name in ("whole", "killed"))
     assert one.keys() == other.keys()
