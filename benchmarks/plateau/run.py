@@ -37,6 +37,8 @@ CROSS_ATTENTION = "decoder.stack.blocks.*.cross_attention.*"
 PLATEAU: dict[str, tuple[str, ...]] = {
     "standardised": (),
     "as they come": ("method.memory.standardise=false",),
+    "token vectors times 5": ("method.decoder.scale=5",),
+    "token vectors times 1": ("method.decoder.scale=none",),
     "cross-attention 3 times as fast": (f"stages.decoder.rates={{{CROSS_ATTENTION}: 3}}",),
     "rate 1e-3": ("stages.decoder.learning_rate=1.0e-3",),
     "rate 4e-3": ("stages.decoder.learning_rate=4.0e-3",),
@@ -67,6 +69,7 @@ class Setting:
         root: Where they go.
         first, second: Updates of the two stages.
         sentences: Training pairs of a language.
+        tested: Sentences of a language that are translated.
         through: Words in front of each command, such as those of a lock.
     """
 
@@ -76,6 +79,7 @@ class Setting:
     first: int
     second: int
     sentences: int
+    tested: int
     through: tuple[str, ...]
 
 
@@ -196,9 +200,10 @@ def gentle(setting: Setting, seed: int, line: str, changes: tuple[str, ...]) -> 
 
 def scores(setting: Setting, seed: int, folder: Path) -> dict[str, float]:
     """BLEU of greedy translations of validation text, by language."""
-    file = f"phrasebook:sentences=40&level={setting.level}&split=validation&seed={seed + 1000}"
+    file = f"phrasebook:sentences={setting.tested}&level={setting.level}&split=validation&seed={seed + 1000}"
     tests = [
-        {"name": code, "source": code, "target": "en", "file": file, "limit": 40} for code in (*SUPERVISED, *ZERO_SHOT)
+        {"name": code, "source": code, "target": "en", "file": file, "limit": setting.tested}
+        for code in (*SUPERVISED, *ZERO_SHOT)
     ]
     path = setting.root / f"tests-{seed}.yaml"
     path.write_text(yaml.safe_dump({"tests": tests}, sort_keys=False), encoding="utf-8")
@@ -266,11 +271,12 @@ def main() -> None:
     parser.add_argument("--second", type=int, default=40, help="updates of the second stage")
     parser.add_argument("--layer", type=int, default=10, help="the encoder's penultimate, from 0")
     parser.add_argument("--sentences", type=int, default=700, help="training pairs of a language")
+    parser.add_argument("--tested", type=int, default=40, help="sentences of a language that are translated")
     parser.add_argument("--through", default="", help="words in front of each command, such as 'flock FILE'")
     given = parser.parse_args()
     root, through = given.out.resolve(), tuple(shlex.split(given.through))
     root.mkdir(parents=True, exist_ok=True)
-    setting = Setting(root, given.start, given.level, given.first, given.second, given.sentences, through)
+    setting = Setting(root, given.start, given.level, given.first, given.second, given.sentences, given.tested, through)
     later = disentangling(given.second, given.layer)
     chosen = given.lines.split(";") if given.lines else list(PLATEAU if given.part == "plateau" else later)
     path = root / "results.json"

@@ -3,7 +3,7 @@
 ours                                 CTranslate2
 norm_first of either stack           pre_norm of either side
 embedding norm                       layernorm_embedding
-scale "sqrt" or "none"               scale_embeddings, a factor a side
+scale "sqrt", "none", number         scale_embeddings, a factor a side
 positions, from their offset on      position_encodings, a table a side
 segments row 0                       added to every position (ours and theirs add it to every token)
 output rows                          a smaller target vocabulary

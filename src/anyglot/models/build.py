@@ -100,9 +100,15 @@ def build_embeddings(config: EmbeddingsConfig, tokens: nn.Embedding | None = Non
         positions=positions,
         segments=nn.Embedding(config.segments, config.width) if config.segments else None,
         norm=nn.LayerNorm(config.width, eps=config.epsilon) if config.norm else None,
-        scale=math.sqrt(config.width) if config.scale == "sqrt" else 1.0,
+        scale=_factor(config),
         dropout=config.dropout,
     )
+
+
+def _factor(config: EmbeddingsConfig) -> float:
+    if config.scale == "sqrt":
+        return math.sqrt(config.width)
+    return 1.0 if config.scale == "none" else config.scale
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:

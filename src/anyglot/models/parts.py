@@ -27,12 +27,11 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
 from anyglot.models.language import LanguageModel
+from anyglot.models.sizes import Scale
 
 DecoderBlocks = Literal["last", "first", "fresh"]
 """Where a decoder's blocks come from: copies of the encoder's last or first ones, or none of them."""
 DECODER_BLOCKS: tuple[DecoderBlocks, ...] = get_args(DecoderBlocks)
-
-Scale = Literal["none", "sqrt"]
 
 
 def without_cross_attention(encoder: Encoder, *, keep_heads: bool = True) -> Encoder:
