@@ -1,7 +1,7 @@
 """How long a user waits: for `anyglot --help`, and for the first translation with a model.
 
-    python benchmarks/cold_start/run.py --model runs/demo/sixt --out results   # the model that `anyglot demo` left
-    python benchmarks/cold_start/run.py                                        # one of its shape, hardly trained
+    python benchmarks/cold_start/run.py --model runs/tiny/sixt --out results  # of `anyglot demo --from-scratch`
+    python benchmarks/cold_start/run.py                                       # one of its shape, hardly trained
 
 Every time is a fresh process's, from its start to its end, by the wall clock; processor seconds stand beside, which
 tell a slow command from a busy machine. The commands take turns, round by round, with what an empty interpreter and
@@ -18,18 +18,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+from anyglot.demonstration.course import FROM_SCRATCH
 from anyglot.demonstration.run import run_demo
-from anyglot.demonstration.text import Course
 from anyglot.evaluation.contents import Report, Table
 from anyglot.evaluation.markdown import markdown_table
 from anyglot.evaluation.provenance import provenance
 from anyglot.evaluation.report import write_report
 
 TEXT = "Der Hund schläft im Garten.\n"
-COURSE = Course(monolingual=2000, pairs=300, held_out=12)
+COURSE = replace(FROM_SCRATCH, monolingual=2000, pairs=300, held_out=12)
 UPDATES = {
     "tiny/masked_language": ["stages.pretrain.updates=4"],
     "tiny/sixt": ["stages.decoder.updates=3", "stages.joint.updates=2"],

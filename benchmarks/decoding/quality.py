@@ -1,6 +1,6 @@
 """What a coarser precision changes: translate a file in fp32 and in others, and compare.
 
-    python benchmarks/decoding/quality.py runs/demo/sixt news.de -s de -t en --reference news.en
+    python benchmarks/decoding/quality.py runs/demo/sixt test.de -s de -t en --reference test.en
 
 Prints, for each precision, the share of lines that come out differently, the mean gap of the scores (the other minus
 fp32, natural log a token), chrF between the two, and with a reference the BLEU and chrF of each.

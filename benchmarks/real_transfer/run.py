@@ -12,6 +12,7 @@ PATH is the folder that prepare.py describes. The lines (all with the same decod
     scratch       a Transformer of the same shape from random values, as many updates as both stages
     one_source, six_sources   the first stage on equally many pairs of one language, or of six
     layers_2, layers_6        the first stage with another number of decoder layers
+    free          the first stage on the pairs alone whose licences let a model be given away
 
 Each step is a command of the package; what was finished is passed over, what was interrupted goes on.
 OUT/SIZE/tables.md has the scores by domain and by language with intervals, OUT/SIZE/results.json all of them with their
@@ -81,7 +82,8 @@ def lines_of(size: Size, root: Path, start: str) -> dict[str, Line]:
     second = (f"stages.all.updates={size.second}",)
     both = (f"stages.all.updates={size.first + size.second}",)
     names = SUPERVISED[:1], SUPERVISED
-    one, six = (f"data.train={sources(root, each, size.pairs // len(each))}" for each in names)
+    one, six = (f"data.train={sources(root, each, limit=size.pairs // len(each) // 2)}" for each in names)
+    free = f"data.train={sources(root, SUPERVISED, shares=('free',))}"
     return {
         "stage_1": Line("sixt", first),
         "both": Line("second_stage", second, after="stage_1"),
@@ -92,16 +94,24 @@ def lines_of(size: Size, root: Path, start: str) -> dict[str, Line]:
         "six_sources": Line("sixt", (*first, six)),
         "layers_2": Line("sixt", (*first, "method.decoder.layers=2")),
         "layers_6": Line("sixt", (*first, "method.decoder.layers=6")),
+        "free": Line("sixt", (*first, free)),
     }
 
 
-def sources(root: Path, names: tuple[str, ...], limit: int) -> str:
-    """A value for data.train: the first `limit` pairs of each language, everyday and general text alike."""
-    entries = []
-    for code in names:
-        for share in ("free", "research"):
-            file = root.parent / "data" / "train" / f"{share}.{code}-en.tsv"
-            entries.append({"source": code, "target": "en", "file": str(file), "limit": limit // 2})
+def sources(
+    root: Path, names: tuple[str, ...], shares: tuple[str, ...] = ("free", "research"), limit: int | None = None
+) -> str:
+    """A value for data.train: of each language and share of the corpora all pairs, or the first `limit`."""
+    entries = [
+        {
+            "source": code,
+            "target": "en",
+            "file": str(root.parent / "data" / "train" / f"{share}.{code}-en.tsv"),
+            **({} if limit is None else {"limit": limit}),
+        }
+        for code in names
+        for share in shares
+    ]
     return yaml.safe_dump(entries, default_flow_style=True, width=10_000).strip()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 VERBS = [
     "demo",
+    "fetch",
     "train",
     "translate",
     "evaluate",

@@ -1,19 +1,22 @@
-"""The demo with next to no training: every step runs, and its files say what they should."""
+"""The course that pretrains an encoder, with next to no training: every step runs, its files say what they should."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from anyglot.demonstration.course import FROM_SCRATCH
 from anyglot.demonstration.run import Outcome, run_demo
-from anyglot.demonstration.text import Course, write_text
+from anyglot.demonstration.text import write_text
 from anyglot.errors import UserError
 from anyglot.phrasebook.corpus import Phrasebook
 from anyglot.translator import Translator
 
-COURSE = Course(supervised=("de",), zero_shot=("nl", "uk"), monolingual=600, pairs=300, held_out=12)
+SMALLER = replace(FROM_SCRATCH, supervised=("de",), zero_shot=("nl", "uk"), monolingual=600, pairs=300, held_out=12)
+COURSE = replace(SMALLER, longest=12)
 OVERRIDES = {
     "tiny/masked_language": ["stages.pretrain.updates=4", "tokenizer.train.vocabulary_size=400"],
     "tiny/sixt": ["stages.decoder.updates=3", "stages.joint.updates=2"],
@@ -61,7 +64,7 @@ def test_zero_shot_languages_have_no_parallel_text(demo: tuple[Path, Outcome, li
 
 def test_no_sentence_is_scored_that_chose_the_settings(tmp_path: Path) -> None:
     """The first 200 test sentences of seed 1 did."""
-    course = Course(supervised=("de",), zero_shot=("nl",), monolingual=20, pairs=20)
+    course = replace(FROM_SCRATCH, supervised=("de",), zero_shot=("nl",), monolingual=20, pairs=20)
     write_text(course, tmp_path, seed=1)
     chosen = [row["en"].text for row in Phrasebook(("en",), 1, course.level).parallel("test", 200)]
     scored = (tmp_path / "test.en.txt").read_text().splitlines()
@@ -70,7 +73,8 @@ def test_no_sentence_is_scored_that_chose_the_settings(tmp_path: Path) -> None:
 
 
 def test_no_two_languages_pretrain_on_the_same_sentences(tmp_path: Path) -> None:
-    write_text(Course(supervised=("de",), zero_shot=("nl",), monolingual=200, pairs=50, held_out=5), tmp_path, seed=1)
+    course = replace(FROM_SCRATCH, supervised=("de",), zero_shot=("nl",), monolingual=200, pairs=50, held_out=5)
+    write_text(course, tmp_path, seed=1)
     book = Phrasebook(("en", "de"), 1, "beginner")
     english = [sentence.meaning.key() for sentence in book.sentences("train", 200, "en")]
     german = [sentence.meaning.key() for sentence in book.sentences("train", 200, "de")]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from anyglot.cli.evaluate import evaluate
 from anyglot.errors import UserError
 from anyglot.translator import Translator
+from translator.test_parallel import write_folder
 from translator.tiny import write_model_folder
 
 SOURCES = ["Das Haus ist alt.", "Der Hund schläft.", "Die Katze sieht den Vogel."]
@@ -105,6 +106,44 @@ def test_a_run_against_an_earlier_ones_translations(model, files):
     (files / "a.de").write_text("\n".join(["Die Katze ist alt.", *SOURCES[1:]]) + "\n", "utf-8")
     with pytest.raises(UserError, match="made from other sentences than test set 'de-en'"):
         single(files, model, "--against", files / "old")
+
+
+def test_w10_a_report_bears_the_name_of_the_model_that_was_evaluated(model, files):
+    assert single(files, model, "--decoder", "greedy", out="old").exit_code == 0
+    other = shutil.copytree(model, files / "scratch")
+    for further, title in (
+        (["--against", files / "old"], "Evaluation of tiny"),
+        (["--baseline", other], "Evaluation of tiny"),
+        (["--baseline", model], "Evaluation of tiny"),
+        ([other, "--against", files / "old"], "Evaluation of tiny, scratch"),
+    ):
+        single(files, model, "--decoder", "greedy", "--resamples", "0", *further)
+        assert json.loads((files / "out/report.json").read_text("utf-8"))["title"] == title
+        assert f"# {title}\n" in (files / "out/report.md").read_text("utf-8")
+
+
+def test_w10_settings_are_told_as_each_model_was_searched(model, files):
+    def facts(*more):
+        single(files, *more, "--resamples", "0")
+        return json.loads((files / "out/report.json").read_text("utf-8"))["facts"]
+
+    free = write_folder(files / "free", length_classes=18)  # its denoiser runs once where nobody says how often
+    alone = facts(free)
+    assert {name: alone[name] for name in ("Decoder", "Iterations", "Length beam", "Remasking", "Rounds")} == {
+        "Decoder": "mask-predict",
+        "Iterations": "4",
+        "Length beam": "1",
+        "Remasking": "paper",
+        "Rounds": "1",
+    }
+    assert "Beam" not in alone and facts(free, "--rounds", "0")["Rounds"] == "0"
+    ctc = write_folder(files / "ctc")
+    assert facts(ctc)["Rounds"] == "2" and facts(ctc)["Beam"] == "1"
+    words = facts(model)
+    assert words["Decoder"] == "beam" and words["Beam"] == "5" and "Rounds" not in words
+    both = facts(model, free)
+    assert both["Decoder"] == "tiny: beam; free: mask-predict" and both["Beam"] == "tiny: 5"
+    assert both["Rounds"] == "free: 1" and both["Max length"] == "20"
 
 
 def test_off_target_translations_are_counted(model, files):

@@ -40,7 +40,7 @@ class Counter:
 
         kind = lambda source, target: "supervised" if source == "de" else "zero-shot"  # noqa: E731
         check = lambda source, target: self.checks.append((label, source, target))  # noqa: E731
-        return lambda: System(label, {"version": version}, check, kind, translate)
+        return lambda: System(label, {"version": version}, check, kind, translate, facts={"beam": 5})
 
     def systems(self, version="1"):
         return {
@@ -145,7 +145,7 @@ def test_a_run_writes_a_report_with_curves_settings_and_signatures(tests, tmp_pa
     counter, said = Counter(), []
     table = run(
         Request(counter.systems(), {"ours": model}, tests, tmp_path / "out", Scoring(resamples=50, seed=9), "half",
-                {"beam": 5}, 4),
+                4),
         said.append,
     )  # fmt: skip
     assert "| de-en | de-en | supervised | 30 |" in table and "mean of 1" in table
@@ -163,7 +163,7 @@ def test_a_run_writes_a_report_with_curves_settings_and_signatures(tests, tmp_pa
 def test_a_folder_in_the_way_is_told_before_anything_is_translated(tests, tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UserError, match="no folder to write to"):
-        run(Request({"ours": pytest.fail}, {}, tests, tmp_path / "out", Scoring(), None, {}, 4), print)
+        run(Request({"ours": pytest.fail}, {}, tests, tmp_path / "out", Scoring(), None, 4), print)
 
 
 def test_labels_are_short_and_different(tmp_path, monkeypatch):

@@ -41,6 +41,12 @@ def model_config(**changes: Any) -> EncoderDecoderConfig:
 KINDS: dict[str, dict[str, Any]] = {
     "one table": {},
     "dropped skips": {"dropped_skips": ("encoder.stack.blocks.1.self_attention",)},
+    "a skip on the way to being dropped": {"scaled_skips": (("encoder.stack.blocks.1.self_attention", 0.3),)},
+    "another scale": {
+        "decoder_embeddings": EmbeddingsConfig(
+            vocabulary_size=VOCABULARY, width=WIDTH, positions="sinusoidal", norm=False, scale=5.0
+        )
+    },
     "own decoder table": {"share_embeddings": False},
     "untied with bias": {"tie_output": False, "output_bias": True},
     "many-to-many": {"target_languages": ("de", "en", "fr")},

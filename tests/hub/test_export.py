@@ -20,7 +20,7 @@ from anyglot.errors import UserError
 from anyglot.hub.ctranslate2_spec import limits
 from anyglot.hub.export import export_ctranslate2, export_transformers
 from anyglot.hub.parity import TOLERANCE, cases, compare
-from anyglot.models.build import build_encoder_decoder, drop_skips
+from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.restrict import restrict_output
@@ -158,7 +158,7 @@ def test_quantised(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["encoder.stack.blocks.1.self_attention", "decoder.stack.blocks.0.feedforward"])
 def test_a_dropped_skip_is_refused_with_the_reason(place: str, folder: Path, tmp_path: Path) -> None:
     model = whole(folder)
-    drop_skips(model, (place,))
+    model.get_submodule(place).skip = 0.0
     path = sixt(tmp_path / "model")
     save_model(model, path)
     with pytest.raises(UserError, match=rf"no flag for a dropped skip, and this model drops that of {place}"):
@@ -231,7 +231,7 @@ def test_what_transformers_cannot_express(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no part 'decoder'"):
         export_transformers(str(folder), tmp_path / "out", part="decoder")
     model = whole(folder)
-    drop_skips(model, ("encoder.stack.blocks.1.self_attention",))
+    model.encoder.stack.blocks[1].self_attention.skip = 0.0
     path = sixt(tmp_path / "model")
     save_model(model, path)
     with pytest.raises(UserError, match=r"drops the skip of stack\.blocks\.1\.self_attention"):

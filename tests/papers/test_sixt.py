@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from anyglot.data.sampling import temperature_weights
 from anyglot.errors import UserError
@@ -58,6 +59,28 @@ def test_decoder_is_prenorm_sinusoidal_and_scaled(start: str) -> None:
     assert norms_first == [True] * (3 * DECODER["layers"])
     assert {block.feedforward.inner.activation for block in model.decoder.stack.blocks} == {gelu_tanh}
     assert {block.feedforward.inner.activation for block in model.encoder.stack.blocks} == {gelu}
+
+
+@pytest.mark.parametrize(("scale", "factor"), [("none", 1.0), (5, 5.0), (0.25, 0.25)])
+def test_another_scale_of_what_the_decoder_reads(start: str, tmp_path: Path, scale: str | float, factor: float) -> None:
+    """The table stays one; its rows are read times the factor, and so they are by the model once saved and opened."""
+    decoder = {**DECODER, "scale": scale}
+    _, model = sixt(start, decoder=decoder)
+    assert model.decoder.embeddings.scale == factor and model.encoder.embeddings.scale == 1.0
+    assert model.decoder.embeddings.tokens.weight is model.encoder.embeddings.tokens.weight is model.output.weight
+    tokens = torch.tensor([[5, 9]])
+    expected = factor * model.output.weight[tokens] + sinusoids(4, WIDTH)[2:]
+    torch.testing.assert_close(model.eval().decoder.embeddings(tokens), expected)
+    save_model(model, tmp_path)
+    again, example = load_model(tmp_path).eval(), batch()
+    given = (example.source, example.source_mask, example.target_input)
+    assert torch.equal(again(*given), model(*given))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, "half", float("nan")])
+def test_a_scale_that_is_none_is_refused(start: str, scale: object) -> None:
+    with pytest.raises(ValidationError, match="scale"):
+        sixt(start, decoder={**DECODER, "scale": scale})
 
 
 def test_paper_sizes_have_735_million_parameters() -> None:
@@ -119,6 +142,26 @@ def test_one_skip_is_dropped_in_stage_2_at_the_penultimate_layer(start: str) -> 
     assert dropped_skips(model) == ()
     optimise(method, model, 1)
     assert dropped_skips(model) == (f"encoder.stack.blocks.{LAYERS - 2}.self_attention",)
+
+
+def test_a_skip_that_falls_little_by_little_begins_whole_and_ends_dropped(start: str) -> None:
+    """Nothing but the update's number decides it; the paper's way is at 0 from the first update on."""
+    (gradual,) = sixt(start, disentangle_over=4)[0].stages()[1].edits
+    (paper,) = sixt(start)[0].stages()[1].edits
+    states = []
+    for edit, update in ((gradual, 0), (gradual, 1), (gradual, 4), (gradual, 9), (paper, 1)):
+        _, model = sixt(start)
+        source = batch()
+        untouched = model.eval().encode(source.source, source.source_mask).states
+        edit.before_update(model, update)
+        states.append(model.encode(source.source, source.source_mask).states)
+        factor = model.encoder.stack.blocks[LAYERS - 2].self_attention.skip
+        assert factor == (0.0 if edit is paper else max(1 - update / 4, 0.0))
+    assert torch.equal(states[0], untouched)
+    assert not torch.allclose(states[1], untouched) and not torch.allclose(states[1], states[2])
+    assert torch.equal(states[2], states[4]) and torch.equal(states[3], states[4])
+    paper.apply(model)
+    assert torch.equal(model.encode(source.source, source.source_mask).states, states[2])
 
 
 def test_dropping_the_skip_changes_that_block_alone_and_keeps_its_norm(start: str) -> None:

@@ -53,6 +53,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, app: typer.Typer) -> Path:
 def test_show_tells_a_recipe_and_a_model(app: typer.Typer, folder: Path) -> None:
     told = CliRunner().invoke(app, ["show", str(folder / "r.yaml"), "stages.all.updates=9"]).stdout
     assert "encoder.stack.blocks.*.self_attention" in told and "9 updates" in told and "memory:" in told
+    rates = ["stages.all.rates={encoder.*: 0.5, decoder.*: 4}"]
+    told = CliRunner().invoke(app, ["show", str(folder / "r.yaml"), *rates]).stdout
+    assert "  0.5 times that rate: encoder.*\n  4 times that rate: decoder.*\n" in told
     told = CliRunner().invoke(app, ["show", str(folder / "run")]).stdout
     assert "kind: encoder-decoder" in told and "decoder.stack.blocks.*.cross_attention" in told
 

@@ -21,8 +21,8 @@ from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.outline import outline
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
-from anyglot.training.checkpoint import read_tensors
 from anyglot.training.signals import Stopped
+from anyglot.weights.run_checkpoints import read_tensors
 from recipe.words import write_words
 from training import traces
 
@@ -125,6 +125,49 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     assert traces.metrics(one) == traces.metrics(two)
 
 
+def test_a_skip_dropped_little_by_little_is_resumed_to_the_same_bits(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before, on the way and after; a checkpoint on the way is the model as it was then."""
+    path, factors = "encoder.stack.blocks.0.self_attention", {7: 0.5, 8: 0.25}
+    changes = ["method.disentangle_over=4", "stages.joint.rates={encoder.stack.blocks.0.*: 3}"]
+    recipe = load_recipe(folder / "sixt.yaml", [*changes, "checkpoints.every=1", "checkpoints.keep_last=9"])
+    assert run_recipe(recipe, tmp_path / "whole", quiet=True)
+    assert load_config(tmp_path / "whole").dropped_skips == (path,)
+    assert load_config(tmp_path / "whole").scaled_skips == ()
+    for update in (4, 6, 7, 9):
+        with monkeypatch.context() as patch:
+            patch.setattr("anyglot.training.loop.Step", _stopping_step(update))
+            with pytest.raises(Stopped):
+                run_recipe(recipe, tmp_path / "run", resume=True, quiet=True)
+    assert run_recipe(recipe, tmp_path / "run", resume=True, quiet=True)
+    for run in ("whole", "run"):
+        for update, factor in factors.items():
+            config = load_config(tmp_path / run / "checkpoints" / f"step-{update}")
+            assert config.scaled_skips == ((path, factor),) and config.dropped_skips == ()
+        assert load_config(tmp_path / run / "checkpoints" / "step-9").dropped_skips == (path,)
+    one, two = tmp_path / "whole", tmp_path / "run"
+    assert (one / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
+    assert (one / "model.safetensors").read_bytes() != (folder / "translator" / "model.safetensors").read_bytes()
+    assert traces.metrics(one) == traces.metrics(two)
+
+
+def test_what_a_stage_cannot_do_is_refused_before_training(folder: Path, tmp_path: Path) -> None:
+    for change, told in (
+        ("method.disentangle_over=6", "over 6 updates, but stage joint has 5"),
+        ("stages.decoder.rates={encoder.*: 2}", r"factor for 'encoder\.\*'"),
+        ("stages.joint.rates={encoder.embeddings.*: 2}", r"factor for 'encoder\.embeddings\.\*'"),
+    ):
+        with pytest.raises(UserError, match=told):
+            run_recipe(load_recipe(folder / "sixt.yaml", [change]), tmp_path / "run", quiet=True)
+        assert not (tmp_path / "run" / "checkpoints").exists()
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    edited = outline(load_recipe(folder / "sixt.yaml", ["method.disentangle_over=4"])).stages[1].edits[0]
+    assert str(edited).endswith("self_attention little by little, over 4 updates")
+    with pytest.raises(UserError, match="disentangle_over has no effect"):
+        load_recipe(folder / "sixt.yaml", ["method.disentangle=false", "method.disentangle_over=2"])
+
+
 def test_a_finished_run_is_left_as_it_is(folder: Path) -> None:
     told: list[str] = []
     recipe = load_recipe(folder / "sixt.yaml")
@@ -133,6 +176,30 @@ def test_a_finished_run_is_left_as_it_is(folder: Path) -> None:
     assert "finished" in told[0]
     with pytest.raises(UserError, match="already holds a run"):
         run_recipe(recipe, folder / "translator", quiet=True)
+    assert (folder / "translator" / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["seed=9"], "seed was 1, now 9"),
+        (["method.decoder.layers=2", "validation.every=2"], r"method\.decoder\.layers was 1, now 2; validation\.every"),
+        (["stages.joint.updates=6"], r"stages\.joint\.updates was 5, now 6"),
+        (["data.train.0.files.0={new}"], r"data\.0\.de-en was [0-9a-f]{64}, now [0-9a-f]{64}"),
+    ],
+)
+def test_w5_a_finished_run_of_something_else_is_refused_by_name(
+    folder: Path, tmp_path: Path, overrides: list[str], told: str
+) -> None:
+    """And the old model does not pass for the new one; what changes nothing of the model is no other run."""
+    (tmp_path / "new.de").write_text((folder / "train.de").read_text().replace("hund", "mann", 1))
+    before = (folder / "translator" / "run.json").read_bytes()
+    wanted = load_recipe(folder / "sixt.yaml", [each.format(new=tmp_path / "new.de") for each in overrides])
+    with pytest.raises(UserError, match=rf"cannot be resumed: {told}"):
+        run_recipe(wanted, folder / "translator", resume=True, quiet=True)
+    shutil.copy(folder / "train.de", tmp_path / "same.de")
+    same = load_recipe(folder / "sixt.yaml", ["data.workers=1", f"data.train.0.files.0={tmp_path / 'same.de'}"])
+    assert not run_recipe(same, folder / "translator", resume=True, quiet=True)
     assert (folder / "translator" / "run.json").read_bytes() == before
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from anyglot.training.optim import build_optimizer, build_schedule, set_learning_rate
+from anyglot.errors import UserError
+from anyglot.training.optim import build_optimizer, build_schedule, rate_factors, set_learning_rate
 from anyglot.training.options import StageOptions
 
 
@@ -80,13 +81,45 @@ def test_rates_rise_to_the_peak_and_never_again(
 def test_only_what_moves_is_optimised_and_decay_follows_the_kind() -> None:
     frozen, moving = torch.nn.Parameter(torch.ones(2), requires_grad=False), torch.nn.Parameter(torch.ones(2))
     options = StageOptions(updates=1, learning_rate=0.1, optimizer="adamw", weight_decay=0.5, betas=(0.8, 0.9))
-    optimizer = build_optimizer([frozen, moving], options)
+    optimizer = build_optimizer([("frozen", frozen), ("moving", moving)], options)
     assert isinstance(optimizer, torch.optim.AdamW)
     assert [p is moving for group in optimizer.param_groups for p in group["params"]] == [True]
     set_learning_rate(optimizer, 0.2)
     moving.grad = torch.zeros(2)
     optimizer.step()
     torch.testing.assert_close(moving.detach(), torch.full((2,), 1 - 0.2 * 0.5))
+
+
+def named(*names: str) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, torch.nn.Parameter(torch.ones(3))) for name in names]
+
+
+def test_a_factor_is_that_of_the_first_pattern_that_fits() -> None:
+    parameters = named("decoder.0.cross.weight", "decoder.0.cross.bias", "decoder.0.self.weight", "encoder.weight")
+    rates = {"decoder.*.cross.weight": 4.0, "decoder.*": 0.5}
+    optimizer = build_optimizer(parameters, StageOptions(updates=1, learning_rate=0.1, rates=rates))
+    set_learning_rate(optimizer, 0.2)
+    found = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert [found[id(p)] for _, p in parameters] == pytest.approx([0.8, 0.1, 0.1, 0.2])
+    for _, parameter in parameters:
+        parameter.grad = torch.ones(3)
+    optimizer.step()  # Adam's first step is its rate, whatever the gradient
+    assert [1 - float(p.detach()[0]) for _, p in parameters] == pytest.approx([0.8, 0.1, 0.1, 0.2], rel=1e-5)
+
+
+def test_without_factors_there_is_one_group_of_the_rate_itself() -> None:
+    optimizer = build_optimizer(named("a", "b"), StageOptions(updates=1, learning_rate=0.1))
+    set_learning_rate(optimizer, 0.3)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.3]
+
+
+def test_a_factor_for_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match=r"factor for 'encoder\.\*'.*names look like decoder.weight"):
+        rate_factors(["decoder.weight"], {"encoder.*": 2.0})
+    with pytest.raises(UserError, match="an earlier pattern"):
+        rate_factors(["decoder.weight"], {"decoder.*": 2.0, "*.weight": 3.0})
+    with pytest.raises(ValidationError, match="greater than 0"):
+        StageOptions(updates=1, learning_rate=1, rates={"*": 0.0})
 
 
 def test_senseless_options_are_refused() -> None:

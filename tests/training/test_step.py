@@ -30,7 +30,7 @@ def stepper(
     model = method.build(None, 1).train()
     accelerator = start_accelerator("fp32", (), folder)
     objective = Objective(method, model)
-    optimizer = accelerator.prepare_optimizer(build_optimizer(model.parameters(), OPTIONS))
+    optimizer = accelerator.prepare_optimizer(build_optimizer(model.named_parameters(), OPTIONS))
     return Step(accelerator, objective, optimizer, clip_norm), model
 
 

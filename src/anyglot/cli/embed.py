@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-MODEL = Annotated[str, typer.Argument(help="A model folder or a hub name.", metavar="MODEL")]
+MODEL = Annotated[
+    str, typer.Argument(help="A model folder, a name of `anyglot list models`, or a hub name.", metavar="MODEL")
+]
 INPUT = Annotated[
     str,
     typer.Option("--input", "-i", help="Text, a sentence a line; .gz too; - is standard input.", metavar="FILE"),
@@ -77,6 +79,9 @@ def embed(
         anyglot embed FacebookAI/xlm-roberta-base -i news.de -o de.npy --layer 7
 
         anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --centre --normalise
+
+    Some models were trained for one way of pooling, or with words in front of each text, which you have to put there
+    (multilingual-e5-small: mean, "query: "): `anyglot list models` tells. Nothing of it is done by itself.
 
     An interrupted run loses nothing: what it made is in the cache, and the same command goes on from there.
     """

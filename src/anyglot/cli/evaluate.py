@@ -122,15 +122,15 @@ def evaluate(
 
     Examples:
 
-        anyglot evaluate runs/demo/sixt --tests tests.yaml --baseline runs/demo/scratch
+        anyglot evaluate runs/demo/sixt --tests runs/demo/text/tests.yaml --baseline runs/demo/transformer
 
-        anyglot evaluate runs/demo/sixt --source de --target en --input test.de --reference test.en --out scores
+        anyglot evaluate runs/demo/sixt -s it -t en -i runs/demo/text/test.it.txt -r runs/demo/text/test.en.txt
 
         anyglot evaluate runs/new --tests tests.yaml --against evaluation --out scores --off-target
 
         anyglot evaluate runs/sga runs/transformer --tests tests.yaml --latency
 
-        anyglot evaluate runs/demo/sixt --suite phrasebook --anchors --out understanding
+        anyglot evaluate runs/tiny/sixt --suite phrasebook --anchors --out understanding
 
         anyglot evaluate runs/veco runs/xlm --suite xtreme --data xtreme --seeds 1,2,3 --baseline runs/xlm
 
@@ -226,7 +226,6 @@ def evaluate(
             out=out,
             scoring=Scoring(chosen, tokenizer, resamples, seed),
             baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
-            settings=_facts(settings),
             samples=samples,
             earlier=earlier,
             learned=_learned(comet, comet_model),
@@ -285,20 +284,6 @@ def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
     return Identifier([code.strip() for code in (candidates or "").split(",") if code.strip()])
 
 
-def _facts(settings: SearchSettings) -> dict[str, object]:
-    """The settings as the report tells them, defaults of kinds of models included."""
-    from anyglot.decoding.refine import ROUNDS
-    from anyglot.translator.settings import BEAMS
-
-    return {
-        "decoder": settings.decoder or "beam; of a model that writes all words at once its own",
-        "beam": settings.beam or f"{BEAMS}; of ctc 1",
-        "rounds": f"{ROUNDS if settings.rounds is None else settings.rounds}, of a model with a denoiser",
-        "length penalty": settings.length_penalty,
-        "max length": settings.max_length,
-    }
-
-
 def _opener(
     name: str, label: str, settings: SearchSettings, device: str | None, precision: str
 ) -> Callable[[], System]:
@@ -313,9 +298,12 @@ def _opener(
         from anyglot.evaluation.timing import BATCH, Timed, parameters_of
         from anyglot.translator import Translator
         from anyglot.weights.hub import local_folder
+        from anyglot.weights.runs import taken
 
         _say(f"loading {label}")
-        translator = Translator.from_pretrained(name, device=device, precision=precision)
+        folder = local_folder(name)  # once: of a run that goes, another checkpoint may be the best a moment later
+        place = name if taken(folder) is None else folder
+        translator = Translator.from_pretrained(place, device=device, precision=precision)
         languages = translator.languages
         # Models that cannot write over what they wrote stand beside those that can.
         wanted = settings if translator.searching.refines else replace(settings, rounds=None)
@@ -342,15 +330,15 @@ def _opener(
             translator.translate_n_best(texts, source=source, target=target, settings=room)
 
         device_type = next(translator.model.parameters()).device.type
-        folder = local_folder(name)
         timed = Timed(quietly, translator.precision, device_type, *parameters_of(folder))
         made_from = {
             "model": translator.identity,
             "weights": weights_hash(folder),
             "device": device_type,
             **asdict(own),
+            **({} if (checkpoint := taken(folder)) is None else {"checkpoint": checkpoint}),
         }
-        return System(label, made_from, check, kind, translate, timed)
+        return System(label, made_from, check, kind, translate, timed, own.facts())
 
     return open_system
 

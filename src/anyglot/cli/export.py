@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 ENGINES = ("ctranslate2", "transformers", "anyglot", "prompts")
-MODEL = Annotated[str, typer.Argument(help="A model folder (a finished run is one) or a hub name.", metavar="MODEL")]
+MODEL = Annotated[
+    str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
+]
 TO = Annotated[str, typer.Option("--to", help="ctranslate2, transformers, anyglot, or prompts.", metavar="ENGINE")]
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.")]
 QUANTIZATION = Annotated[
@@ -54,7 +56,7 @@ def export(
 
     Examples:
 
-        anyglot export runs/demo/scratch --to ctranslate2 --out exported --quantization int8
+        anyglot export runs/demo/transformer --to ctranslate2 --out exported --quantization int8
 
         anyglot export runs/veco --to transformers --part encoder --out encoder
 

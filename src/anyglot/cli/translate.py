@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-MODEL = Annotated[str, typer.Argument(help="A model folder (a finished run is one) or a hub name.", metavar="MODEL")]
+MODEL = Annotated[
+    str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
+]
 SOURCE = Annotated[str, typer.Option("--source", "-s", help="Language of the input, e.g. de.", metavar="LANGUAGE")]
 TARGET = Annotated[str, typer.Option("--target", "-t", help="Language to translate into, e.g. en.", metavar="LANGUAGE")]
 INPUT = Annotated[str, typer.Option("--input", "-i", help="File to translate; - is standard input.", metavar="FILE")]
@@ -125,11 +127,11 @@ def translate(
 
     Examples:
 
-        echo "Das Haus ist alt." | anyglot translate runs/demo/sixt --source de --target en
+        echo "Il gatto dorme in giardino." | anyglot translate runs/demo/sixt --source it --target en
 
-        anyglot translate runs/demo/sixt -s de -t en --input news.de --output news.en --resume
+        anyglot translate runs/demo/sixt -s it -t en --input runs/demo/text/test.it.txt --output it.en --resume
 
-        anyglot translate runs/demo/sixt -s de -t en -i news.de --decoder sample --top-p 0.9 --n-best 5
+        anyglot translate runs/demo/sixt -s de -t en -i runs/demo/text/test.de.txt --decoder sample --n-best 5
 
         anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
 

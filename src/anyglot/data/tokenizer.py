@@ -18,6 +18,7 @@ from anyglot.data.language_tokens import LanguageTokens
 from anyglot.data.offsets import Offsets, widened, within
 from anyglot.data.protocols import PairStyle, TextTokenizer
 from anyglot.errors import UserError
+from anyglot.guarded import read_bytes
 
 MODEL_FILE = "sentencepiece.bpe.model"
 CONFIG_FILE = "tokenizer_config.json"
@@ -68,8 +69,8 @@ class Tokenizer:
         file = Path(path)
         file = file / MODEL_FILE if file.is_dir() else file
         try:
-            model = file.read_bytes()
-        except OSError as error:
+            model = read_bytes(file)
+        except FileNotFoundError as error:
             raise UserError(f"No tokenizer at {file}: {error.strerror}; give a folder with {MODEL_FILE}.") from error
         try:
             return cls(model)
@@ -151,11 +152,13 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
     path = Path(path_or_name).expanduser()
     if path.is_file():
         return Tokenizer.load(path)
+    from anyglot.data.tokenizer_files import check_tokenizer_files
     from anyglot.data.wrapped_tokenizer import WrappedTokenizer
     from anyglot.weights.hub import tokenizer_source
+    from anyglot.weights.runs import run_of
 
-    if not path.is_dir():
-        path = tokenizer_source(path_or_name)
+    path = run_of(path) if path.is_dir() else tokenizer_source(path_or_name)
+    check_tokenizer_files(path)
     if (path / MODEL_FILE).is_file() and _is_xlmr(path):
         return Tokenizer.load(path)
     return WrappedTokenizer.load(path)
@@ -163,17 +166,13 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
 
 def _is_xlmr(folder: Path) -> bool:
     """Whether the folder's configs name XLM-R's tokenizer, or nothing at all."""
-    try:
-        if (folder / CONFIG_FILE).is_file():
-            named = json.loads((folder / CONFIG_FILE).read_text("utf-8")).get("tokenizer_class")
-            if named is not None:
-                return str(named).startswith("XLMRoberta")
-        if (folder / "config.json").is_file():
-            family = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
-            return family not in ("mbart", "m2m_100", "nllb", "bert", "t5", "mt5", "camembert")
-    except (ValueError, AttributeError) as error:
-        raise UserError(f"{folder}: a config file there is not a JSON object; copy the model again.") from error
-    return True
+    from anyglot.data.tokenizer_files import settings
+
+    named = settings(folder, CONFIG_FILE).get("tokenizer_class")
+    if named is not None:
+        return str(named).startswith("XLMRoberta")
+    family = settings(folder, "config.json").get("model_type")
+    return family not in ("mbart", "m2m_100", "nllb", "bert", "t5", "mt5", "camembert")
 
 
 def _without_surrogates(text: str) -> str:

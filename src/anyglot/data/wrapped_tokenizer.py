@@ -59,7 +59,7 @@ class WrappedTokenizer:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*sacremoses")  # Marian's, for a step it never takes
-                tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+                tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # OSError, ValueError, KeyError and more, by family
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"No tokenizer that transformers can read in {folder}: {reason}") from error

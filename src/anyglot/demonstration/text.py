@@ -1,57 +1,31 @@
-"""The demo's text: monolingual for every language, parallel for a few."""
+"""The demo's text: parallel for a few languages, and monolingual for all where an encoder is pretrained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from anyglot.demonstration.course import Course
+from anyglot.demonstration.unseen import unseen_sentences
 from anyglot.phrasebook.corpus import Phrasebook
 
-# The demo's settings were chosen by scores on the first test sentences (of seed 1, docs/log.md): none is scored again.
-# A held-out split repeats no sentence, so those behind them are others.
+# Settings of the course that pretrains were chosen by scores on the first test sentences (of seed 1, docs/log.md): none
+# is scored again. A held-out split repeats no sentence, so those behind them are others.
 LOOKED_AT = 200
-
-
-@dataclass(frozen=True)
-class Course:
-    """Who learns what, and from how much.
-
-    Args:
-        supervised: Source languages with parallel text.
-        zero_shot: Source languages that never have any.
-        level: The phrasebook's level.
-        monolingual: Sentences of each language for pretraining; no two languages draw the same ones.
-        pairs: Sentence pairs of each supervised language; each draws its own.
-        held_out: Sentences of each language's validation and test set.
-    """
-
-    supervised: tuple[str, ...] = ("de", "es", "ru")
-    zero_shot: tuple[str, ...] = ("nl", "it", "uk")
-    target: str = "en"
-    level: str = "beginner"
-    monolingual: int = 20_000
-    pairs: int = 10_000
-    held_out: int = 200
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return self.supervised + self.zero_shot
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return (self.target, *self.sources)
+TABLE = "tests.yaml"
 
 
 def write_text(course: Course, folder: Path, seed: int) -> None:
-    """Write the files the tiny recipes name.
+    """Write the files that the recipes name.
 
-    `mono.LANG.txt`; `train.LANG-en.{LANG,en}` and `validation.LANG-en.{LANG,en}` of the supervised languages;
-    `test.{LANG}.txt`, the same sentences in every language, none of which ever chose a setting.
+    `mono.LANG.txt` if there is pretraining; `train.LANG-en.{LANG,en}` and `validation.LANG-en.{LANG,en}` of the
+    supervised languages; `test.{LANG}.txt`, the same sentences in every language, none of which ever chose a setting,
+    and `tests.yaml`, the table of them that `anyglot evaluate` takes;
+    `unseen.txt`, the sentences of languages beyond, if they are translated.
     """
     folder.mkdir(parents=True, exist_ok=True)
     book = Phrasebook(course.languages, seed, course.level)
-    for language in course.languages:
+    for language in course.languages if course.monolingual else ():
         sentences = book.sentences("train", course.monolingual, language)
         _write(folder / f"mono.{language}.txt", (sentence.text for sentence in sentences))
     for number, language in enumerate(course.supervised):
@@ -64,6 +38,14 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
     tests = list(book.parallel("test", course.held_out, offset=LOOKED_AT))
     for language in course.languages:
         _write(folder / f"test.{language}.txt", (row[language].text for row in tests))
+    entries = (f"{{source: {code}, target: {course.target}, {_files(code, course.target)}}}" for code in course.sources)
+    _write(folder / TABLE, (f"- {entry}" for entry in entries))
+    if course.unseen:
+        _write(folder / "unseen.txt", (sentence.text for sentence in unseen_sentences()))
+
+
+def _files(source: str, target: str) -> str:
+    return f"files: [test.{source}.txt, test.{target}.txt]"
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

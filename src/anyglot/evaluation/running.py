@@ -30,6 +30,7 @@ class System:
         kind: Supervised or zero-shot, for a source and a target language; None if nobody knows.
         translate: Sentences, source and target language to as many sentences.
         timed: The same for who times it; None if it cannot be timed.
+        facts: How it searches, as the report tells it.
     """
 
     label: str
@@ -38,6 +39,7 @@ class System:
     kind: Callable[[str, str], Kind | None]
     translate: Callable[[list[str], str, str], list[str]]
     timed: Timed | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Evaluation:
         outputs: The hypotheses, by system and test set's name.
         counts: The statistics all scores were made from.
         timings: By label of the systems that were timed.
+        facts: How each system searched, by label.
         unproved: Test sets whose earlier translations have no record of the source lines they were made from.
     """
 
@@ -69,6 +72,7 @@ class Evaluation:
     counts: Counts
     unproved: tuple[str, ...]
     timings: Mapping[str, Timing] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -114,13 +118,15 @@ def evaluate(
         _write_lines(folder / "tests" / f"{test.file_name}.source.txt", sentences[test.name].sources)
         _write_lines(folder / "tests" / f"{test.file_name}.reference.txt", sentences[test.name].references)
     timings: dict[str, Timing] = {}
+    facts: dict[str, Mapping[str, Any]] = {}
 
-    def time_it(system: System) -> None:
+    def ask(system: System) -> None:
+        facts[system.label] = system.facts
         if latency and system.timed is not None:
             say(f"{system.label}: timing")
             timings[system.label] = measure(system.timed, tests, sentences, scoring.seed)
 
-    outputs, kinds, reused = _translate(systems, tests, sentences, folder, time_it, say)
+    outputs, kinds, reused = _translate(systems, tests, sentences, folder, ask, say)
     if earlier is not None:
         outputs[earlier.label] = kept_lines.lines
         kinds.update({(earlier.label, test.name): None for test in tests})
@@ -138,6 +144,7 @@ def evaluate(
         counts=counts,
         unproved=kept_lines.unproved,
         timings=timings,
+        facts=facts,
     )
 
 

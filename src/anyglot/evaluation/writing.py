@@ -36,7 +36,6 @@ class Request:
         earlier: Translations on disk to score beside the systems', or None.
         learned: Counts a further metric, or None.
         identifier: Tells the languages of the translations, or None.
-        settings: Search settings, as facts.
         samples: Sample translations in the report.
         latency: Whether to time the systems.
     """
@@ -47,7 +46,6 @@ class Request:
     out: Path
     scoring: Scoring
     baseline: str | None
-    settings: Mapping[str, Any]
     samples: int
     earlier: Earlier | None = None
     learned: Learned | None = None
@@ -88,7 +86,7 @@ def run(request: Request, say: Callable[[str], None]) -> str:
 def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
     metrics = _metrics(evaluation)
     made = provenance(seed=request.scoring.seed, data_hash=evaluation.data_hash, seconds=seconds)
-    facts = {**{name.capitalize(): str(value) for name, value in request.settings.items()}, **made.facts()}
+    facts = {**_searched(evaluation.facts), **made.facts()}
     if evaluation.reused:
         facts["Hypotheses kept from before"] = f"{evaluation.reused} files; their seconds are not counted"
     if evaluation.unproved:
@@ -96,10 +94,9 @@ def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
     tables, bars = _further(request, evaluation)
     if evaluation.timings:
         tables = (speed_table(evaluation.timings, evaluation.results, metrics, made.machine), *tables)
+    evaluated = [label for label in request.systems if label != request.baseline] or list(request.systems)
     return Report(
-        title=f"Evaluation of {', '.join(label for label in request.systems if label != request.baseline)}"
-        if len(request.systems) > (request.baseline is not None)
-        else f"Evaluation of {request.baseline}",
+        title=f"Evaluation of {', '.join(evaluated)}",
         summary=tuple(_summary(request, evaluation)),
         tables=(score_table(evaluation.results, metrics), *tables, evaluation.test_table),
         bars=(*(score_bars(evaluation.results, metric, request.baseline) for metric in metrics), *bars),
@@ -107,6 +104,17 @@ def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
         samples=evaluation.samples,
         facts=facts,
     )
+
+
+def _searched(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """How the systems searched: a value that all of them have stands alone, others behind the system's label."""
+    told: dict[str, str] = {}
+    for name in dict.fromkeys(name for of_system in facts.values() for name in of_system):
+        values = {label: str(of_system[name]) for label, of_system in facts.items() if name in of_system}
+        alike = len(values) == len(facts) and len(set(values.values())) == 1
+        each = "; ".join(f"{label}: {value}" for label, value in values.items())
+        told[name.capitalize()] = next(iter(values.values())) if alike else each
+    return told
 
 
 def _metrics(evaluation: Evaluation) -> tuple[str, ...]:

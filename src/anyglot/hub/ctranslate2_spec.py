@@ -3,7 +3,7 @@
 ours                                 CTranslate2
 norm_first of either stack           pre_norm of either side
 embedding norm                       layernorm_embedding
-scale "sqrt" or "none"               scale_embeddings, a factor a side
+scale "sqrt", "none", number         scale_embeddings, a factor a side
 positions, from their offset on      position_encodings, a table a side
 segments row 0                       added to every position (ours and theirs add it to every token)
 output rows                          a smaller target vocabulary
@@ -22,7 +22,7 @@ from anyglot.errors import UserError
 from anyglot.layers.attention import Attention
 from anyglot.layers.embeddings import Embeddings, LearnedPositions
 from anyglot.layers.feedforward import FeedForward
-from anyglot.models.build import dropped_skips
+from anyglot.models.build import edits_of
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 
@@ -41,7 +41,8 @@ def expressible(model: nn.Module) -> EncoderDecoder:
             "CTranslate2 cannot express this model: it has encoder-decoders that write word by word, and this is none. "
             "Use it with `anyglot translate`."
         )
-    skips = dropped_skips(model)
+    edits = edits_of(model)
+    skips = [*edits["dropped_skips"], *(path for path, _ in edits["scaled_skips"])]
     config = model.config
     sides = config.encoder.embeddings, config.encoder.stack, config.decoder_embeddings, config.decoder
     epsilons = sorted({side.epsilon for side in sides if not isinstance(side, EmbeddingsConfig) or side.norm})

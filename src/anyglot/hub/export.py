@@ -20,6 +20,7 @@ from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import LanguageModel
+from anyglot.models.padding import pad_with
 from anyglot.models.parts import DecoderBlocks, copied_blocks, encoder_decoder_from, without_cross_attention
 from anyglot.models.store import save_model
 from anyglot.recipe.record import languages_read
@@ -149,6 +150,7 @@ def export_anyglot(
         wanted = min(USUAL_LAYERS, deepest) if layers is None else layers
         model = encoder_decoder_from(whole, layers=wanted, blocks=blocks, end_id=tokenizer.end_id)
         facts |= {"decoder_layers": wanted, "copied_blocks": copied_blocks(deepest, wanted, blocks)}
+    pad_with(model, tokenizer.pad_id)
     with new_folder(out) as folder:
         save_model(model, folder)
         tokenizer.save(folder)
@@ -169,7 +171,7 @@ def _compare_states(model: Encoder | EncoderDecoder | LanguageModel, folder: Pat
 
     named = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["architectures"][0]
     kind = getattr(transformers, named)
-    theirs = kind.from_pretrained(str(folder), local_files_only=True).eval().base_model
+    theirs = kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False).eval().base_model
     config = model.config.encoder if isinstance(model, EncoderDecoder) else model.config
     generator = torch.Generator().manual_seed(0)
     longest = min(40, config.embeddings.position_rows - config.embeddings.position_offset)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import MODEL_FILE
+from anyglot.data.tokenizer_files import check_tokenizer_files
 from anyglot.weights.hub import TOKENIZER_FILES
 
 CONVERTED = "tokenizer.json"
@@ -18,6 +19,7 @@ def tokenizer_files(folder: Path) -> dict[str, Path | bytes]:
     Both give the same ids for the same text, with one exception: a text that spells `<mask>` is text to us and
     the special token to transformers.
     """
+    check_tokenizer_files(folder)
     files: dict[str, Path | bytes] = {name: folder / name for name in TOKENIZER_FILES if (folder / name).is_file()}
     if MODEL_FILE in files and CONVERTED not in files:
         files[CONVERTED] = _converted(folder)
@@ -28,7 +30,8 @@ def _converted(folder: Path) -> bytes:
     from transformers import XLMRobertaTokenizer
 
     with tempfile.TemporaryDirectory() as scratch:
-        XLMRobertaTokenizer.from_pretrained(str(folder), local_files_only=True).save_pretrained(scratch)
+        opened = XLMRobertaTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        opened.save_pretrained(scratch)
         return (Path(scratch) / CONVERTED).read_bytes()
 
 

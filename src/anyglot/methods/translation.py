@@ -26,6 +26,7 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_fairseq
 from anyglot.models.parts import without_cross_attention
+from anyglot.models.sizes import Scale
 from anyglot.models.standardise import last_norm, standardise
 
 STANDARDISE_OVER = 16_384
@@ -43,6 +44,8 @@ class DecoderSizes(Frozen):
         norm_first: Pre-norm with a final norm (SixT+), or post-norm (SixT).
         positions: Sinusoidal (SixT+) or learned (SixT).
         activation: SixT+ uses the tanh approximation of GELU in the decoder only.
+        scale: Factor on the token vectors it reads: sqrt(D) as in SixT+, none, or a number: a smaller one where the
+            encoder's table has long rows (docs/sixt.md).
     """
 
     layers: int = Field(12, ge=1, le=200)
@@ -51,6 +54,7 @@ class DecoderSizes(Frozen):
     activation: Activation = "gelu_tanh"
     norm_first: bool = True
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    scale: Scale = "sqrt"
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.0
     activation_dropout: Probability = 0.0
@@ -62,7 +66,7 @@ class DecoderSizes(Frozen):
             width=width,
             positions=self.positions,
             norm=False,
-            scale="sqrt",
+            scale=self.scale,
             dropout=self.dropout,
         )
         stack = StackConfig(

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from anyglot.models.sizes import Activation, EmbeddingsConfig, Frozen, Probability, Size, StackConfig
+from anyglot.models.sizes import Activation, EditedConfig, EmbeddingsConfig, Frozen, Probability, Size, StackConfig
 
 __all__ = [
     "Activation",
     "AdapterConfig",
     "CanvasConfig",
     "Config",
+    "EditedConfig",
     "EmbeddingsConfig",
     "EncoderConfig",
     "EncoderDecoderConfig",
@@ -29,12 +30,11 @@ __all__ = [
 ]
 
 
-class EncoderConfig(Frozen):
+class EncoderConfig(EditedConfig):
     """An encoder, with a masked-language head, a pooler, or neither.
 
     Args:
         family: The checkpoint family it came from and can be saved back to, e.g. "xlm-roberta".
-        dropped_skips: Residual connections without their skip, by module path.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -44,7 +44,6 @@ class EncoderConfig(Frozen):
     language_head: bool = False
     pooler: bool = False
     padding_id: int = Field(default=1, ge=0)
-    dropped_skips: tuple[str, ...] = ()
 
 
 class AdapterConfig(Frozen):
@@ -59,7 +58,7 @@ class AdapterConfig(Frozen):
     bottleneck: int = Field(default=1024, ge=1, le=1_000_000)
 
 
-class EncoderDecoderConfig(Frozen):
+class EncoderDecoderConfig(EditedConfig):
     """An encoder and a decoder that attends to it.
 
     Args:
@@ -88,7 +87,6 @@ class EncoderDecoderConfig(Frozen):
     output_rows: int | None = Field(default=None, ge=1)
     target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
     adapters: AdapterConfig | None = None
-    dropped_skips: tuple[str, ...] = ()
 
     def target_row(self, code: str) -> int:
         """Row of the target projection for a language; 0 for one that has none."""
@@ -163,7 +161,7 @@ def check_canvas(canvas: CanvasConfig, encoder: EncoderConfig) -> None:
             raise ValueError(f"canvas.{name} {getattr(canvas, name)} is outside the vocabulary of {size}")
 
 
-class PromptedEncoderConfig(Frozen):
+class PromptedEncoderConfig(EditedConfig):
     """A frozen encoder that generates by prompts (SGA).
 
     Args:
@@ -196,7 +194,6 @@ class PromptedEncoderConfig(Frozen):
     length_classes: int = Field(default=0, ge=0, le=4096)
     upsampling: int = Field(default=2, ge=1, le=16)
     output_rows: int | None = Field(default=None, ge=1)
-    dropped_skips: tuple[str, ...] = ()
 
     @property
     def source_embeddings(self) -> EmbeddingsConfig:
@@ -226,7 +223,7 @@ class PromptedEncoderConfig(Frozen):
         return self.length_classes - 2
 
 
-class ParallelEncoderDecoderConfig(Frozen):
+class ParallelEncoderDecoderConfig(EditedConfig):
     """An encoder and a decoder that writes a whole canvas at once (the non-autoregressive Transformer with CTC).
 
     One table serves the encoder, the canvas and the output.
@@ -250,7 +247,6 @@ class ParallelEncoderDecoderConfig(Frozen):
     padding_id: int = Field(default=1, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
     target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
-    dropped_skips: tuple[str, ...] = ()
 
     def target_row(self, code: str) -> int:
         """Row of the target projection for a language; 0 for one that has none."""
@@ -264,7 +260,7 @@ class ParallelEncoderDecoderConfig(Frozen):
     @property
     def writer(self) -> StackConfig:
         """The blocks that write."""
-        return self.encoder.stack
+        return self.decoder
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ParallelEncoderDecoderConfig:
@@ -287,7 +283,7 @@ class ParallelEncoderDecoderConfig(Frozen):
         return self.canvas.end_id
 
 
-class LanguageModelConfig(Frozen):
+class LanguageModelConfig(EditedConfig):
     """A causal language model whose output is its token table (GPT-2, mGPT).
 
     Args:
@@ -304,7 +300,6 @@ class LanguageModelConfig(Frozen):
     start_id: int = Field(default=2, ge=0)
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
-    dropped_skips: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> LanguageModelConfig:
@@ -315,7 +310,7 @@ class LanguageModelConfig(Frozen):
         return self
 
 
-class PromptedLanguageModelConfig(Frozen):
+class PromptedLanguageModelConfig(EditedConfig):
     """A frozen language model that translates by prompts (MSP).
 
     Args:
@@ -336,7 +331,6 @@ class PromptedLanguageModelConfig(Frozen):
     start_id: int = Field(default=2, ge=0)
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
-    dropped_skips: tuple[str, ...] = ()
 
     @property
     def source_embeddings(self) -> EmbeddingsConfig:

@@ -21,18 +21,17 @@ from anyglot.layers.block import Block
 from anyglot.layers.embeddings import Embeddings, LearnedPositions
 from anyglot.layers.residual import Residual
 from anyglot.layers.stack import Stack
-from anyglot.models.build import build_encoder_decoder, dropped_skips
+from anyglot.models.build import build_encoder_decoder, edits_of
 from anyglot.models.config import EmbeddingsConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
 from anyglot.models.language import LanguageModel
+from anyglot.models.sizes import Scale
 
 DecoderBlocks = Literal["last", "first", "fresh"]
 """Where a decoder's blocks come from: copies of the encoder's last or first ones, or none of them."""
 DECODER_BLOCKS: tuple[DecoderBlocks, ...] = get_args(DecoderBlocks)
-
-Scale = Literal["none", "sqrt"]
 
 
 def without_cross_attention(encoder: Encoder, *, keep_heads: bool = True) -> Encoder:
@@ -60,7 +59,7 @@ def without_cross_attention(encoder: Encoder, *, keep_heads: bool = True) -> Enc
             "stack": encoder.config.stack.model_copy(update={"cross_attention": False}),
             "language_head": alone.head is not None,
             "pooler": alone.pooler is not None,
-            "dropped_skips": dropped_skips(alone),
+            **edits_of(alone),
         }
     )
     return alone.train(encoder.training)

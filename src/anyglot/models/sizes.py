@@ -9,12 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 Size = Annotated[int, Field(ge=1, le=10_000_000)]
 Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
+Scale = Literal["none", "sqrt"] | Annotated[float, Field(gt=0.0, le=1000.0, allow_inf_nan=False)]
 
 
 class Frozen(BaseModel):
     """Immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EditedConfig(Frozen):
+    """A model whose residual connections training may have edited.
+
+    Args:
+        dropped_skips: Residual connections without their skip, by module path.
+        scaled_skips: Those whose skip counts in part, and the factor: of a run on the way to dropping it.
+    """
+
+    dropped_skips: tuple[str, ...] = ()
+    scaled_skips: tuple[tuple[str, Annotated[float, Field(gt=0, lt=1)]], ...] = ()
 
 
 class EmbeddingsConfig(Frozen):
@@ -25,7 +38,7 @@ class EmbeddingsConfig(Frozen):
         position_rows: Rows of a learned table, the offset's included; ignored by the waves.
         position_offset: Row of the first position: 2 for RoBERTa, XLM-R, mBART and M2M-100, 0 for BERT and Marian.
         segments: Rows of BERT's token-type table; 0 for none.
-        scale: Factor on token vectors; "sqrt" is the square root of the width.
+        scale: Factor on token vectors; "sqrt" is the square root of the width, "none" is 1.
     """
 
     vocabulary_size: Size
@@ -35,7 +48,7 @@ class EmbeddingsConfig(Frozen):
     position_offset: int = Field(default=2, ge=0, le=16)
     segments: int = Field(default=0, ge=0, le=64)
     norm: bool
-    scale: Literal["none", "sqrt"] = "none"
+    scale: Scale = "none"
     epsilon: float = Field(default=1e-5, gt=0, lt=1)
     dropout: Probability = 0.1
 

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from anyglot.data.corpus import MonolingualSource, ParallelSource
+from anyglot.data.corpus import ADDRESSES, MonolingualSource, ParallelSource, content_hash
 from anyglot.data.frames import LANGUAGES, TOKENS, Frames, plain_frame
 from anyglot.data.loader import Parts, Progress, build_loader, build_validation
 from anyglot.data.progress import CorpusProgress
@@ -35,11 +35,13 @@ from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start,
 from anyglot.recipe.vocabulary import output_rows
 from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.distributed import first_process_first, is_first_process
-from anyglot.training.keeping import CHECKPOINTS
 from anyglot.training.loop import Trained, train
+from anyglot.training.options import LAST
 from anyglot.training.plan import Longest, Plan
 from anyglot.training.translating import TestSentences
 from anyglot.training.validation import Validation
+from anyglot.weights.run_checkpoints import CHECKPOINTS, UNMOVED_WEIGHTS
+from anyglot.weights.runs import is_unfinished
 
 logger = logging.getLogger(__name__)
 TOKENIZER = "tokenizer"
@@ -73,7 +75,7 @@ def run_recipe(
     prompts/, all of it but the encoder.
 
     Args:
-        resume: Go on where the run in the folder stopped; a finished run is left as it is.
+        resume: Go on where the run in the folder stopped; a finished run of this recipe and this text is left as it is.
         say: Is told what happens before the first update, in the first process.
 
     Returns:
@@ -85,6 +87,7 @@ def run_recipe(
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
     if resume and is_finished(folder):
+        _refuse_another(recipe, folder, use="resumed")
         say(f"The run in {folder} is finished; there is nothing to resume.")
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
@@ -104,6 +107,11 @@ def run_recipe(
             told = partial(_say_of_start, say)
             run_recipe(origin, start, resume=resume, quiet=quiet, command=command, say=told)
         recipe = started_from(recipe, start)
+    elif recipe.start is not None and is_unfinished(Path(recipe.start).expanduser()):
+        raise UserError(
+            f"method.start {recipe.start} is a run that has not ended, so what it holds changes; end it, or start from "
+            f"one of its checkpoints ({CHECKPOINTS}/step-N)."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with first_process_first() as first:
@@ -112,12 +120,16 @@ def run_recipe(
                 plan = make_plan(recipe, folder, tokenizer, progress.show, quiet=quiet, say=say)
             if first:
                 save_recipe(as_saved(recipe, folder), folder / "recipe.yaml")
+                # From now on every checkpoint can be opened (`weights/runs.py`).
+                tokenizer.save(folder)
+                tokens = {TOKENS: True} if told_by_tokens(plan.method) else {}
+                write_document(folder / LANGUAGES, languages_of(recipe) | tokens)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
     say("building the model" if recipe.start is None else f"building the model over {recipe.start}")
     trained = train(plan, resume=resume)
     if trained.main:
-        finish(recipe, folder, tokenizer, plan, trained, command)
+        finish(recipe, folder, plan, trained, command)
     return trained.main
 
 
@@ -129,15 +141,30 @@ def _say_of_start(say: Callable[[str], None], text: str) -> None:
     say(f"{START}: {text}")
 
 
-def _refuse_another(origin: Recipe, folder: Path) -> None:
-    """The run in `folder` is of this recipe, and so are those it started from in turn."""
+def _refuse_another(origin: Recipe, folder: Path, use: str = "started from") -> None:
+    """The run in `folder` is of this recipe and this text, and so are those it started from in turn."""
     further = recipe_of_start(origin)
     if further is not None:
         origin = started_from(origin, folder / START)
         if is_finished(folder / START):
             _refuse_another(further, folder / START)
-    found = load_recipe(folder)
-    refuse_changes(recipe_identity(found), recipe_identity(split_off(origin, logger.debug)), folder, use="started from")
+    found, wanted = load_recipe(folder), split_off(origin, logger.debug)
+    refuse_changes(recipe_identity(found), recipe_identity(wanted), folder, use=use)
+    refuse_changes(*_texts_learned(found, wanted, folder), folder, use=use)
+
+
+def _texts_learned(found: Recipe, wanted: Recipe, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Hashes of the corpora that a finished run learned from, and of those it is to have learned from.
+
+    What stands under the same address (Hugging Face, phrasebook) is not read again.
+    """
+    recorded = [corpus["hash"] for corpus in json.loads((folder / RUN).read_text(encoding="utf-8")).get("corpora", [])]
+    pairs = zip(recorded, found.data.train, wanted.data.train, strict=False)
+    was, now = {}, {}
+    for number, (known, before, after) in enumerate(pairs):
+        if before.locations != after.locations or not after.locations[0].startswith(ADDRESSES):
+            was[f"data.{number}.{after.name}"], now[f"data.{number}.{after.name}"] = known, content_hash(after)
+    return was, now
 
 
 def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
@@ -238,6 +265,8 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
     """Dotted key -> value of everything that may not change on resuming; texts are known by hash, not by path."""
     values = recipe.document()
     del values["data"]["validation_split"]  # `split_off` has made corpora of it, which are compared
+    if recipe.checkpoints.finish == LAST:  # runs of before there was a choice go on
+        del values["checkpoints"]["finish"]
     for side in ("train", "validation"):
         for source in values["data"][side]:
             if source["hash_part"] is None:  # runs of before there were parts go on
@@ -248,13 +277,13 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
     return {key: value for key, value in flat.items() if not any(fnmatchcase(key, each) for each in _WITHOUT_EFFECT)}
 
 
-def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, trained: Trained, command: str) -> None:
+def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: str) -> None:
     """Make the run's folder a model folder; run.json comes last and says that the run is over."""
     model = trained.model
     assert isinstance(model, Model)
     try:
         save_model(model, folder)
-        tokenizer.save(folder)
+        (folder / CHECKPOINTS / UNMOVED_WEIGHTS).unlink(missing_ok=True)  # the model holds them
         if isinstance(model, PromptedEncoder):
             save_prompts(model, folder / PROMPTS)
             write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
@@ -263,8 +292,6 @@ def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, t
             f"The model could not be written into {folder}: {error.strerror or error}. Its weights are safe in "
             f"{folder / CHECKPOINTS}; free some space and run again with --resume."
         ) from error
-    languages = languages_of(recipe)
-    write_document(folder / LANGUAGES, languages | {TOKENS: True} if told_by_tokens(plan.method) else languages)
     write_document(folder / RUN, run_record(recipe, plan, trained, command))
 
 

@@ -18,6 +18,7 @@ from anyglot.methods import METHODS
 from anyglot.methods.baselines.finetune import FinetuneOptions
 from anyglot.methods.continued import ContinuedOptions
 from anyglot.training.options import (
+    BEST,
     CheckpointOptions,
     Options,
     RuntimeOptions,
@@ -122,6 +123,8 @@ class Recipe(Options):
         validated = self.data.validation or self.data.validation_split is not None
         if self.validation.metric != "loss" and not validated:
             raise ValueError(f"validation.metric {self.validation.metric} needs data.validation")
+        if self.checkpoints.finish == BEST and not validated:
+            raise ValueError("checkpoints.finish best needs data.validation; without it finish with last or average:N")
         return self
 
     @property

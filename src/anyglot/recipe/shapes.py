@@ -83,8 +83,11 @@ def published_config(name: str) -> EncoderConfig | LanguageModelConfig | None:
     positions: Literal["learned"] = "learned"
     embeddings = EmbeddingsConfig(vocabulary_size=vocabulary, width=width, positions=positions, norm=True)
     stack = StackConfig(layers=layers, width=width, heads=heads, feedforward_width=feedforward_width, norm_first=False)
-    head = not name.startswith("multilingual-e5")
-    return EncoderConfig(family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=head)
+    # The E5s were trained on without the language model's head, and kept a pooler that nothing uses.
+    is_e5 = name.startswith("multilingual-e5")
+    return EncoderConfig(
+        family="xlm-roberta", embeddings=embeddings, stack=stack, language_head=not is_e5, pooler=is_e5
+    )
 
 
 def _e5_small() -> EncoderConfig:

@@ -22,7 +22,7 @@ from anyglot.retrieval.protocol import RetrievalProtocol
 from anyglot.retrieval.sweep import ModelResult, score_language
 from anyglot.retrieval.system import System
 from anyglot.retrieval.tatoeba import LanguageFiles, SentencePairs, read_pairs
-from anyglot.retrieval.tuning import Outcome, across_halves, from_other, mine_split, oracle
+from anyglot.retrieval.tuning import Outcome, from_other, mine_split, oracle, outcomes_of
 
 Say = Callable[[str], None]
 
@@ -155,13 +155,10 @@ def _score_split(
     results = []
     outcomes: tuple[Outcome, ...]
     for kind in margins:
-        best = oracle(mined[kind], split)
         if tuned is not None and other is not None:
-            outcomes = (from_other(tuned[kind], other, mined[kind], split), best)
-        elif protocol.tuning == "halves":
-            outcomes = (*across_halves(mined[kind], split, seed), best)
+            outcomes = (from_other(tuned[kind], other, mined[kind], split), oracle(mined[kind], split))
         else:
-            outcomes = (best,)
+            outcomes = outcomes_of(mined[kind], split, protocol.tuning, seed)
         own = dataclasses.replace(protocol, margin=kind)
         results.append(BuccResult(system.label, system.depth, own, split, mined[kind], outcomes))
     return results

@@ -16,7 +16,7 @@ from anyglot.evaluation.metrics import Statistics
 from anyglot.retrieval.bucc import Split, id_pairs, mine
 from anyglot.retrieval.gold import Cut, Judged, Pair
 from anyglot.retrieval.margin import Margin
-from anyglot.retrieval.protocol import RetrievalProtocol
+from anyglot.retrieval.protocol import RetrievalProtocol, Tuning
 from anyglot.retrieval.system import System, centred
 from anyglot.retrieval.tatoeba import in_first_half
 
@@ -158,6 +158,12 @@ def across_halves(mined: Mined, split: Split, seed: int) -> tuple[Outcome, Outco
         one.ids + other.ids,
     )
     return one, other, together
+
+
+def outcomes_of(mined: Mined, split: Split, tuning: Tuning, seed: int) -> tuple[Outcome, ...]:
+    """The scores that a protocol asks for where there is one split: the oracle's last, and alone where it is asked."""
+    best = oracle(mined, split)
+    return (*across_halves(mined, split, seed), best) if tuning == "halves" else (best,)
 
 
 def from_other(tuned: Mined, tuned_split: Split, scored: Mined, split: Split) -> Outcome:

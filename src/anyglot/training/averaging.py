@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
-from anyglot.training.checkpoint import DamagedCheckpoint, checkpoint_folders, read_document, verify
+from anyglot.weights.run_checkpoints import DamagedCheckpoint, checkpoint_folders, read_document, verify
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,11 +58,14 @@ def choose_steps(root: Path, steps: Sequence[int]) -> list[Path]:
     return _verified([folders[step] for step in steps], len(steps), root)
 
 
-def average(folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
+def average(folders: Sequence[Path], held: Mapping[str, Tensor] | None = None) -> Iterator[tuple[str, Tensor]]:
     """Name and mean of every tensor, one at a time, so that memory holds one tensor of each checkpoint at most.
 
     Sums are in float64: the mean of equal weights is those weights, and the order does not matter at float32.
     Integers must agree in all checkpoints.
+
+    Args:
+        held: The tensors of one more, which is in memory.
 
     Raises:
         UserError: The checkpoints do not hold the same tensors.
@@ -77,6 +80,8 @@ def average(folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
             if sorted(file.keys()) != names:
                 differing = sorted(set(names) ^ set(file.keys()))[:3]
                 raise UserError(f"{folder} holds other weights than {folders[0]} ({', '.join(differing)}).")
+        if held is not None and sorted(held) != names:
+            raise UserError(f"{folders[0]} holds other weights than the model has now.")
         for name in names:
             first: Tensor = files[0].get_tensor(name)
             if not first.is_floating_point():
@@ -88,7 +93,9 @@ def average(folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
                 if tensor.shape != first.shape:
                     raise UserError(f"{folder}: {name} has another shape than in {folders[0]}.")
                 total += tensor.double()
-            yield name, (total / len(files)).to(first.dtype)
+            if held is not None:
+                total += held[name].double()
+            yield name, (total / (len(files) + (held is not None))).to(first.dtype)
 
 
 def _verified(folders: list[Path], count: int, root: Path) -> list[Path]:

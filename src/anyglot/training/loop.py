@@ -18,7 +18,7 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
-from anyglot.training import checkpoint, looking, state
+from anyglot.training import checkpoint, finishing, looking, state
 from anyglot.training.distributed import (
     agreed_precision,
     give_back_shards,
@@ -31,17 +31,19 @@ from anyglot.training.distributed import (
 )
 from anyglot.training.encoder_states import check_encoder_caches, remembered
 from anyglot.training.freezing import enter_stage, set_modes
-from anyglot.training.keeping import CHECKPOINTS, Keeper
+from anyglot.training.keeping import Keeper
 from anyglot.training.logs import Display, MetricsLog
 from anyglot.training.objective import Objective
 from anyglot.training.optim import Schedule, build_optimizer, build_schedule
-from anyglot.training.options import StageOptions
+from anyglot.training.options import BEST, StageOptions
 from anyglot.training.plan import Plan
 from anyglot.training.precision import Precision, choose_precision
 from anyglot.training.preparation import prepare, prepared_names
 from anyglot.training.signals import Stopped, StopRequests
 from anyglot.training.step import Outcome, Step
 from anyglot.training.unmoved import Unmoved
+from anyglot.weights import run_checkpoints
+from anyglot.weights.run_checkpoints import CHECKPOINTS
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -71,20 +73,23 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
     root = plan.folder / CHECKPOINTS
-    if not resume and checkpoint.checkpoint_folders(root):
+    if not resume and run_checkpoints.checkpoint_folders(root):
         raise UserError(f"{plan.folder} already holds checkpoints of a run; give --resume to go on, or another folder.")
     found = checkpoint.newest_good(root) if resume else None
     progress = state.Progress()
     if found is not None:
         checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
-        progress = state.Progress.of(checkpoint.read_document(found[0] / "progress.json"))
+        progress = state.Progress.of(run_checkpoints.read_document(found[0] / "progress.json"))
     plan.folder.mkdir(parents=True, exist_ok=True)
     state.seed(plan.seed)
     model = plan.build()
     plan.check_stages()
     plan.check_lengths(model)
+    finishing.check_finish(plan)
     # A stage of no updates is passed over with its edits: a skip dropped and not trained around harms a model.
     stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
+    plan.check_rates(model, stages)
+    plan.check_edits(stages)
     check_encoder_caches(stages, plan.stages, plan.runtime, model)
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
@@ -99,7 +104,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         prepare(plan, model, stages, shown=accelerator.is_main_process and not plan.quiet)
     unmoved = Unmoved.of(model, stages, prepared_names(plan.method, model))
     run = Run(plan, accelerator, model, progress, found[0] if found else None, unmoved)
-    if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
+    if found is not None and accelerator.is_main_process and found[0] == run_checkpoints.checkpoint_folders(root)[-1]:
         run.keeper.prune(progress)  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
         stack.enter_context(other_processes_watched(accelerator, root))
@@ -158,12 +163,13 @@ class Run:
         while progress.stage_update < options.updates:
             batches, place = next(updates)
             rate = schedule(progress.stage_update + 1)
+            for edit in stage.edits:
+                edit.before_update(self.model, progress.stage_update + 1)
             outcome = step(batches, rate)
             progress.place = tuple(place)
             self._count(outcome)
             self._after_update(stage, options, rate, step, self._agreed(stop))
-        self.display.close()
-        self._leave(index, options, step)
+        self._leave(index, stage, step)
 
     def _enter(self, index: int, stages: list[Stage], options: StageOptions) -> tuple[Step, Schedule]:
         """Edit, freeze, wrap, and make the stage's optimizer; put back a checkpoint's state if there is one."""
@@ -171,7 +177,7 @@ class Run:
         enter_stage(self.model, stages[index])
         objective = wrap(self.accelerator, Objective(self.plan.method, self.model), shard=self.plan.runtime.shard)
         self._sharded = is_sharded(objective)
-        optimizer = self.accelerator.prepare_optimizer(build_optimizer(objective.parameters(), options))
+        optimizer = self.accelerator.prepare_optimizer(build_optimizer(self.model.named_parameters(), options))
         # Each stage draws from its own seed, so it does not depend on how the one before ended.
         state.seed(self.plan.seed * 1_000_003 + index * 8191 + self.accelerator.process_index)
         if self.resumed is not None:
@@ -183,7 +189,7 @@ class Run:
         missing: frozenset[str] = frozenset()
         if self.resumed is not None:
             missing = self.unmoved.missing_in(self.resumed, self.plan.folder)
-            tensors = checkpoint.read_tensors(self.resumed / "model.safetensors")
+            tensors = run_checkpoints.read_tensors(self.resumed / "model.safetensors")
         elif self._sharded:  # cannot be wrapped again with other weights frozen; begin from a whole one
             tensors = state.model_tensors(self.model)
             self.model = self.plan.build()
@@ -201,9 +207,9 @@ class Run:
         self.resumed = None
 
     def _restore(self, folder: Path, optimizer: torch.optim.Optimizer) -> None:
-        tensors = checkpoint.read_tensors(folder / "optimizer.safetensors")
+        tensors = run_checkpoints.read_tensors(folder / "optimizer.safetensors")
         state.load_optimizer_tensors(self.model, optimizer, tensors)
-        generators = checkpoint.read_document(folder / "random.json")
+        generators = run_checkpoints.read_document(folder / "random.json")
         if self.progress.stage_update > 0:  # a stage that has not begun draws from its own seed
             if len(generators) == self.accelerator.num_processes:
                 state.set_random_state(generators[self.accelerator.process_index])
@@ -217,7 +223,7 @@ class Run:
                     len(generators),
                     self.accelerator.num_processes,
                 )
-        scaler = checkpoint.read_document(folder / "scaler.json")
+        scaler = run_checkpoints.read_document(folder / "scaler.json")
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         self.resumed = None
@@ -238,7 +244,7 @@ class Run:
         logger.warning("update %d: loss or gradient is not finite, update skipped", progress.update)
         progress.skipped_in_a_row += 0 if outcome.overflow else 1
         if progress.skipped_in_a_row >= self.plan.runtime.max_skipped:
-            folders = checkpoint.checkpoint_folders(self.plan.folder / CHECKPOINTS)
+            folders = run_checkpoints.checkpoint_folders(self.plan.folder / CHECKPOINTS)
             good = f"the last good checkpoint is {folders[-1]}" if folders else "there is no checkpoint yet"
             raise UserError(
                 f"Loss or gradient was not finite in {progress.skipped_in_a_row} updates in a row up to update "
@@ -272,14 +278,33 @@ class Run:
             self.display.say(f"stopped by signal {signal} after update {progress.update}, saved; resume with --resume")
             raise Stopped(signal)
 
-    def _leave(self, index: int, options: StageOptions, step: Step) -> None:
-        """Close the books of a stage and save, so that the next one begins from a checkpoint."""
+    def _leave(self, index: int, stage: Stage, step: Step) -> None:
+        """Take the weights the stage ends with, close its books and save: the next one begins from a checkpoint."""
+        self._finish(stage, step.objective)
+        assert self.display is not None
+        self.display.close()
         progress = self.progress
         progress.stage, progress.stage_update, progress.place = index + 1, 0, ()
-        if options.updates > 0:
-            self.save(None)
+        self.save(None)
         step.optimizer.zero_grad()
         self.accelerator.free_memory()
+
+    def _finish(self, stage: Stage, objective: nn.Module) -> None:
+        """Give the model what `checkpoints.finish` chooses among this stage's weights, and tell what that is."""
+        progress, ending = self.progress, finishing.ending(self.plan, self.progress, self.model)
+        if ending is None:
+            return
+        if ending.tensors is not None:
+            state.load_model_tensors(self.model, ending.tensors, ending.missing)
+        metric, value = self.plan.validation.metric, None
+        if self.plan.validator is not None:
+            progress.metrics = ending.metrics or self._measured(stage, objective)
+            value = progress.best[str(progress.update)] = progress.metrics[metric]
+        record = ending.record(stage.name, metric, value)
+        progress.finishes.append(record)
+        self._write({"kind": "finish", "update": progress.update, **record})
+        assert self.display is not None
+        self.display.say(finishing.told(record))
 
     def _write_window(self, stage: Stage, rate: float) -> None:
         """A line of the log over the updates since the last one."""
@@ -310,18 +335,11 @@ class Run:
         self._window_clock = now
 
     def _validate(self, stage: Stage, objective: nn.Module, *, last: bool) -> bool:
-        """Measure with dropout off and the random generators left as they were; True if it is the best so far."""
-        assert self.plan.validator is not None and self.display is not None
-        progress, generators, begun = self.progress, state.random_state(), time.monotonic()
-        self.model.eval()
-        with torch.no_grad():
-            numbers = self.plan.validator.measure(self.accelerator, objective, self.model)
-        give_back_shards(objective)
-        set_modes(self.model, stage)
-        state.set_random_state(generators)
-        self._window_clock += time.monotonic() - begun
-        metric = self.plan.validation.metric
-        value, earlier = numbers[metric], progress.best.values()
+        """Measure and tell; True if it is the best so far."""
+        assert self.display is not None
+        progress, numbers, metric = self.progress, self._measured(stage, objective), self.plan.validation.metric
+        rivals = finishing.of_stage(progress) if self.plan.checkpoints.finish == BEST else progress.best
+        value, earlier = numbers[metric], rivals.values()
         best = not earlier or (value < min(earlier) if metric == "loss" else value > max(earlier))
         progress.best[str(progress.update)] = value
         progress.metrics = numbers
@@ -331,6 +349,19 @@ class Run:
         self.display.say("  ".join(f"{k} {v:.4g}" for k, v in {"validation after": progress.update, **numbers}.items()))
         told.tell(self.display.say, first_process=self.accelerator.is_main_process)
         return best
+
+    def _measured(self, stage: Stage, objective: nn.Module) -> dict[str, float]:
+        """A validation with dropout off and the random generators left as they were."""
+        assert self.plan.validator is not None
+        generators, begun = state.random_state(), time.monotonic()
+        self.model.eval()
+        with torch.no_grad():
+            numbers = self.plan.validator.measure(self.accelerator, objective, self.model)
+        give_back_shards(objective)
+        set_modes(self.model, stage)
+        state.set_random_state(generators)
+        self._window_clock += time.monotonic() - begun
+        return numbers
 
     def _write(self, event: dict[str, Any]) -> None:
         if self.log is not None:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+BEST, LAST, AVERAGE = "best", "last", "average:"  # how a stage may finish
+
 
 class Options(BaseModel):
     """The ground of all options: frozen, closed, no silent conversion of infinities."""
@@ -47,6 +49,9 @@ class StageOptions(Options):
     weight_decay: float = Field(default=0.0, ge=0, description="L2 for adam, decoupled for adamw.")
     betas: tuple[float, float] = (0.9, 0.98)
     epsilon: float = Field(default=1e-8, gt=0)
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="Factors on the learning rate by pattern of parameter names; the first that fits."
+    )
     encoder_cache: Annotated[EncoderCacheOptions | None, BeforeValidator(_cache)] = Field(
         default=None, description="Keep a frozen encoder's states on disk: true, a folder, or {folder, storage}."
     )
@@ -66,6 +71,26 @@ class CheckpointOptions(Options):
     every: int = Field(default=1000, ge=1, description="Updates between checkpoints.")
     keep_last: int = Field(default=2, ge=1, description="Newest checkpoints kept.")
     keep_best: int = Field(default=1, ge=0, description="Best checkpoints kept beside the newest.")
+    finish: str = Field(
+        default="last",
+        description="What every stage ends with: last, best (by validation.metric), or average:N, the mean of the last "
+        "N checkpoints of the stage.",
+    )
+
+    @property
+    def averaged(self) -> int:
+        """The N of `finish: average:N`; 0 for the other choices."""
+        return int(self.finish.removeprefix(AVERAGE)) if self.finish.startswith(AVERAGE) else 0
+
+    @model_validator(mode="after")
+    def _finishes(self) -> CheckpointOptions:
+        count = self.finish.removeprefix(AVERAGE)
+        averages = self.finish.startswith(AVERAGE) and count.isascii() and count.isdecimal() and int(count) >= 2
+        if self.finish not in (BEST, LAST) and not averages:
+            raise ValueError(f"finish is best, last or average:N with an N of 2 or more, found {self.finish!r}")
+        if self.finish == BEST and self.keep_best == 0:
+            raise ValueError("finish best needs the best checkpoint on disk: set keep_best to 1 or more")
+        return self
 
 
 class ValidationOptions(Options):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +11,10 @@ from anyglot.errors import UserError
 from anyglot.layers.embeddings import LearnedPositions
 from anyglot.models.build import Model
 from anyglot.models.encoder import Encoder
+from anyglot.models.padding import pad_with
 from anyglot.models.restrict import restrict_output
+from anyglot.training.freezing import trained_names
+from anyglot.training.optim import rate_factors
 from anyglot.training.options import (
     CheckpointOptions,
     RuntimeOptions,
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import Tensor, nn
 
-    from anyglot.methods.base import Learner
+    from anyglot.methods.base import Learner, Stage
 
 
 class Validator(Protocol):
@@ -110,6 +113,8 @@ class Plan:
     def build(self) -> nn.Module:
         """The method's model before the first stage, its output restricted if that is planned."""
         model = self.method.build(self.tokenizer, self.seed)
+        if self.tokenizer is not None:
+            pad_with(model, self.tokenizer.pad_id)
         if self.output_rows is not None:
             assert isinstance(model, Model) and not isinstance(model, Encoder)
             wanted = self.output_rows
@@ -151,3 +156,27 @@ class Plan:
                 f"The recipe's stages do not fit method {self.method.name}: {'; '.join(told)}. "
                 f"It has the stages {', '.join(known)}."
             )
+
+    def check_edits(self, stages: Sequence[Stage]) -> None:
+        """Every stage has as many updates as its edits take to come about.
+
+        Raises:
+            UserError: Says how many it needs.
+        """
+        for stage in stages:
+            updates, longest = self.stages[stage.name].updates, max((edit.over for edit in stage.edits), default=0)
+            if longest > updates:
+                raise UserError(
+                    f"The skip is to be dropped over {longest:,} updates, but stage {stage.name} has {updates:,}. Set "
+                    f"method.disentangle_over={updates} or less, or stages.{stage.name}.updates={longest} or more."
+                )
+
+    def check_rates(self, model: nn.Module, stages: Sequence[Stage]) -> None:
+        """Every factor on a learning rate is that of a parameter its stage trains.
+
+        Raises:
+            UserError: Names the pattern that fits none.
+        """
+        names = [name for name, _ in model.named_parameters()]
+        for stage in stages:
+            rate_factors(trained_names(names, stage), self.stages[stage.name].rates)

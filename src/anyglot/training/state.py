@@ -37,6 +37,7 @@ class Progress:
         processes: How many processes the run began with, which says how much data an update takes; None before that.
         looks_at_source: What was last told of the decoder (`training/looking.py`); None: nothing yet.
         looks_at_source_from: The update after which it was first seen to look at its source; None: not yet.
+        finishes: What each stage ended with, where that is not its last weights (`training/finishing.py`).
     """
 
     stage: int = 0
@@ -54,6 +55,12 @@ class Progress:
     processes: int | None = None
     looks_at_source: bool | None = None
     looks_at_source_from: int | None = None
+    finishes: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def before_stage(self) -> int:
+        """Updates done over all stages when the one under way began."""
+        return self.update - self.stage_update
 
     def document(self) -> dict[str, Any]:
         """As JSON; floats keep every bit, because Python writes them in full."""

@@ -43,8 +43,8 @@ class Translator:
 
     Example:
         >>> translator = Translator.from_pretrained("runs/demo/sixt")            # doctest: +SKIP
-        >>> translator.translate(["Das Haus ist alt."], source="de", target="en")  # doctest: +SKIP
-        ['The house is old.']
+        >>> translator.translate(["Il gatto dorme in giardino."], source="it", target="en")  # doctest: +SKIP
+        ['The cat sleeps in the garden.']
     """
 
     model: TranslationModel

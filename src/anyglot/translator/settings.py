@@ -154,6 +154,19 @@ class SearchSettings:
             raise UserError("no iterations and no rounds leave nothing to write with: raise --iterations or --rounds.")
         return settled
 
+    def facts(self) -> dict[str, object]:
+        """What of settled settings has an effect, by the name that a report gives it."""
+        of_decoder: dict[Decoder, tuple[str, ...]] = {
+            "beam": ("beam",),
+            "ctc": ("beam", "rounds"),
+            "mask-predict": ("iterations", "length_beam", "remasking", "rounds"),
+            "sample": ("temperature", "top_k", "top_p", "seed"),
+        }
+        assert self.decoder is not None  # settled
+        named = {name.replace("_", " "): getattr(self, name) for name in of_decoder.get(self.decoder, ())}
+        further = {"length penalty": self.length_penalty, "max length": self.max_length}
+        return {"decoder": self.decoder, **named, **further}
+
     def mask_predict_rule(self) -> MaskPredictRule:
         """How "mask-predict" writes."""
         iterations = ITERATIONS if self.iterations is None else self.iterations

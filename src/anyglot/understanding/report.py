@@ -26,6 +26,7 @@ from anyglot.understanding.tables import (
     language_table,
     search_table,
     suite_table,
+    threshold_table,
     training_table,
 )
 
@@ -66,7 +67,8 @@ def build_report(request: SuiteRequest, outcome: Outcome, baseline: str, seconds
     tables += _differences(request, board, baseline)
     for (system, task), trials in outcome.searches.items():
         tables.append(search_table(system, task, trials, grid_named(request.grid).source))
-    tables.append(training_table(board))
+    thresholds = threshold_table(board)
+    tables += [training_table(board), *([] if thresholds is None else [thresholds])]
     if outcome.left_out:
         tables.append(Table("Left out", ("Task", "Why"), tuple(outcome.left_out.items())))
     hashes = sorted(

@@ -19,7 +19,7 @@ from anyglot.translator import Translator
 from anyglot.understanding.mixing import mix
 from anyglot.understanding.requests import SuiteRequest, check_request, chosen_languages, settle
 from anyglot.understanding.results import SeedResult, key_of, read_result, write_result
-from anyglot.understanding.retrieving import METRIC, RETRIEVAL, hashes, read_retrieval, score_retrieval
+from anyglot.understanding.retrieving import METRIC, RETRIEVAL, hashes, read_retrieval, rules_of, score_retrieval
 from anyglot.understanding.search import Trial, best, chosen_score, grid_named, search
 from anyglot.understanding.sources import LabelledSizes, TaskSources, data_folder, open_sources
 from anyglot.understanding.systems import System, open_systems
@@ -353,10 +353,11 @@ def _retrieve(
         "protocol": protocol,
         "test": hashes(texts),
         "resampling": [request.resampling_seed, request.resamples],
+        **({"threshold": rules_of(name, protocol).tuning} if name == "bucc" else {}),
     }
     known = read_result(folder, key_of(made_from))
     if known is None:
-        scores, sums, signature = score_retrieval(
+        found = score_retrieval(
             name,
             system,
             texts,
@@ -366,8 +367,9 @@ def _retrieve(
             device=request.device,
             say=progress.say,
         )
-        facts = {"signature": signature, "commit": commit(), "machine": asdict(machine())}
-        result = SeedResult(system.label, name, _NO_SEED, made_from, scores, facts=facts)
-        write_result(folder, result, sums)
+        facts = {"signature": found.signature, "commit": commit(), "machine": asdict(machine())}
+        facts |= {"thresholds": found.thresholds} if found.thresholds else {}
+        result = SeedResult(system.label, name, _NO_SEED, made_from, found.scores, facts=facts)
+        write_result(folder, result, found.sums)
     progress.end(known is not None)
     return known or result, folder

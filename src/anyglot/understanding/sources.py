@@ -26,7 +26,7 @@ class LabelledSizes:
     """The phrasebook's labelled sets that a suite writes where no folder is given.
 
     Chosen so that all eight tasks are trained and scored on two processor cores in less than eight minutes with the
-    demo's encoder, which has read the beginner level of these languages.
+    encoder of `anyglot demo --from-scratch`, which has read the beginner level of these languages.
     """
 
     languages: tuple[str, ...] = ("en", "de", "es", "ru", "nl", "it", "uk")

@@ -25,6 +25,7 @@ from anyglot.models.initialise import initialise_bert
 from anyglot.models.store import is_model_folder, save_model
 from anyglot.weights.hub import local_folder, tokenizer_source
 from anyglot.weights.load import load_encoder
+from anyglot.weights.runs import taken
 
 RANDOM, BAG = "random encoder", "bag of pieces"
 
@@ -68,7 +69,8 @@ def open_systems(
     for name, label in zip(models, labels, strict=True):
         folder = local_folder(name)
         tokenizer_source(name)
-        systems.append(System(label, label, name, "encoder", weights_hash(folder)))
+        place = name if taken(folder) is None else str(folder)  # the same checkpoint to the end, if a run goes
+        systems.append(System(label, label, place, "encoder", weights_hash(folder)))
     if anchors:
         random = _random_encoder(models[0], out / "anchors" / "random-encoder", systems[0].weights, seed, say)
         fingerprint = load_tokenizer(tokenizer_source(models[0])).fingerprint
@@ -91,7 +93,7 @@ def _random_encoder(model: str, folder: Path, weights: str, seed: int, say: Call
     say("making a random encoder of the same shape")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        config = load_encoder(model).config.model_copy(update={"dropped_skips": ()})
+        config = load_encoder(model).config.model_copy(update={"dropped_skips": (), "scaled_skips": ()})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             encoder = build_encoder(config)

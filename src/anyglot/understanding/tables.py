@@ -68,6 +68,7 @@ class Scoreboard:
             "mean": f"{len(values.languages)}-languages({'+'.join(values.languages)})",
             "system": values.system,
             "protocol": made["protocol"],
+            "threshold": made.get("threshold"),
             "head": settings.get("head"),
             "pooling": settings.get("pooling"),
             "select": settings.get("select"),
@@ -245,6 +246,21 @@ def search_table(system: str, task: str, trials: Sequence[Trial], source: str) -
     )
     note = f"Grid: {source}. Each point trained once, with the first seed, and chosen by this dev score alone."
     return Table(f"Search: {system}, {task}", ("Learning rate", "Epochs", "Batch", "Dev score"), rows, note)
+
+
+def threshold_table(board: Scoreboard) -> Table | None:
+    """Of tasks that take what scores above a threshold: what it was, and what it was tuned on."""
+    rows: list[tuple[Cell, ...]] = []
+    for task in board.tasks:
+        for system in board.systems:
+            for result in board.results.get((system, task), ()):
+                for code, told in result.facts.get("thresholds", {}).items():
+                    what = (task, system, code, told["tuned on"], told["threshold"])
+                    rows.append((*what, told["taken"], told["precision"], told["recall"]))
+    if not rows:
+        return None
+    columns = ("Task", "Model", "Language", "Threshold tuned on", "Threshold", "Pairs taken", "Precision", "Recall")
+    return Table("Thresholds", columns, tuple(rows), "A threshold tuned on the pairs that are scored is too good.")
 
 
 def training_table(board: Scoreboard) -> Table:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from anyglot.weights.starts import Start
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
+# Whose versions a manifest tells.
+_MAKERS = ("anyglot", "sentencepiece", "safetensors", "torch", "numpy")
 # Folders found whole by this process, by what the file system says of their files.
 _checked: dict[Path, tuple[tuple[str, int, int], ...]] = {}
 
@@ -111,7 +114,8 @@ def _write_manifest(folder: Path, start: Start, facts: Mapping[str, Any]) -> Non
     for path in sorted(folder.iterdir()):
         _sync(path)
         files[path.name] = {"size": path.stat().st_size, "sha256": file_hash(path)}
-    manifest = {"format": _FORMAT, "name": start.name, **facts, "files": files}
+    versions = {name: metadata.version(name) for name in _MAKERS}
+    manifest = {"format": _FORMAT, "name": start.name, **facts, "versions": versions, "files": files}
     with (folder / MANIFEST).open("w", encoding="utf-8") as stream:
         stream.write(json.dumps(manifest, indent=2) + "\n")
         stream.flush()

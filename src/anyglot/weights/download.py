@@ -14,7 +14,8 @@ import requests
 from anyglot.errors import UserError
 from anyglot.weights.index import SECONDS, why
 
-_CHUNK = 1 << 18
+# Of what arrives; of a connection that is cut the last piece is lost.
+_CHUNK = 1 << 14
 # Cut connections are taken up again: this often in a row without one more byte.
 _TRIES = 3
 

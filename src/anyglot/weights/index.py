@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ SECONDS = (15, 60)  # to connect; without a byte
 _JSON = "application/vnd.pypi.simple.v1+json"
 _ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _LONGEST_PAGE = 64 << 20
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def chosen_index(given: str | None = None) -> str:
         UserError: It is no address of the web.
     """
     url = given or os.environ.get("PIP_INDEX_URL") or _pip_setting("index-url") or PYPI
-    if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).hostname:
+    if not _is_address(url):
         raise UserError(f"The package index {without_password(url)!r} is no https address: name one by --index-url.")
     return url.rstrip("/")
 
@@ -74,13 +76,12 @@ def find_offer(session: requests.Session, index: str, wheel: Wheel) -> Offer:
     try:
         with session.get(place, headers={"Accept": _ACCEPT}, timeout=SECONDS, stream=True) as answer:
             answer.raise_for_status()
-            page = answer.raw.read(_LONGEST_PAGE, decode_content=True)
-            is_json = answer.headers.get("Content-Type", "").startswith(_JSON)
+            page = b"".join(itertools.islice(answer.iter_content(_PIECE), _LONGEST_PAGE // _PIECE))
+            kind = answer.headers.get("Content-Type", "")
             base = answer.url
     except (requests.RequestException, OSError) as error:
         raise UserError(f"{wheel.package} was not found: {why(error, place)}") from None
-    offers = _offers_of_json(page) if is_json else _offers_of_html(page.decode("utf-8", "replace"))
-    offer = offers.get(wheel.file)
+    offer = offers_of(page, kind, base).get(wheel.file)
     if offer is None:
         raise UserError(
             f"The package index {without_password(index)} has no file {wheel.file}: name another by --index-url."
@@ -90,15 +91,48 @@ def find_offer(session: requests.Session, index: str, wheel: Wheel) -> Offer:
             f"The package index {without_password(index)} has another {wheel.file} than the one known here "
             f"(SHA-256 {offer.sha256}, expected {wheel.sha256}), so it was not fetched: name another by --index-url."
         )
-    return Offer(_with_password(urljoin(base, offer.url), index), offer.sha256, offer.size)
+    return Offer(_with_password(offer.url, index), offer.sha256, offer.size)
+
+
+def offers_of(page: bytes, kind: str, base: str) -> dict[str, Offer]:
+    """File name -> what a project's page says of it; of a page that is none, nothing.
+
+    Args:
+        kind: The page's media type.
+        base: The page's own address, to which others may be relative.
+    """
+    if kind.startswith(_JSON):
+        return _offers_of_json(page, base)
+    links = _Links()
+    try:
+        links.feed(page.decode("utf-8", "replace"))
+    except AssertionError:  # html.parser's word for some declarations that are none
+        return {}
+    offers = {}
+    for link in links.found:
+        try:
+            url, fragment = urldefrag(urljoin(base, link))
+            name = unquote(urlsplit(url).path.rpartition("/")[2])
+        except ValueError:  # no address
+            continue
+        _, _, digest = fragment.partition("sha256=")
+        offers[name] = Offer(url, digest or None)
+    return offers
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _with_password(url: str, index: str) -> str:
     """A file of the index's own host is asked for with the name and password of the index's address."""
     parts, own = urlsplit(url), urlsplit(index)
     password = own.netloc.rpartition("@")[0]
-    same = (parts.scheme, parts.hostname, parts.port) == (own.scheme, own.hostname, own.port)
-    if not password or not same or "@" in parts.netloc:
+    if not password or (parts.scheme, parts.netloc) != (own.scheme, own.netloc.rpartition("@")[2]):
         return url
     return urlunsplit(parts._replace(netloc=f"{password}@{parts.netloc}"))
 
@@ -120,8 +154,7 @@ def why(error: Exception, url: str) -> str:
 
 def without_password(url: str) -> str:
     """The address as it may be shown and written."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _pip_setting(key: str) -> str | None:
@@ -145,26 +178,17 @@ def _pip_setting(key: str) -> str | None:
     )
 
 
-def _offers_of_json(page: bytes) -> dict[str, Offer]:
+def _offers_of_json(page: bytes, base: str) -> dict[str, Offer]:
     try:
         files: Any = json.loads(page)["files"]
         return {
-            str(file["filename"]): Offer(str(file["url"]), file.get("hashes", {}).get("sha256"), file.get("size"))
+            str(file["filename"]): Offer(
+                urljoin(base, str(file["url"])), file.get("hashes", {}).get("sha256"), file.get("size")
+            )
             for file in files
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
-
-
-def _offers_of_html(page: str) -> dict[str, Offer]:
-    links = _Links()
-    links.feed(page)
-    offers = {}
-    for link in links.found:
-        url, fragment = urldefrag(link)
-        _, _, digest = fragment.partition("sha256=")
-        offers[unquote(urlsplit(url).path.rpartition("/")[2])] = Offer(url, digest or None)
-    return offers
 
 
 class _Links(HTMLParser):

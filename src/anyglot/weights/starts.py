@@ -1,7 +1,7 @@
 """Well-known pretrained models by short names: what they are, where they lie, and what they want.
 
-Languages, licences and numbers of parameters are those of the models' cards and papers. All entries hold their weights
-as safetensors unless `note` says otherwise.
+Languages, licences and numbers of parameters are those of the models' cards and papers (docs/models.md has the same
+table). Only what the hub holds as safetensors can be opened; `weights/hub.py` says so where a model has a pickle only.
 """
 
 from __future__ import annotations
@@ -207,3 +207,11 @@ def start_named(name: str) -> Start:
     close = difflib.get_close_matches(name.lower(), STARTS, 1)
     guess = f": did you mean {close[0]}?" if close else "; `anyglot list models` shows the names."
     raise UserError(f"There is no model of the name {name!r}{guess}")
+
+
+def wants(start: Start) -> str:
+    """How its authors make a sentence's vector, in words; "" where it was not trained for that."""
+    if not start.pooling:
+        return ""
+    prompts = " or ".join(f'"{prompt}"' for prompt in start.prompts)
+    return f"{start.pooling} pooling" + (f", texts begin with {prompts}" if prompts else "")

@@ -12,7 +12,8 @@ from anyglot.methods.translation import LikelihoodOptions, TranslationMethod
 from anyglot.models.config import EncoderConfig, Frozen, Probability
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.initialise import initialise_bert
-from anyglot.models.parts import DecoderBlocks, Scale, copied_blocks, encoder_decoder_from, set_dropout
+from anyglot.models.parts import DecoderBlocks, copied_blocks, encoder_decoder_from, set_dropout
+from anyglot.models.sizes import Scale
 from anyglot.weights.load import load_encoder
 
 CROSS_ATTENTION = "decoder.stack.blocks.*.cross_attention.*"
