@@ -11,6 +11,7 @@ from anyglot.data.corpus import (
     MonolingualSource,
     ParallelSource,
     content_hash,
+    line_count,
     read_monolingual,
     read_parallel,
 )
@@ -201,3 +202,14 @@ def test_hugging_face_data_sets_from_a_folder(tmp_path: Path) -> None:
         list(ParallelSource(source="de", target="en", file=f"hf:{tmp_path / 'saved'}").pairs())
     with pytest.raises(UserError, match="Cannot load the data set"):
         list(MonolingualSource(language="de", file=f"hf:{tmp_path}").sentences())
+
+
+@pytest.mark.parametrize("suffix", ["txt", "txt.gz"])
+def test_the_number_of_lines_is_known_before_they_are_read(tmp_path: Path, suffix: str) -> None:
+    source = pair(tmp_path, [f"Satz {n}" for n in range(1000)], [f"sentence {n}" for n in range(1000)], suffix)
+    assert line_count(source) == 1000
+    assert line_count(source.model_copy(update={"limit": 10})) == 10
+    part = source.model_copy(update={"hash_part": (0.25, 1.0)})
+    assert line_count(part) == 750 and abs(len(list(part.pairs())) - 750) < 60
+    book = {"language": "de", "file": "phrasebook:sentences=20"}
+    assert line_count(MonolingualSource.model_validate(book)) is None
