@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,16 @@ def test_quantised(folder: Path, tmp_path: Path) -> None:
     assert engine.translate_batch([["<s>", "▁", "</s>"]])[0].hypotheses
     with pytest.raises(UserError, match="no quantization 'int4'"):
         export_ctranslate2(str(folder), tmp_path / "no", quantization="int4")
+
+
+def test_a_factor_of_its_own_on_token_vectors_is_exported(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    shutil.copytree(folder, path)
+    document = json.loads((path / "config.json").read_text())
+    document["decoder_embeddings"]["scale"] = 1.5
+    (path / "config.json").write_text(json.dumps(document))
+    parity = export_ctranslate2(str(path), tmp_path / "out", sentences=10, say=lambda line: None)
+    assert parity.largest <= TOLERANCE and parity.equal + parity.ties == parity.sentences == 10
 
 
 @pytest.mark.parametrize("place", ["encoder.stack.blocks.1.self_attention", "decoder.stack.blocks.0.feedforward"])
