@@ -5,8 +5,8 @@
 
 The lines of `plateau` change one thing of base.yaml's first stage. Told are the update, and the target tokens, after
 which another sentence's source first cost 0.1 nats a token on validation text, and the loss at the end. The lines of
-`disentangling` go on from the first stage `standardised` with a second one, as many updates each; told are the loss
-right after the change and at the end, and BLEU into English of languages that were in no pair.
+`disentangling` have a second stage after the same first one, as many updates each; told are the loss before it, at its
+first validation and at its end, and BLEU into English of languages that were in no pair.
 
 A seed is the text's and the model's; the reported figures of this project's demo are of seed 1, so take others. Each
 run is one command of the package; what was finished is passed over, what was interrupted goes on. OUT/results.json has
@@ -51,7 +51,7 @@ PLATEAU: dict[str, tuple[str, ...]] = {
 
 def disentangling(layer: int) -> dict[str, tuple[str, ...]]:
     """Line -> what it changes of the second stage."""
-    dropped, rates = "method.disentangle=true", f"stages.all.rates={{encoder.stack.blocks.{layer}.*: 5}}"
+    dropped, rates = "method.disentangle=true", f"stages.joint.rates={{encoder.stack.blocks.{layer}.*: 5}}"
     return {
         "no disentangling": (),
         "dropped at once (paper)": (dropped,),
@@ -123,27 +123,6 @@ def recipe(setting: Setting, seed: int) -> Path:
     return path
 
 
-def second_stage(setting: Setting, seed: int, start: Path) -> Path:
-    """A recipe of the second stage alone, after the first one's finished model."""
-    document = yaml.safe_load(recipe(setting, seed).read_text(encoding="utf-8"))
-    smoothing = document["method"]["label_smoothing"]
-    document["method"] = {
-        "name": "continued",
-        "start": str(start),
-        "freeze": "embeddings",
-        "label_smoothing": smoothing,
-        "dropout": 0.0,
-        "attention_dropout": 0.0,
-    }
-    document["stages"] = {"all": document["stages"]["joint"] | {"updates": setting.second}}
-    document["data"]["batch_tokens"] = 128
-    document["validation"]["every"] = 5
-    del document["vocabulary"]  # the start's output rows are kept
-    path = setting.root / f"{setting.level}-{seed}-second.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    return path
-
-
 def curve(folder: Path) -> list[dict[str, float]]:
     """Update, target tokens, loss and what another sentence's source costs, at each validation."""
     events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -184,16 +163,17 @@ def plateau(setting: Setting, seed: int, line: str) -> dict[str, Any]:
     return told(folder, shown, seed, line)
 
 
-def gentle(setting: Setting, seed: int, line: str, changes: tuple[str, ...]) -> dict[str, Any]:
-    """A second stage and its translations."""
-    start = setting.root / f"{setting.level}-standardised-{seed}"
-    plateau(setting, seed, "standardised")
-    written = second_stage(setting, seed, start)
+def two_stages(setting: Setting, seed: int, line: str, changes: tuple[str, ...]) -> dict[str, Any]:
+    """Both stages, the first bit for bit that of the other lines, and translations."""
     folder = setting.root / f"{setting.level}-{line.replace(' ', '_').replace(',', '')}-{seed}"
-    shown = shlex.join(["anyglot", "train", str(written), *changes, "--out", str(folder)])
+    words = ["train", recipe(setting, seed), f"stages.joint.updates={setting.second}", *changes, "--out", folder]
+    shown = f"anyglot {shlex.join(map(str, words))}"
     if not (folder / "run.json").is_file():
-        shown = command(setting, "train", written, *changes, "--out", folder, "--resume", "--quiet")
-    return told(folder, shown, seed, line) | {"bleu": scores(setting, seed, folder)}
+        command(setting, *words, "--resume", "--quiet")
+    found = told(folder, shown, seed, line)
+    before = [point for point in found["curve"] if point["update"] <= setting.first]
+    after = [point for point in found["curve"] if point["update"] > setting.first]
+    return found | {"before": before[-1], "curve": after, "bleu": scores(setting, seed, folder)}
 
 
 def scores(setting: Setting, seed: int, folder: Path) -> dict[str, float]:
@@ -211,13 +191,13 @@ def scores(setting: Setting, seed: int, folder: Path) -> dict[str, float]:
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     [table] = [table for table in report["tables"] if table["title"] == "Scores"]
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-    return {row["Test"]: row["BLEU"] for row in rows if row["Pair"] is not None}
+    return {row["Test"]: row["BLEU"]["value"] for row in rows if row["Pair"] is not None}
 
 
 def tables(results: list[dict[str, Any]]) -> str:
     """Means over the seeds, and each seed's own figures."""
     text = []
-    for part, cells in (("plateau", _plateau_cells), ("disentangling", _gentle_cells)):
+    for part, cells in (("plateau", _plateau_cells), ("disentangling", _two_stage_cells)):
         lines = dict.fromkeys(run["line"] for run in results if run["part"] == part)
         columns = ("seeds", *cells([]))
         if lines:
@@ -238,9 +218,10 @@ def _plateau_cells(runs: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def _gentle_cells(runs: list[dict[str, Any]]) -> dict[str, str]:
+def _two_stage_cells(runs: list[dict[str, Any]]) -> dict[str, str]:
     return {
-        "loss after 5 updates": _of_seeds([run["curve"][0]["loss"] for run in runs], 3),
+        "loss before": _of_seeds([run["before"]["loss"] for run in runs], 3),
+        "at the first validation": _of_seeds([run["curve"][0]["loss"] for run in runs], 3),
         "at the end": _of_seeds([run["curve"][-1]["loss"] for run in runs], 3),
         "zero-shot BLEU": _of_seeds([mean(run["bleu"][code] for code in ZERO_SHOT) for run in runs], 1),
         "supervised": _of_seeds([mean(run["bleu"][code] for code in SUPERVISED) for run in runs], 1),
@@ -285,7 +266,7 @@ def main() -> None:
             if any(mark.items() <= run.items() for run in results):
                 continue
             first = given.part == "plateau"
-            found = plateau(setting, seed, line) if first else gentle(setting, seed, line, later[line])
+            found = plateau(setting, seed, line) if first else two_stages(setting, seed, line, later[line])
             results.append(found | mark)
             facts = {"commit": commit(), "machine": asdict(machine())}
             path.write_text(json.dumps({"facts": facts, "runs": results}, indent=1) + "\n", encoding="utf-8")
