@@ -1,4 +1,4 @@
-"""How soon a decoder looks at its source, and how gently a skip can be dropped: phrasebook text over a real encoder.
+"""How soon a decoder looks at its source, and what dropping a skip costs: phrasebook text over a real encoder.
 
     python benchmarks/plateau/run.py --out runs/plateau
     python benchmarks/plateau/run.py --out runs/plateau --part disentangling --seeds 101,102,103
@@ -49,14 +49,12 @@ PLATEAU: dict[str, tuple[str, ...]] = {
 """Line -> what it changes."""
 
 
-def disentangling(updates: int, layer: int) -> dict[str, tuple[str, ...]]:
-    """Line -> what it changes of a second stage of so many updates."""
+def disentangling(layer: int) -> dict[str, tuple[str, ...]]:
+    """Line -> what it changes of the second stage."""
     dropped, rates = "method.disentangle=true", f"stages.all.rates={{encoder.stack.blocks.{layer}.*: 5}}"
     return {
         "no disentangling": (),
         "dropped at once (paper)": (dropped,),
-        "over half of the stage": (dropped, f"method.disentangle_over={updates // 2}"),
-        "over the whole stage": (dropped, f"method.disentangle_over={updates}"),
         "dropped at once, its layer 5 times as fast": (dropped, rates),
     }
 
@@ -277,7 +275,7 @@ def main() -> None:
     root, through = given.out.resolve(), tuple(shlex.split(given.through))
     root.mkdir(parents=True, exist_ok=True)
     setting = Setting(root, given.start, given.level, given.first, given.second, given.sentences, given.tested, through)
-    later = disentangling(given.second, given.layer)
+    later = disentangling(given.layer)
     chosen = given.lines.split(";") if given.lines else list(PLATEAU if given.part == "plateau" else later)
     path = root / "results.json"
     results: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else []

@@ -41,7 +41,6 @@ def model_config(**changes: Any) -> EncoderDecoderConfig:
 KINDS: dict[str, dict[str, Any]] = {
     "one table": {},
     "dropped skips": {"dropped_skips": ("encoder.stack.blocks.1.self_attention",)},
-    "a skip on the way to being dropped": {"scaled_skips": (("encoder.stack.blocks.1.self_attention", 0.3),)},
     "another scale": {
         "decoder_embeddings": EmbeddingsConfig(
             vocabulary_size=VOCABULARY, width=WIDTH, positions="sinusoidal", norm=False, scale=5.0

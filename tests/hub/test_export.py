@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from anyglot.errors import UserError
 from anyglot.hub.ctranslate2_spec import limits
 from anyglot.hub.export import export_ctranslate2, export_transformers
 from anyglot.hub.parity import TOLERANCE, cases, compare
-from anyglot.models.build import build_encoder_decoder
+from anyglot.models.build import build_encoder_decoder, drop_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.restrict import restrict_output
@@ -155,10 +156,20 @@ def test_quantised(folder: Path, tmp_path: Path) -> None:
         export_ctranslate2(str(folder), tmp_path / "no", quantization="int4")
 
 
+def test_a_factor_of_its_own_on_token_vectors_is_exported(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    shutil.copytree(folder, path)
+    document = json.loads((path / "config.json").read_text())
+    document["decoder_embeddings"]["scale"] = 1.5
+    (path / "config.json").write_text(json.dumps(document))
+    parity = export_ctranslate2(str(path), tmp_path / "out", sentences=10, say=lambda line: None)
+    assert parity.largest <= TOLERANCE and parity.equal + parity.ties == parity.sentences == 10
+
+
 @pytest.mark.parametrize("place", ["encoder.stack.blocks.1.self_attention", "decoder.stack.blocks.0.feedforward"])
 def test_a_dropped_skip_is_refused_with_the_reason(place: str, folder: Path, tmp_path: Path) -> None:
     model = whole(folder)
-    model.get_submodule(place).skip = 0.0
+    drop_skips(model, (place,))
     path = sixt(tmp_path / "model")
     save_model(model, path)
     with pytest.raises(UserError, match=rf"no flag for a dropped skip, and this model drops that of {place}"):
@@ -231,7 +242,7 @@ def test_what_transformers_cannot_express(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no part 'decoder'"):
         export_transformers(str(folder), tmp_path / "out", part="decoder")
     model = whole(folder)
-    model.encoder.stack.blocks[1].self_attention.skip = 0.0
+    drop_skips(model, ("encoder.stack.blocks.1.self_attention",))
     path = sixt(tmp_path / "model")
     save_model(model, path)
     with pytest.raises(UserError, match=r"drops the skip of stack\.blocks\.1\.self_attention"):

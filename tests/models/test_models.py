@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from pydantic import ValidationError
 
 from anyglot.errors import UserError
 from anyglot.layers.attention import Memory
-from anyglot.models.build import build_encoder_decoder, dropped_skips, edits_of, set_skips
+from anyglot.models.build import build_encoder_decoder, drop_skips, dropped_skips
 from anyglot.models.config import StackConfig
-from anyglot.models.store import load_model, save_model
 
 from .builders import VOCABULARY, WIDTH, batch, encoder, encoder_config, model, model_config
 
@@ -90,29 +87,13 @@ def test_reordered_beams_and_finished_sentences(grouped: bool) -> None:
 def test_dropped_skips_are_read_from_the_model() -> None:
     path = "encoder.stack.blocks.1.self_attention"
     whole = model()
-    set_skips(whole, model_config(dropped_skips=(path,)))
+    drop_skips(whole, (path,))
     assert dropped_skips(whole) == (path,)
     built = build_encoder_decoder(model_config(dropped_skips=(path,)))
     assert dropped_skips(built) == (path,) and not built.encoder.stack.blocks[1].self_attention.skip
     for wrong in ("encoder.stack.blocks.9.self_attention", "encoder.stack", ""):
         with pytest.raises(UserError, match="no residual connection"):
-            set_skips(whole, model_config(dropped_skips=(wrong,)))
-
-
-def test_scaled_skips_are_read_from_the_model_and_put_back(tmp_path: Path) -> None:
-    """A model saved on the way to a dropped skip computes the same when it is opened again."""
-    path = "encoder.stack.blocks.1.self_attention"
-    before, source = model().eval(), batch([5, 2])
-    whole = before.encode(*source).states
-    before.encoder.stack.blocks[1].self_attention.skip = 0.3
-    partly = before.encode(*source).states
-    assert edits_of(before) == {"dropped_skips": (), "scaled_skips": ((path, 0.3),)}
-    save_model(before, tmp_path)
-    again = load_model(tmp_path).eval()
-    assert again.config.scaled_skips == ((path, 0.3),)
-    assert torch.equal(again.encode(*source).states, partly) and not torch.allclose(partly, whole)
-    with pytest.raises(ValidationError, match="less than 1"):
-        model_config(scaled_skips=((path, 1.0),))
+            drop_skips(whole, (wrong,))
 
 
 @pytest.mark.parametrize(

@@ -144,26 +144,6 @@ def test_one_skip_is_dropped_in_stage_2_at_the_penultimate_layer(start: str) -> 
     assert dropped_skips(model) == (f"encoder.stack.blocks.{LAYERS - 2}.self_attention",)
 
 
-def test_a_skip_that_falls_little_by_little_begins_whole_and_ends_dropped(start: str) -> None:
-    """Nothing but the update's number decides it; the paper's way is at 0 from the first update on."""
-    (gradual,) = sixt(start, disentangle_over=4)[0].stages()[1].edits
-    (paper,) = sixt(start)[0].stages()[1].edits
-    states = []
-    for edit, update in ((gradual, 0), (gradual, 1), (gradual, 4), (gradual, 9), (paper, 1)):
-        _, model = sixt(start)
-        source = batch()
-        untouched = model.eval().encode(source.source, source.source_mask).states
-        edit.before_update(model, update)
-        states.append(model.encode(source.source, source.source_mask).states)
-        factor = model.encoder.stack.blocks[LAYERS - 2].self_attention.skip
-        assert factor == (0.0 if edit is paper else max(1 - update / 4, 0.0))
-    assert torch.equal(states[0], untouched)
-    assert not torch.allclose(states[1], untouched) and not torch.allclose(states[1], states[2])
-    assert torch.equal(states[2], states[4]) and torch.equal(states[3], states[4])
-    paper.apply(model)
-    assert torch.equal(model.encode(source.source, source.source_mask).states, states[2])
-
-
 def test_dropping_the_skip_changes_that_block_alone_and_keeps_its_norm(start: str) -> None:
     _, model = sixt(start)
     model.eval()

@@ -125,36 +125,24 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     assert traces.metrics(one) == traces.metrics(two)
 
 
-def test_a_skip_dropped_little_by_little_is_resumed_to_the_same_bits(
+def test_factors_on_rates_are_resumed_to_the_same_bits(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped before, on the way and after; a checkpoint on the way is the model as it was then."""
-    path, factors = "encoder.stack.blocks.0.self_attention", {7: 0.5, 8: 0.25}
-    changes = ["method.disentangle_over=4", "stages.joint.rates={encoder.stack.blocks.0.*: 3}"]
-    recipe = load_recipe(folder / "sixt.yaml", [*changes, "checkpoints.every=1", "checkpoints.keep_last=9"])
+    recipe = load_recipe(folder / "sixt.yaml", ["stages.joint.rates={encoder.stack.blocks.0.*: 3}"])
     assert run_recipe(recipe, tmp_path / "whole", quiet=True)
-    assert load_config(tmp_path / "whole").dropped_skips == (path,)
-    assert load_config(tmp_path / "whole").scaled_skips == ()
-    for update in (4, 6, 7, 9):
-        with monkeypatch.context() as patch:
-            patch.setattr("anyglot.training.loop.Step", _stopping_step(update))
-            with pytest.raises(Stopped):
-                run_recipe(recipe, tmp_path / "run", resume=True, quiet=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("anyglot.training.loop.Step", _stopping_step(7))
+        with pytest.raises(Stopped):
+            run_recipe(recipe, tmp_path / "run", quiet=True)
     assert run_recipe(recipe, tmp_path / "run", resume=True, quiet=True)
-    for run in ("whole", "run"):
-        for update, factor in factors.items():
-            config = load_config(tmp_path / run / "checkpoints" / f"step-{update}")
-            assert config.scaled_skips == ((path, factor),) and config.dropped_skips == ()
-        assert load_config(tmp_path / run / "checkpoints" / "step-9").dropped_skips == (path,)
     one, two = tmp_path / "whole", tmp_path / "run"
     assert (one / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
     assert (one / "model.safetensors").read_bytes() != (folder / "translator" / "model.safetensors").read_bytes()
     assert traces.metrics(one) == traces.metrics(two)
 
 
-def test_what_a_stage_cannot_do_is_refused_before_training(folder: Path, tmp_path: Path) -> None:
+def test_a_factor_for_what_a_stage_does_not_train_is_refused_before_training(folder: Path, tmp_path: Path) -> None:
     for change, told in (
-        ("method.disentangle_over=6", "over 6 updates, but stage joint has 5"),
         ("stages.decoder.rates={encoder.*: 2}", r"factor for 'encoder\.\*'"),
         ("stages.joint.rates={encoder.embeddings.*: 2}", r"factor for 'encoder\.embeddings\.\*'"),
     ):
@@ -162,10 +150,6 @@ def test_what_a_stage_cannot_do_is_refused_before_training(folder: Path, tmp_pat
             run_recipe(load_recipe(folder / "sixt.yaml", [change]), tmp_path / "run", quiet=True)
         assert not (tmp_path / "run" / "checkpoints").exists()
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
-    edited = outline(load_recipe(folder / "sixt.yaml", ["method.disentangle_over=4"])).stages[1].edits[0]
-    assert str(edited).endswith("self_attention little by little, over 4 updates")
-    with pytest.raises(UserError, match="disentangle_over has no effect"):
-        load_recipe(folder / "sixt.yaml", ["method.disentangle=false", "method.disentangle_over=2"])
 
 
 def test_a_finished_run_is_left_as_it_is(folder: Path) -> None:

@@ -55,13 +55,8 @@ class ToyModel(nn.Module):
 
 @dataclass(frozen=True)
 class Edit:
-    over: int = 0
-
     def apply(self, model: nn.Module) -> None:
         model.edited = True  # type: ignore[assignment]
-
-    def before_update(self, model: nn.Module, update: int) -> None:
-        assert model.edited and update > 0
 
 
 class ToyOptions(BaseModel):

@@ -134,7 +134,7 @@ def test_dropped_skips_stay_dropped(encoder: str, tmp_path: Path) -> None:
     from anyglot.models.store import save_model
 
     edited = load_encoder(encoder)
-    edited.stack.blocks[0].self_attention.skip = 0.0
+    edited.stack.blocks[0].self_attention.skip = False
     save_model(edited, tmp_path / "edited")
     for file in Path(encoder).glob("*entencepiece*"):
         (tmp_path / "edited" / file.name).write_bytes(file.read_bytes())

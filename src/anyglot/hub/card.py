@@ -119,7 +119,6 @@ def _shape(config: EncoderConfig | EncoderDecoderConfig) -> str:
     told.append(f"{encoder.embeddings.vocabulary_size:,} tokens")
     if config.dropped_skips:
         told.append(f"without the skip of {', '.join(config.dropped_skips)}")
-    told += [f"with {factor:.3g} times the skip of {path}" for path, factor in config.scaled_skips]
     return ", ".join(told)
 
 

@@ -22,7 +22,7 @@ from anyglot.errors import UserError
 from anyglot.layers.attention import Attention
 from anyglot.layers.embeddings import Embeddings, LearnedPositions
 from anyglot.layers.feedforward import FeedForward
-from anyglot.models.build import edits_of
+from anyglot.models.build import dropped_skips
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 
@@ -41,8 +41,7 @@ def expressible(model: nn.Module) -> EncoderDecoder:
             "CTranslate2 cannot express this model: it has encoder-decoders that write word by word, and this is none. "
             "Use it with `anyglot translate`."
         )
-    edits = edits_of(model)
-    skips = [*edits["dropped_skips"], *(path for path, _ in edits["scaled_skips"])]
+    skips = dropped_skips(model)
     config = model.config
     sides = config.encoder.embeddings, config.encoder.stack, config.decoder_embeddings, config.decoder
     epsilons = sorted({side.epsilon for side in sides if not isinstance(side, EmbeddingsConfig) or side.norm})

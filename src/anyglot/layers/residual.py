@@ -15,8 +15,8 @@ class Residual(nn.Module, Generic[Inner]):
 
     post-norm: norm(x + dropout(f(x)))        pre-norm: x + dropout(f(norm(x)))
 
-    Dropping the skip (`skip = 0`) leaves everything else in place, dropout and norm included: the positional
-    disentangling of SixT+ section 2.2 is this on one self-attention. In between `x` is added back times `skip`.
+    Dropping the skip (`skip = False`) leaves everything else in place, dropout and norm included: the positional
+    disentangling of SixT+ section 2.2 is this switch on one self-attention.
 
     Args:
         inner: The sub-module, kept under the name `inner`.
@@ -24,7 +24,7 @@ class Residual(nn.Module, Generic[Inner]):
         norm_first: Pre-norm when True.
         epsilon: Of the layer norm.
         dropout: On the sub-module's output.
-        skip: Factor on the `x` that is added back; 0: it is not.
+        skip: Whether `x` is added back.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Residual(nn.Module, Generic[Inner]):
         norm_first: bool,
         epsilon: float = 1e-5,
         dropout: float = 0.0,
-        skip: float = 1.0,
+        skip: bool = True,
     ) -> None:
         super().__init__()
         self.inner = inner
@@ -52,10 +52,10 @@ class Residual(nn.Module, Generic[Inner]):
         """
         changed: Tensor = self.dropout(transform(self.norm(x) if self.norm_first else x))
         if self.skip:
-            changed = (x if self.skip == 1 else self.skip * x) + changed
+            changed = x + changed
         if not self.norm_first:
             changed = self.norm(changed)
         return changed
 
     def extra_repr(self) -> str:
-        return f"norm_first={self.norm_first}, skip={self.skip:g}"
+        return f"norm_first={self.norm_first}, skip={self.skip}"

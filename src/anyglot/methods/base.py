@@ -20,34 +20,19 @@ Kind = Literal["translation", "denoising", "masked", "text", "segments"]
 
 @dataclass(frozen=True)
 class DropSkip:
-    """Remove the skip connection around one sub-module (SixT+ section 2.2, positional disentangling).
-
-    Args:
-        path: Of the residual connection.
-        over: Updates over which the skip falls to 0, a straight line; 0: it is dropped at once, as in the paper.
-    """
+    """Remove the skip connection around one sub-module (SixT+ section 2.2, positional disentangling)."""
 
     path: str
-    over: int = 0
 
     def apply(self, model: nn.Module) -> None:
-        """What the stage leaves behind: no skip; the sub-module, its norm and its dropout stay."""
-        self._residual(model).skip = 0.0
-
-    def before_update(self, model: nn.Module, update: int) -> None:
-        """What the update of this number in the stage, from 1 on, is made with; a function of the number alone."""
-        self._residual(model).skip = max(1 - update / self.over, 0.0) if self.over else 0.0
-
-    def _residual(self, model: nn.Module) -> Residual[nn.Module]:
+        """Switch the skip off; the sub-module, its norm and its dropout stay."""
         residual = model.get_submodule(self.path)
         if not isinstance(residual, Residual):
             raise UserError(f"{self.path} is a {type(residual).__name__}, not a residual connection to edit.")
-        return residual
+        residual.skip = False
 
     def __str__(self) -> str:
-        return f"drop the skip around {self.path}" + (
-            f" little by little, over {self.over:,} updates" * bool(self.over)
-        )
+        return f"drop the skip around {self.path}"
 
 
 @dataclass(frozen=True)

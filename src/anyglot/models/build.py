@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,6 @@ from anyglot.layers.stack import Stack
 from anyglot.models.config import (
     AdapterConfig,
     Config,
-    EditedConfig,
     EmbeddingsConfig,
     EncoderConfig,
     EncoderDecoderConfig,
@@ -130,7 +128,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         head=head,
         pooler=Pooler(config.stack.width) if config.pooler else None,
     )
-    set_skips(encoder, config)
+    drop_skips(encoder, config.dropped_skips)
     return encoder
 
 
@@ -152,7 +150,7 @@ def build_encoder_decoder(config: EncoderDecoderConfig, encoder: Encoder | None 
     )
     if config.adapters is not None:
         add_adapters(model, config.adapters)
-    set_skips(model, config)
+    drop_skips(model, config.dropped_skips)
     return model
 
 
@@ -181,7 +179,7 @@ def build_prompted_encoder(config: PromptedEncoderConfig, encoder: Encoder | Non
         source_value=nn.Linear(sizes.width, sizes.width),
         length=nn.Linear(sizes.width, config.length_classes) if config.length_classes else None,
     )
-    set_skips(model, config)
+    drop_skips(model, config.dropped_skips)
     return model
 
 
@@ -198,7 +196,7 @@ def build_parallel_encoder_decoder(config: ParallelEncoderDecoderConfig) -> Para
         output=OutputProjection(embeddings.tokens.weight, bias=bias),
         target_projection=TargetProjection(languages, config.decoder.width) if languages else None,
     )
-    set_skips(model, config)
+    drop_skips(model, config.dropped_skips)
     return model
 
 
@@ -207,7 +205,7 @@ def build_language_model(config: LanguageModelConfig) -> LanguageModel:
     embeddings = build_embeddings(config.embeddings)
     output = OutputProjection(embeddings.tokens.weight)
     model = LanguageModel(config, embeddings=embeddings, stack=build_stack(config.stack), output=output)
-    set_skips(model, config)
+    drop_skips(model, config.dropped_skips)
     return model
 
 
@@ -222,7 +220,7 @@ def build_prompted_language_model(
         for _ in range(config.stages)
     ]
     model = PromptedLanguageModel(config, language_model=language_model, prompts=prompts)
-    set_skips(model, config)
+    drop_skips(model, config.dropped_skips)
     return model
 
 
@@ -241,25 +239,14 @@ def build(config: Config) -> Model:
     return build_encoder_decoder(config)
 
 
-def set_skips(model: nn.Module, config: EditedConfig) -> None:
-    """Drop or scale the skips of the residual connections that a config names.
-
-    Raises:
-        UserError: There is no residual connection at a path.
-    """
+def drop_skips(model: nn.Module, paths: tuple[str, ...]) -> None:
+    """Switch off the skip of the residual connections at these module paths."""
     modules = dict(model.named_modules())
-    for path, factor in (*((path, 0.0) for path in config.dropped_skips), *config.scaled_skips):
+    for path in paths:
         residual = modules.get(path)
         if not isinstance(residual, Residual):
             raise UserError(f"the config drops the skip of '{path}', but the model has no residual connection there.")
-        residual.skip = factor
-
-
-def edits_of(model: nn.Module) -> dict[str, Any]:
-    """What a config says of the model's skips: `dropped_skips` and `scaled_skips`, the state and not its config's."""
-    skips = {name: module.skip for name, module in model.named_modules() if isinstance(module, Residual)}
-    scaled = tuple((name, float(skip)) for name, skip in skips.items() if 0 < skip < 1)
-    return {"dropped_skips": dropped_skips(model), "scaled_skips": scaled}
+        residual.skip = False
 
 
 def dropped_skips(model: nn.Module) -> tuple[str, ...]:

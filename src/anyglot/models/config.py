@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from anyglot.models.sizes import Activation, EditedConfig, EmbeddingsConfig, Frozen, Probability, Size, StackConfig
+from anyglot.models.sizes import Activation, EmbeddingsConfig, Frozen, Probability, Size, StackConfig
 
 __all__ = [
     "Activation",
     "AdapterConfig",
     "CanvasConfig",
     "Config",
-    "EditedConfig",
     "EmbeddingsConfig",
     "EncoderConfig",
     "EncoderDecoderConfig",
@@ -30,11 +29,12 @@ __all__ = [
 ]
 
 
-class EncoderConfig(EditedConfig):
+class EncoderConfig(Frozen):
     """An encoder, with a masked-language head, a pooler, or neither.
 
     Args:
         family: The checkpoint family it came from and can be saved back to, e.g. "xlm-roberta".
+        dropped_skips: Residual connections without their skip, by module path.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -44,6 +44,7 @@ class EncoderConfig(EditedConfig):
     language_head: bool = False
     pooler: bool = False
     padding_id: int = Field(default=1, ge=0)
+    dropped_skips: tuple[str, ...] = ()
 
 
 class AdapterConfig(Frozen):
@@ -58,7 +59,7 @@ class AdapterConfig(Frozen):
     bottleneck: int = Field(default=1024, ge=1, le=1_000_000)
 
 
-class EncoderDecoderConfig(EditedConfig):
+class EncoderDecoderConfig(Frozen):
     """An encoder and a decoder that attends to it.
 
     Args:
@@ -87,6 +88,7 @@ class EncoderDecoderConfig(EditedConfig):
     output_rows: int | None = Field(default=None, ge=1)
     target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
     adapters: AdapterConfig | None = None
+    dropped_skips: tuple[str, ...] = ()
 
     def target_row(self, code: str) -> int:
         """Row of the target projection for a language; 0 for one that has none."""
@@ -161,7 +163,7 @@ def check_canvas(canvas: CanvasConfig, encoder: EncoderConfig) -> None:
             raise ValueError(f"canvas.{name} {getattr(canvas, name)} is outside the vocabulary of {size}")
 
 
-class PromptedEncoderConfig(EditedConfig):
+class PromptedEncoderConfig(Frozen):
     """A frozen encoder that generates by prompts (SGA).
 
     Args:
@@ -194,6 +196,7 @@ class PromptedEncoderConfig(EditedConfig):
     length_classes: int = Field(default=0, ge=0, le=4096)
     upsampling: int = Field(default=2, ge=1, le=16)
     output_rows: int | None = Field(default=None, ge=1)
+    dropped_skips: tuple[str, ...] = ()
 
     @property
     def source_embeddings(self) -> EmbeddingsConfig:
@@ -223,7 +226,7 @@ class PromptedEncoderConfig(EditedConfig):
         return self.length_classes - 2
 
 
-class ParallelEncoderDecoderConfig(EditedConfig):
+class ParallelEncoderDecoderConfig(Frozen):
     """An encoder and a decoder that writes a whole canvas at once (the non-autoregressive Transformer with CTC).
 
     One table serves the encoder, the canvas and the output.
@@ -247,6 +250,7 @@ class ParallelEncoderDecoderConfig(EditedConfig):
     padding_id: int = Field(default=1, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
     target_languages: tuple[str, ...] = Field(default=(), max_length=1000)
+    dropped_skips: tuple[str, ...] = ()
 
     def target_row(self, code: str) -> int:
         """Row of the target projection for a language; 0 for one that has none."""
@@ -283,7 +287,7 @@ class ParallelEncoderDecoderConfig(EditedConfig):
         return self.canvas.end_id
 
 
-class LanguageModelConfig(EditedConfig):
+class LanguageModelConfig(Frozen):
     """A causal language model whose output is its token table (GPT-2, mGPT).
 
     Args:
@@ -300,6 +304,7 @@ class LanguageModelConfig(EditedConfig):
     start_id: int = Field(default=2, ge=0)
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
+    dropped_skips: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> LanguageModelConfig:
@@ -310,7 +315,7 @@ class LanguageModelConfig(EditedConfig):
         return self
 
 
-class PromptedLanguageModelConfig(EditedConfig):
+class PromptedLanguageModelConfig(Frozen):
     """A frozen language model that translates by prompts (MSP).
 
     Args:
@@ -331,6 +336,7 @@ class PromptedLanguageModelConfig(EditedConfig):
     start_id: int = Field(default=2, ge=0)
     end_id: int = Field(default=2, ge=0)
     output_rows: int | None = Field(default=None, ge=1)
+    dropped_skips: tuple[str, ...] = ()
 
     @property
     def source_embeddings(self) -> EmbeddingsConfig:

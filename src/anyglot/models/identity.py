@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from anyglot.models.build import edits_of
+from anyglot.models.build import dropped_skips
 from anyglot.models.encoder import Encoder
 from anyglot.models.store import current_config
 
@@ -32,9 +32,7 @@ def weights_key(encoder: Encoder) -> str:
     silent = segments is not None and not bool(segments.weight[0].any())
     left_out = ("pooler.", "embeddings.segments.") if silent else ("pooler.",)
     named = ((name, value) for name, value in encoder.named_parameters() if not name.startswith(left_out))
-    edits = edits_of(encoder)
-    scaled = "".join(f" {path} {factor!r}" for path, factor in edits["scaled_skips"])
-    return hashed(f"encoder weights 1 {' '.join(edits['dropped_skips'])}{scaled}", named)
+    return hashed(f"encoder weights 1 {' '.join(dropped_skips(encoder))}", named)
 
 
 def hashed(told: str, named: Iterable[tuple[str, Tensor]]) -> str:

@@ -21,7 +21,7 @@ from anyglot.layers.block import Block
 from anyglot.layers.embeddings import Embeddings, LearnedPositions
 from anyglot.layers.residual import Residual
 from anyglot.layers.stack import Stack
-from anyglot.models.build import build_encoder_decoder, edits_of
+from anyglot.models.build import build_encoder_decoder, dropped_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -59,7 +59,7 @@ def without_cross_attention(encoder: Encoder, *, keep_heads: bool = True) -> Enc
             "stack": encoder.config.stack.model_copy(update={"cross_attention": False}),
             "language_head": alone.head is not None,
             "pooler": alone.pooler is not None,
-            **edits_of(alone),
+            "dropped_skips": dropped_skips(alone),
         }
     )
     return alone.train(encoder.training)

@@ -131,9 +131,7 @@ def prompted(base: Encoder, saved: SavedPrompts, origin: str, base_key: str) -> 
     tensors = dict(saved.tensors)
     rows = tensors.pop(OUTPUT_ROWS, None)
     # The base keeps its own skips; which they were is part of its key.
-    config = saved.config.model_copy(
-        update={"encoder": encoder.config, "output_rows": None, "dropped_skips": (), "scaled_skips": ()}
-    )
+    config = saved.config.model_copy(update={"encoder": encoder.config, "output_rows": None, "dropped_skips": ()})
     with blank():
         model = build_prompted_encoder(config, encoder)
     parts = {name: part for name, part in model.named_children() if part is not encoder}

@@ -18,18 +18,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class EditedConfig(Frozen):
-    """A model whose residual connections training may have edited.
-
-    Args:
-        dropped_skips: Residual connections without their skip, by module path.
-        scaled_skips: Those whose skip counts in part, and the factor: of a run on the way to dropping it.
-    """
-
-    dropped_skips: tuple[str, ...] = ()
-    scaled_skips: tuple[tuple[str, Annotated[float, Field(gt=0, lt=1)]], ...] = ()
-
-
 class EmbeddingsConfig(Frozen):
     """What stands in front of a stack.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from anyglot.errors import UserError
 from anyglot.models.blank import blank
-from anyglot.models.build import Model, build, edits_of
+from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.config import Config, EncoderConfig, ModelConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.restrict import restrict_output
@@ -38,7 +38,7 @@ OUTPUT_ROWS = "output.rows.ids"
 
 def current_config(model: Model) -> Config:
     """The model's config with what edits have changed since it was built."""
-    changes: dict[str, object] = edits_of(model)
+    changes: dict[str, object] = {"dropped_skips": dropped_skips(model)}
     if not isinstance(model, Encoder):
         rows = model.output.rows
         changes["output_rows"] = None if rows is None else len(rows)

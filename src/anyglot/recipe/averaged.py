@@ -70,7 +70,7 @@ def _config(folders: Sequence[Path], run: Path) -> Config:
     for folder, config in zip(folders, configs, strict=True):
         if config != configs[0]:
             raise UserError(
-                f"{folders[0].name} and {folder.name} of {run} are of different networks, since the model was "
-                "edited between them; average checkpoints of one stage, once its skip is dropped (--step)."
+                f"{folders[0].name} and {folder.name} of {run} are of different networks, since a stage between them "
+                "edits the model; average checkpoints of one stage (--step)."
             )
     return configs[0]

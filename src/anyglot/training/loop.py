@@ -89,7 +89,6 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     # A stage of no updates is passed over with its edits: a skip dropped and not trained around harms a model.
     stages = [stage for stage in plan.method.stages() if plan.stages[stage.name].updates > 0]
     plan.check_rates(model, stages)
-    plan.check_edits(stages)
     check_encoder_caches(stages, plan.stages, plan.runtime, model)
     # What was chosen at the start holds to the end: a probe that comes out otherwise must not change a resumed run.
     precision = progress.precision or agreed_precision(lambda: choose_precision(plan.runtime.precision, model))
@@ -163,8 +162,6 @@ class Run:
         while progress.stage_update < options.updates:
             batches, place = next(updates)
             rate = schedule(progress.stage_update + 1)
-            for edit in stage.edits:
-                edit.before_update(self.model, progress.stage_update + 1)
             outcome = step(batches, rate)
             progress.place = tuple(place)
             self._count(outcome)

@@ -157,20 +157,6 @@ class Plan:
                 f"It has the stages {', '.join(known)}."
             )
 
-    def check_edits(self, stages: Sequence[Stage]) -> None:
-        """Every stage has as many updates as its edits take to come about.
-
-        Raises:
-            UserError: Says how many it needs.
-        """
-        for stage in stages:
-            updates, longest = self.stages[stage.name].updates, max((edit.over for edit in stage.edits), default=0)
-            if longest > updates:
-                raise UserError(
-                    f"The skip is to be dropped over {longest:,} updates, but stage {stage.name} has {updates:,}. Set "
-                    f"method.disentangle_over={updates} or less, or stages.{stage.name}.updates={longest} or more."
-                )
-
     def check_rates(self, model: nn.Module, stages: Sequence[Stage]) -> None:
         """Every factor on a learning rate is that of a parameter its stage trains.
 

@@ -93,7 +93,7 @@ def _random_encoder(model: str, folder: Path, weights: str, seed: int, say: Call
     say("making a random encoder of the same shape")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        config = load_encoder(model).config.model_copy(update={"dropped_skips": (), "scaled_skips": ()})
+        config = load_encoder(model).config.model_copy(update={"dropped_skips": ()})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             encoder = build_encoder(config)

@@ -16,7 +16,7 @@ from anyglot.errors import UserError
 from anyglot.layers.block import Block
 from anyglot.models import config as shapes
 from anyglot.models.blank import blank
-from anyglot.models.build import Model, build, edits_of
+from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.encoder import Encoder
 from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parts import without_cross_attention
@@ -78,7 +78,7 @@ def encoder_of(model: Model) -> Encoder:
     if isinstance(model, LanguageModel | PromptedLanguageModel):
         raise UserError("a language model has no encoder: name an encoder, or a model that has one.")
     encoder = model.encoder
-    encoder.config = encoder.config.model_copy(update=edits_of(encoder))
+    encoder.config = encoder.config.model_copy(update={"dropped_skips": dropped_skips(encoder)})
     for block in [module for module in encoder.modules() if isinstance(module, Block)]:
         block.adapter = None
     return encoder

@@ -72,9 +72,9 @@ def _own_family(config: Config) -> str:
 
 def _expressed(family: Family, config: Config) -> dict[str, Any]:
     """The family's config.json, proved to mean this model: reading it back gives the same config."""
-    for path in (*config.dropped_skips, *(path for path, _ in config.scaled_skips)):
+    if config.dropped_skips:
         raise UserError(
-            f"the model drops the skip of {path}, wholly or in part, which transformers' {family.model_type} cannot "
+            f"the model drops the skip of {config.dropped_skips[0]}, which transformers' {family.model_type} cannot "
             f"express. Keep it in this package's own format."
         )
     if config.kind == "encoder" and config.stack.cross_attention:

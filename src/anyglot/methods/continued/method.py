@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from anyglot.data.frames import Frames
 from anyglot.data.protocols import TextTokenizer
 from anyglot.methods.base import DropSkip, Stage
 from anyglot.methods.pretrained import PretrainedTranslator
-from anyglot.methods.sixt.method import Disentangling, skip_to_drop
+from anyglot.methods.sixt.method import skip_to_drop
 from anyglot.methods.translation import LikelihoodOptions, ManyTargets, TranslationMethod
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import Probability
@@ -23,7 +23,7 @@ _CROSS_ATTENTION = "decoder.stack.blocks.*.cross_attention.*"
 _STACKS = ("encoder.stack.*", "decoder.stack.*")
 
 
-class ContinuedOptions(Disentangling, LikelihoodOptions, ManyTargets):
+class ContinuedOptions(LikelihoodOptions, ManyTargets):
     """What to continue, and which weights move when.
 
     Args:
@@ -37,6 +37,8 @@ class ContinuedOptions(Disentangling, LikelihoodOptions, ManyTargets):
             matrix, which is one of them or stands for one.
         first_stage: What trains alone, before the rest joins: the whole decoder as in SixT+, or its cross-attentions
             only; the encoder is frozen. "none": one stage.
+        disentangle: Drop the self-attention skip of one encoder layer from the stage on in which the encoder trains.
+        disentangled_layer: Which layer, 0-based; None is the penultimate.
         dropout: Of encoder and decoder alike; None: as before.
         attention_dropout: Likewise, on attention weights.
     """
@@ -47,6 +49,7 @@ class ContinuedOptions(Disentangling, LikelihoodOptions, ManyTargets):
     freeze: Literal["none", "embeddings"] = "none"
     first_stage: Literal["none", "decoder", "cross_attention"] = "none"
     disentangle: bool = False
+    disentangled_layer: int | None = Field(None, ge=0)
     dropout: Probability | None = None
     attention_dropout: Probability | None = None
 
@@ -103,7 +106,7 @@ class Continued(TranslationMethod):
         everything = (*_STACKS, *projection) if self.options.freeze == "embeddings" else ("*",)
         edits: tuple[DropSkip, ...] = ()
         if self.options.disentangle:
-            edits = (skip_to_drop(self._encoder_layers(), self.options),)
+            edits = (skip_to_drop(self._encoder_layers(), self.options.disentangled_layer),)
         if self.options.first_stage == "none":
             return [Stage("all", trains=everything, edits=edits)]
         alone = "decoder.stack.*" if self.options.first_stage == "decoder" else _CROSS_ATTENTION

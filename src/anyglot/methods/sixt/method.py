@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from anyglot.errors import UserError
 from anyglot.methods.base import DropSkip, Stage
@@ -16,42 +16,25 @@ from anyglot.methods.translation import (
     provenance_of,
 )
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.sizes import Frozen
 from anyglot.weights.load import load_encoder
 
 
-class Disentangling(Frozen):
-    """Options of the methods that may disentangle an encoder (section 2.2).
-
-    Args:
-        disentangle: Drop the self-attention skip of one encoder layer from the stage on in which the encoder trains.
-        disentangled_layer: Which layer, 0-based; None is the penultimate (the paper's 23rd of 24 is 22).
-        disentangle_over: Updates of that stage over which the skip falls to 0; 0: at once, as in the paper.
-    """
-
-    disentangle: bool = True
-    disentangled_layer: int | None = Field(None, ge=0)
-    disentangle_over: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _something_to_drop(self) -> Self:
-        if self.disentangle_over and not self.disentangle:
-            raise ValueError("disentangle_over has no effect without disentangle: true")
-        return self
-
-
-class SixTOptions(Disentangling, TranslationOptions):
+class SixTOptions(TranslationOptions):
     """Options of SixT+, of its many-to-many form (`target_languages`) and of SixT (`decoder`: post-norm, learned
     positions, a table of its own).
 
     Args:
         start: The pretrained encoder: a folder or a hub name.
+        disentangle: Drop the self-attention skip of one encoder layer in stage 2 (and from then on).
+        disentangled_layer: Which layer, 0-based; None is the penultimate (the paper's 23rd of 24 is 22).
         encoder_dropout: Whether the frozen encoder of stage 1 runs with its dropout, as the released code does
             (method card 1.3), or in eval mode.
     """
 
     name: Literal["sixt"] = "sixt"
     start: str
+    disentangle: bool = True
+    disentangled_layer: int | None = Field(None, ge=0)
     encoder_dropout: bool = True
 
 
@@ -90,7 +73,7 @@ class SixT(FreshDecoderMethod):
         table = ("decoder.embeddings.tokens.*",) if self.options.decoder.table == "own" else ()
         edits: tuple[DropSkip, ...] = ()
         if self.options.disentangle:
-            edits = (skip_to_drop(self._encoder_layers(), self.options),)
+            edits = (skip_to_drop(self._encoder_layers(), self.options.disentangled_layer),)
         return [
             Stage(
                 "decoder",
@@ -122,7 +105,6 @@ def layer_to_disentangle(layers: int, chosen: int | None) -> int:
     return index
 
 
-def skip_to_drop(layers: int, options: Disentangling) -> DropSkip:
+def skip_to_drop(layers: int, chosen: int | None) -> DropSkip:
     """The edit that disentangles an encoder of so many layers (section 2.2)."""
-    layer = layer_to_disentangle(layers, options.disentangled_layer)
-    return DropSkip(f"encoder.stack.blocks.{layer}.self_attention", options.disentangle_over)
+    return DropSkip(f"encoder.stack.blocks.{layer_to_disentangle(layers, chosen)}.self_attention")
