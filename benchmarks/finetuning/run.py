@@ -23,7 +23,7 @@ import torch
 from anyglot.data.tokenizer import Tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.evaluation.provenance import provenance
-from anyglot.training.checkpoint import file_hash
+from anyglot.weights.run_checkpoints import file_hash
 
 HERE = Path(__file__).parent
 ENGINES = ("anyglot", "trainer-best", "trainer-script")

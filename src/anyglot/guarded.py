@@ -155,7 +155,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _checked(path: Path, found: os.stat_result, largest: int | None) -> int:
     if not stat.S_ISREG(found.st_mode):
         kind = next((words for is_kind, words in _KINDS if is_kind(found.st_mode)), "no regular file")
-        link = f", through a link to {os.readlink(path)!r:.100}" if path.is_symlink() else ""
+        link = f", through a link to {str(path.readlink())!r:.100}" if path.is_symlink() else ""
         raise UserError(f"{path} is {kind}{link}: only regular files are opened; put the file itself there.")
     if largest is not None and found.st_size > largest:
         _refuse_size(path, found.st_size, largest)
@@ -171,7 +171,7 @@ def _refuse(path: Path, error: OSError) -> NoReturn:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         if not path.is_symlink():
             raise FileNotFoundError(error.errno, error.strerror, str(path)) from None
-        raise UserError(f"{path} is a link to {os.readlink(path)!r:.100}, where nothing is: copy the file there.")
+        raise UserError(f"{path} is a link to {str(path.readlink())!r:.100}, where nothing is: copy the file there.")
     if error.errno == errno.ELOOP:
         raise UserError(f"{path} is a link in a circle of links: put the file itself there.")
     raise UserError(f"{path} cannot be read: {error.strerror or error}.")

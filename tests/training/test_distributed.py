@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from anyglot.errors import UserError
-from anyglot.training import checkpoint
 from anyglot.training.distributed import shared_accumulation
 from anyglot.training.loop import train
 from anyglot.training.signals import Stopped
+from anyglot.weights import run_checkpoints
 from training import processes, traces, worker
 from training.toy import Toy, ToyOptions, toy_plan
 
@@ -92,6 +92,6 @@ def test_the_death_of_a_process_is_told_by_the_other(tmp_path: Path) -> None:
     assert (other, killed) == (2, -signal.SIGKILL)
     assert time.monotonic() - begun < 60
     assert "Another process of this run died" in (tmp_path / "said-0").read_text()
-    for folder in checkpoint.checkpoint_folders(tmp_path / "checkpoints"):
-        checkpoint.verify(folder)
+    for folder in run_checkpoints.checkpoint_folders(tmp_path / "checkpoints"):
+        run_checkpoints.verify(folder)
     assert launch(tmp_path, shard=False) == [0, 0]

@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from anyglot.errors import UserError
-from anyglot.training import checkpoint, state
+from anyglot.training import state
 from anyglot.training.averaging import average
 from anyglot.training.loop import Trained, train
 from anyglot.training.options import CheckpointOptions
 from anyglot.training.signals import Stopped
+from anyglot.weights import run_checkpoints
 from training import processes, traces
 from training.test_exactness import _stopping_streams
 from training.toy import ToyValidator, toy_plan
@@ -43,7 +44,7 @@ def options(finish: str, **changes: Any) -> CheckpointOptions:
 
 
 def tensors(folder: Path, update: int) -> dict[str, torch.Tensor]:
-    return checkpoint.read_tensors(folder / "checkpoints" / f"step-{update}" / "model.safetensors")
+    return run_checkpoints.read_tensors(folder / "checkpoints" / f"step-{update}" / "model.safetensors")
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -150,7 +151,7 @@ def test_with_nothing_saved_since_the_second_stage_begins_from_the_choice_again(
     changes: dict[str, Any] = {"updates": UPDATES, "checkpoints": options("best"), "validator": Preferring((1, 6))}
     whole = train(toy_plan(tmp_path / "whole", **changes))
     shutil.copytree(tmp_path / "whole", tmp_path / "run")
-    for folder in checkpoint.checkpoint_folders(tmp_path / "run" / "checkpoints"):
+    for folder in run_checkpoints.checkpoint_folders(tmp_path / "run" / "checkpoints"):
         if int(folder.name[5:]) > 14:
             shutil.rmtree(folder)
     changes["validator"] = Preferring((1, 6))

@@ -9,7 +9,7 @@ import typer
 
 
 def average(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     last: Annotated[int | None, typer.Option("--last", min=1, help="Average the newest N checkpoints.")] = None,
     best: Annotated[int | None, typer.Option("--best", min=1, help="Average the N best by validation.")] = None,
     step: Annotated[

@@ -298,9 +298,12 @@ def _opener(
         from anyglot.evaluation.timing import BATCH, Timed, parameters_of
         from anyglot.translator import Translator
         from anyglot.weights.hub import local_folder
+        from anyglot.weights.runs import taken
 
         _say(f"loading {label}")
-        translator = Translator.from_pretrained(name, device=device, precision=precision)
+        folder = local_folder(name)  # once: of a run that goes, another checkpoint may be the best a moment later
+        place = name if taken(folder) is None else folder
+        translator = Translator.from_pretrained(place, device=device, precision=precision)
         languages = translator.languages
         # Models that cannot write over what they wrote stand beside those that can.
         wanted = settings if translator.searching.refines else replace(settings, rounds=None)
@@ -327,13 +330,13 @@ def _opener(
             translator.translate_n_best(texts, source=source, target=target, settings=room)
 
         device_type = next(translator.model.parameters()).device.type
-        folder = local_folder(name)
         timed = Timed(quietly, translator.precision, device_type, *parameters_of(folder))
         made_from = {
             "model": translator.identity,
             "weights": weights_hash(folder),
             "device": device_type,
             **asdict(own),
+            **({} if (checkpoint := taken(folder)) is None else {"checkpoint": checkpoint}),
         }
         return System(label, made_from, check, kind, translate, timed, own.facts())
 

@@ -51,11 +51,12 @@ def _model_folder(name: str) -> Path | None:
     from anyglot.models.store import CONFIG
     from anyglot.recipe.document import bundled_recipes
     from anyglot.weights.hub import local_folder
+    from anyglot.weights.run_checkpoints import CHECKPOINTS, checkpoint_folders
     from anyglot.weights.starts import STARTS
 
     place = Path(name).expanduser()
-    if (place / CONFIG).is_file():
-        return place
+    if (place / CONFIG).is_file() or checkpoint_folders(place / CHECKPOINTS):
+        return local_folder(place)
     rooms = {recipe.partition("/")[0] for recipe in bundled_recipes()}
     # A hub name and a bundled recipe's both have one slash.
     like_hub = name.count("/") == 1 and not name.endswith(".yaml") and name.partition("/")[0] not in {*rooms, "."}

@@ -43,11 +43,33 @@ def train(
 
         anyglot train sixt/e5_small --train de-en=a.de,a.en --out runs/mine
 
+    With 5,855 pairs this says on stderr:
+
+        training sixt/e5_small into runs/mine
+
+        validation: 105 of 5,855 lines split off by a hash of the text
+        (2.0% of a corpus, about 1,000 at most); 5,750 to learn from
+
+        de-en: 5,750 samples, 100.0% of each epoch, 0 empty, 0 too long, 0 cut
+
+        output vocabulary: 5,130 of 250,002 rows,
+        45 of 59,073 target tokens (0.076%) are learned as <unk>
+
+        building the model over multilingual-e5-small
+
+        preparing the model with the first batches
+
+        encoder states standardised over 16,731 source tokens
+
+    and then where the encoder's states are kept, and loss, speed and time left, on a terminal with a bar. When training
+    ends, the run's folder comes on stdout. More examples:
+
         anyglot train sixt/xlmr_base data.batch_tokens=1024 stages.joint.updates=5000 --out runs/sixt
 
         torchrun --nproc-per-node 8 -m anyglot.cli.main train sixt/xlmr_large --out runs/large
     """
     import logging
+    import os
     import shlex
     import sys
 
@@ -58,12 +80,15 @@ def train(
     # Before torch is imported, which takes seconds: a wrong path or a wrong form is told at once.
     given = given_data(train or [], validation or [])
     read_document(recipe, overrides or [], given)
-    from anyglot.recipe.load import load_recipe
-    from anyglot.recipe.run import run_recipe
 
     def say(text: str) -> None:
         if not quiet:
             print(text, file=sys.stderr)
+
+    if os.environ.get("RANK", "0") == "0":  # torchrun's; nobody else can tell the processes apart yet
+        say(f"training {recipe} into {out}")
+    from anyglot.recipe.load import load_recipe
+    from anyglot.recipe.run import run_recipe
 
     loaded = load_recipe(recipe, overrides or [], given)
     if run_recipe(loaded, out, resume=resume, quiet=quiet, command=shlex.join(sys.argv), say=say):

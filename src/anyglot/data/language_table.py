@@ -26,6 +26,38 @@ SYNONYMS: dict[str, str] = {
     "zsm": "ms",
 }
 
+# Spellings that stand for a language and that no standard knows: M2M-100's Northern Sotho.
+OWN_SPELLINGS: dict[str, str] = {"ns": "nso"}
+
+# Languages that a standard folds into another's country: BCP-47 takes Dari for the Persian of Afghanistan, while
+# FLORES and NLLB have both. (language, country) -> (code and ISO 639-3, name, script).
+OF_A_COUNTRY: dict[tuple[str, str], tuple[str, str, str]] = {("fa", "AF"): ("prs", "Dari", "Arab")}
+
+# The language whose token serves where a tokenizer has none for this one.
+WIDER: dict[str, str] = {"prs": "fa"}
+
+# Usual scripts that CLDR does not know, or tells otherwise than FLORES, whose only one it is.
+USUAL_SCRIPTS: dict[str, str] = {"azb": "Arab", "crh": "Latn", "tzm": "Tfng"}
+
+# Scripts that are parts or styles of another one: a language written in them is written in that.
+SCRIPT_STYLES: dict[str, str] = {
+    "Aran": "Arab",
+    "Cyrs": "Cyrl",
+    "Hang": "Kore",
+    "Hira": "Jpan",
+    "Hrkt": "Jpan",
+    "Jamo": "Kore",
+    "Kana": "Jpan",
+    "Latf": "Latn",
+    "Latg": "Latn",
+    "Syre": "Syrc",
+    "Syrj": "Syrc",
+    "Syrn": "Syrc",
+}
+
+# Where FLORES names another script than ISO 15924's for the language.
+FLORES_SCRIPTS: dict[str, str] = {"Kore": "Hang"}
+
 # Where FLORES names another ISO 639-3 code than the plain translation of the two-letter one.
 FLORES_ISO3: dict[str, str] = {
     "ar": "arb",

@@ -13,17 +13,20 @@ does. A Marian model of one pair has no language tokens; its tokenizer's config 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Literal
 
+from anyglot.data.language_table import WIDER
 from anyglot.data.languages import known_languages, language
 from anyglot.errors import UserError
 
-# Spellings of language tokens that no standard knows: M2M-100's Northern Sotho.
-_OWN_SPELLINGS = {"ns": "nso"}
+# Tokens that say something else than they are: NLLB's Santali is written in Ol Chiki, as FLORES-200's is.
+_MISNAMED = {"sat_Beng": "sat_Olck"}
+_BARE = re.compile(r"[A-Za-z]{2,3}([_-]XX)?", flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,21 @@ class LanguageTokens:
     def spelling(self, code: str) -> str | None:
         """How the tokenizer spells a language given in any scheme; None if it has no token for it.
 
-        The tokenizer's own spelling comes first, so that `pt_BR` and `prs_Arab` stay what they are where it tells them
-        from `pt` and `pes_Arab`. Among several tokens of one language the shortest is it.
+        The tokenizer's own spelling comes first, so that `pt_BR` stays what it is where it tells it from `pt`. Among
+        several tokens of one language the shortest is it. A language named without a script is found in whatever
+        script it has a token for, if that is one; a wider language's token stands in for some (`fa` for Dari).
 
         Raises:
             UserError: No language is known under this code.
         """
         exact = self._by_spelling.get(_folded(code))
-        return exact if exact is not None else self._by_language.get(language(code).code)
+        if exact is not None:
+            return exact
+        wanted = language(code).code
+        if wanted not in self._by_language and _BARE.fullmatch(code.strip()):
+            scripts = [known for known in self._by_language if known.partition("-")[0] == wanted.partition("-")[0]]
+            wanted = scripts[0] if len(scripts) == 1 else wanted
+        return self._by_language.get(wanted, self._by_language.get(WIDER.get(wanted, "")))
 
     def near(self, code: str, count: int = 5) -> list[str]:
         """Spellings that resemble a code, its language's other codes or its name; some of all if none does."""
@@ -131,7 +141,7 @@ def single_language(spelling: str | None) -> str:
 def _language_of(spelling: str) -> str | None:
     """Canonical code of a token's spelling; None if it names no language we know."""
     try:
-        return language(_OWN_SPELLINGS.get(spelling, spelling)).code
+        return language(_MISNAMED.get(spelling, spelling)).code
     except UserError:
         return None
 

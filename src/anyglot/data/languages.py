@@ -6,8 +6,20 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 
 import langcodes
+from langcodes.data_dicts import LIKELY_SUBTAGS, MACROLANGUAGES
 
-from anyglot.data.language_table import FLORES_ISO3, FURTHER_CODES, MBART_CODES, SYNONYMS, XLMR_CODES
+from anyglot.data.language_table import (
+    FLORES_ISO3,
+    FLORES_SCRIPTS,
+    FURTHER_CODES,
+    MBART_CODES,
+    OF_A_COUNTRY,
+    OWN_SPELLINGS,
+    SCRIPT_STYLES,
+    SYNONYMS,
+    USUAL_SCRIPTS,
+    XLMR_CODES,
+)
 from anyglot.errors import UserError
 
 _SHAPE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,4}")
@@ -34,7 +46,8 @@ class Language:
     @property
     def flores(self) -> str:
         """The code FLORES-200 and NLLB use, such as `deu_Latn`."""
-        return f"{FLORES_ISO3.get(self.code.partition('-')[0], self.iso3)}_{self.script}"
+        iso3 = FLORES_ISO3.get(self.code.partition("-")[0], self.iso3)
+        return f"{iso3}_{FLORES_SCRIPTS.get(self.script, self.script)}"
 
     @property
     def mbart(self) -> str | None:
@@ -56,29 +69,51 @@ def language(code: str) -> Language:
     if _SHAPE.fullmatch(spelling) is None:
         raise _unknown(code)
     # mBART's XX is no country; langcodes wants hyphens only by convention but refuses some underscored private parts.
-    tag = spelling.replace("_", "-")
+    tag = OWN_SPELLINGS.get(spelling.lower(), spelling).replace("_", "-")
     tag = re.sub(r"-XX\b", "", tag, flags=re.IGNORECASE)
     try:
         parsed = langcodes.Language.get(tag)
-        full = parsed.maximize()
         primary = SYNONYMS.get(parsed.language or "", parsed.language or "")
         if not primary or primary in _NO_LANGUAGE or not parsed.is_valid():
             raise _unknown(code)
-        usual = langcodes.Language.get(primary).maximize()
-        name = str(langcodes.Language.get(primary).language_name())
-        iso3 = str(langcodes.Language.get(primary).to_alpha3())
+        if (of_country := OF_A_COUNTRY.get((primary, parsed.territory or ""))) is not None:
+            primary, name, usual_script = of_country
+            iso3, territory = primary, None
+        else:
+            usual_script = _usual_script(primary)
+            name = str(langcodes.Language.get(primary).language_name())
+            iso3, territory = str(langcodes.Language.get(primary).to_alpha3()), parsed.territory
     except LookupError as error:  # includes langcodes' LanguageTagError
         raise _unknown(code) from error
     except ValueError as error:
         raise _unknown(code) from error
     if name.startswith("Unknown language"):
         raise _unknown(code)
-    usual_script = str(usual.script or "Latn")
-    script = str(full.script or usual_script)
-    if script == usual_script:
+    script = parsed.script or _script_in(primary, territory) or usual_script
+    if script == "Hani" and usual_script in ("Hans", "Hant"):
+        script = usual_script
+    if usual_script in (script, SCRIPT_STYLES.get(script)):
         return Language(primary, name, usual_script, iso3)
+    script = SCRIPT_STYLES.get(script, script)
     script_name = langcodes.Language.make(script=script).script_name()
     return Language(f"{primary}-{script}", f"{name} ({script_name})", script, iso3)
+
+
+def _usual_script(primary: str) -> str:
+    """The script a language is written in where none is named: a macrolanguage's where nobody knows its member's."""
+    if primary in USUAL_SCRIPTS:
+        return USUAL_SCRIPTS[primary]
+    if primary not in LIKELY_SUBTAGS and primary in MACROLANGUAGES:
+        return _usual_script(MACROLANGUAGES[primary])
+    return str(langcodes.Language.get(primary).maximize().script or "Latn")
+
+
+def _script_in(primary: str, territory: str | None) -> str | None:
+    """The script a language is written in in a country, where one is known for just that country: zh-TW, pa-PK."""
+    if territory is None or f"{primary}-{territory}" not in LIKELY_SUBTAGS:
+        return None
+    script = langcodes.Language.make(language=primary, territory=territory).maximize().script
+    return None if script is None else str(script)
 
 
 @cache

@@ -155,9 +155,9 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
     from anyglot.data.tokenizer_files import check_tokenizer_files
     from anyglot.data.wrapped_tokenizer import WrappedTokenizer
     from anyglot.weights.hub import tokenizer_source
+    from anyglot.weights.runs import run_of
 
-    if not path.is_dir():
-        path = tokenizer_source(path_or_name)
+    path = run_of(path) if path.is_dir() else tokenizer_source(path_or_name)
     check_tokenizer_files(path)
     if (path / MODEL_FILE).is_file() and _is_xlmr(path):
         return Tokenizer.load(path)

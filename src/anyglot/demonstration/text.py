@@ -38,8 +38,8 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
     tests = list(book.parallel("test", course.held_out, offset=LOOKED_AT))
     for language in course.languages:
         _write(folder / f"test.{language}.txt", (row[language].text for row in tests))
-    rows = (f"{{source: {code}, target: {course.target}, {_files(code, course.target)}}}" for code in course.sources)
-    _write(folder / TABLE, (f"- {row}" for row in rows))
+    entries = (f"{{source: {code}, target: {course.target}, {_files(code, course.target)}}}" for code in course.sources)
+    _write(folder / TABLE, (f"- {entry}" for entry in entries))
     if course.unseen:
         _write(folder / "unseen.txt", (sentence.text for sentence in unseen_sentences()))
 

@@ -20,6 +20,7 @@ from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import LanguageModel
+from anyglot.models.padding import pad_with
 from anyglot.models.parts import DecoderBlocks, copied_blocks, encoder_decoder_from, without_cross_attention
 from anyglot.models.store import save_model
 from anyglot.recipe.record import languages_read
@@ -149,6 +150,7 @@ def export_anyglot(
         wanted = min(USUAL_LAYERS, deepest) if layers is None else layers
         model = encoder_decoder_from(whole, layers=wanted, blocks=blocks, end_id=tokenizer.end_id)
         facts |= {"decoder_layers": wanted, "copied_blocks": copied_blocks(deepest, wanted, blocks)}
+    pad_with(model, tokenizer.pad_id)
     with new_folder(out) as folder:
         save_model(model, folder)
         tokenizer.save(folder)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.hub.card import Stated, model_card
@@ -16,6 +17,7 @@ from anyglot.hub.tokenizer import never_written, tokenizer_files
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.padding import pad_with
 from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
 
 CARD = "README.md"
@@ -56,9 +58,11 @@ def prepare(folder: Path, name: str, stated: Stated | None = None, scores: Path 
     tokenizer_parts = tokenizer_files(folder)
     if not tokenizer_parts:
         raise UserError(f"{folder} holds no tokenizer: copy the tokenizer's files beside the model.")
-    files: Files = {CONFIG: _config(folder), WEIGHTS: folder / WEIGHTS, **tokenizer_parts}
+    tokenizer = load_tokenizer(folder)
+    pad_with(model, tokenizer.pad_id)
+    files: Files = {CONFIG: _config(model.config), WEIGHTS: folder / WEIGHTS, **tokenizer_parts}
     if isinstance(model, EncoderDecoder):
-        files[GENERATION] = _generation(folder, model)
+        files[GENERATION] = _generation(folder, model, tokenizer)
     files |= {carried: folder / carried for carried in _CARRIED if (folder / carried).is_file()}
     written = folder / CARD
     card = model_card(name, read_record(folder, scores), stated or Stated())
@@ -127,28 +131,25 @@ def upload(
     return f"{api.endpoint}/{repository}"
 
 
-def _config(folder: Path) -> bytes:
+def _config(network: EncoderConfig | EncoderDecoderConfig) -> bytes:
     """config.json with the name of the class that transformers opens it with."""
     from anyglot.hub.configuration import AnyglotConfig, AnyglotEncoderConfig
-    from anyglot.models.store import load_config
 
-    network = load_config(folder)
     if isinstance(network, EncoderDecoderConfig):
         known = AnyglotConfig(network, architectures=["AnyglotForConditionalGeneration"])
     else:
-        assert isinstance(network, EncoderConfig)  # other kinds were refused
         name = "AnyglotForMaskedLM" if network.language_head else "AnyglotModel"
         known = AnyglotEncoderConfig(network, architectures=[name])
     return (json.dumps(known.to_dict(), indent=2) + "\n").encode("utf-8")
 
 
-def _generation(folder: Path, model: EncoderDecoder) -> bytes:
+def _generation(folder: Path, model: EncoderDecoder, tokenizer: TextTokenizer) -> bytes:
     """generation_config.json: the folder's own settings or else our search, and no token that is not text."""
     from transformers import GenerationConfig
 
     from anyglot.hub.searching import search_settings
 
-    never = never_written(load_tokenizer(folder), model.config.end_id, model.output.weight.shape[0])
+    never = never_written(tokenizer, model.config.end_id, model.output.weight.shape[0])
     settings = search_settings(model.config, never)
     if (folder / GENERATION).is_file():
         try:

@@ -13,16 +13,19 @@ from anyglot.models.config import Config
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
-from anyglot.models.store import CONFIG, WEIGHTS, assemble, is_model_folder, load_config, load_tensors, save_model
+from anyglot.models.store import CONFIG, assemble, load_config, save_model
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
-from anyglot.training.checkpoint import CHECKPOINTS, write_document
-from anyglot.training.unmoved import left_out
+from anyglot.training.checkpoint import write_document
+from anyglot.weights.run_checkpoints import CHECKPOINTS, DamagedCheckpoint
+from anyglot.weights.runs import unmoved_of
 
 
 def average_run(
     run: Path, out: Path, *, last: int | None = None, best: int | None = None, steps: Sequence[int] = ()
 ) -> list[Path]:
     """Write a model folder whose weights are the mean of a run's newest or best checkpoints, or of those named.
+
+    The run may go on meanwhile.
 
     `steps` names checkpoints by their updates. The network is that of the checkpoints: what a later stage edits is not
     edited in the mean of earlier ones. (Checkpoints of older versions do not tell; theirs is the finished run's.)
@@ -31,13 +34,10 @@ def average_run(
         The checkpoints averaged.
 
     Raises:
-        UserError: The run is not finished, too few checkpoints are left, they are of different networks, or `out` is
-            taken.
+        UserError: Too few checkpoints are left, they are of different networks, or `out` is taken.
     """
     if (last is not None) + (best is not None) + bool(steps) != 1:
         raise UserError("Give one of --last N, --best N and --step N.")
-    if not is_model_folder(run):
-        raise UserError(f"{run} is not the folder of a finished run; end its training first.")
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty; name another folder for the average.")
     root = run / CHECKPOINTS
@@ -47,11 +47,11 @@ def average_run(
         folders = choose_last(root, last)
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
-    unmoved = left_out(folders[0])
-    tensors = (
-        {name: tensor for name, tensor in load_tensors(run / WEIGHTS).items() if name in unmoved} if unmoved else {}
-    )
-    model = assemble(_config(folders, run), tensors | dict(average(folders)), str(root))
+    try:
+        unmoved = unmoved_of(folders[0], run)
+    except DamagedCheckpoint as damage:
+        raise UserError(f"The checkpoints of {run} cannot be averaged: {damage}.") from None
+    model = assemble(_config(folders, run), unmoved | dict(average(folders)), str(root))
     out.mkdir(parents=True, exist_ok=True)
     save_model(model, out)
     load_tokenizer(run).save(out)

@@ -1,4 +1,4 @@
-"""A recipe before it is checked: YAML, `extends:`, `--train` and `key=value`. Without torch, so that it is there at once.
+"""A recipe before it is checked: YAML, `extends:`, `--train`, `key=value`. Without torch, so that it is read at once.
 
 Relative paths in a file are taken from that file's folder; those in overrides and bundled recipes from the current one,
 and those in a data sheet from the sheet's.

@@ -25,7 +25,7 @@ from anyglot.data.sheet import read_sheet
 from anyglot.errors import UserError
 
 PAIRS_ONLY = frozenset(
-    [
+    {
         "sixt",
         "finetune_all",
         "finetune",
@@ -37,7 +37,7 @@ PAIRS_ONLY = frozenset(
         "sga",
         "sga_generation",
         "veco_translation",
-    ]
+    }
 )
 """The methods that learn from sentence pairs and nothing else; told here, since their classes import torch."""
 TEXT_ONLY = frozenset(["denoising"])

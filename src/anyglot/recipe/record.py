@@ -24,6 +24,7 @@ from anyglot.training.freezing import trained_names
 from anyglot.training.looking import recorded
 from anyglot.training.loop import Trained
 from anyglot.training.plan import Plan
+from anyglot.weights.runs import run_of
 
 RUN = "run.json"
 
@@ -55,8 +56,9 @@ def languages_of(recipe: Recipe) -> dict[str, list[str]]:
 
 def languages_read(start: Path) -> set[str]:
     """What a pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
-    if (start / LANGUAGES).is_file():
-        return set(json.loads((start / LANGUAGES).read_text(encoding="utf-8")).get("source", []))
+    told = run_of(start) / LANGUAGES
+    if told.is_file():
+        return set(json.loads(told.read_text(encoding="utf-8")).get("source", []))
     return set() if is_model_folder(start) else {language.code for language in known_languages()}
 
 

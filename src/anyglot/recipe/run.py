@@ -33,13 +33,15 @@ from anyglot.recipe.schema import LearnedTokenizer, Recipe
 from anyglot.recipe.splitting import split_off
 from anyglot.recipe.starts import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.recipe.vocabulary import output_rows
-from anyglot.training.checkpoint import CHECKPOINTS, refuse_changes, write_document
+from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.distributed import first_process_first, is_first_process
 from anyglot.training.loop import Trained, train
 from anyglot.training.options import LAST
 from anyglot.training.plan import Longest, Plan
 from anyglot.training.translating import TestSentences
 from anyglot.training.validation import Validation
+from anyglot.weights.run_checkpoints import CHECKPOINTS, UNMOVED_WEIGHTS
+from anyglot.weights.runs import is_unfinished
 
 logger = logging.getLogger(__name__)
 TOKENIZER = "tokenizer"
@@ -105,6 +107,11 @@ def run_recipe(
             told = partial(_say_of_start, say)
             run_recipe(origin, start, resume=resume, quiet=quiet, command=command, say=told)
         recipe = started_from(recipe, start)
+    elif recipe.start is not None and is_unfinished(Path(recipe.start).expanduser()):
+        raise UserError(
+            f"method.start {recipe.start} is a run that has not ended, so what it holds changes; end it, or start from "
+            f"one of its checkpoints ({CHECKPOINTS}/step-N)."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with first_process_first() as first:
@@ -113,12 +120,16 @@ def run_recipe(
                 plan = make_plan(recipe, folder, tokenizer, progress.show, quiet=quiet, say=say)
             if first:
                 save_recipe(as_saved(recipe, folder), folder / "recipe.yaml")
+                # From now on every checkpoint can be opened (`weights/runs.py`).
+                tokenizer.save(folder)
+                tokens = {TOKENS: True} if told_by_tokens(plan.method) else {}
+                write_document(folder / LANGUAGES, languages_of(recipe) | tokens)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
     say("building the model" if recipe.start is None else f"building the model over {recipe.start}")
     trained = train(plan, resume=resume)
     if trained.main:
-        finish(recipe, folder, tokenizer, plan, trained, command)
+        finish(recipe, folder, plan, trained, command)
     return trained.main
 
 
@@ -266,13 +277,13 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
     return {key: value for key, value in flat.items() if not any(fnmatchcase(key, each) for each in _WITHOUT_EFFECT)}
 
 
-def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, trained: Trained, command: str) -> None:
+def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: str) -> None:
     """Make the run's folder a model folder; run.json comes last and says that the run is over."""
     model = trained.model
     assert isinstance(model, Model)
     try:
         save_model(model, folder)
-        tokenizer.save(folder)
+        (folder / CHECKPOINTS / UNMOVED_WEIGHTS).unlink(missing_ok=True)  # the model holds them
         if isinstance(model, PromptedEncoder):
             save_prompts(model, folder / PROMPTS)
             write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
@@ -281,8 +292,6 @@ def finish(recipe: Recipe, folder: Path, tokenizer: TextTokenizer, plan: Plan, t
             f"The model could not be written into {folder}: {error.strerror or error}. Its weights are safe in "
             f"{folder / CHECKPOINTS}; free some space and run again with --resume."
         ) from error
-    languages = languages_of(recipe)
-    write_document(folder / LANGUAGES, languages | {TOKENS: True} if told_by_tokens(plan.method) else languages)
     write_document(folder / RUN, run_record(recipe, plan, trained, command))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
-from anyglot.training.checkpoint import DamagedCheckpoint, checkpoint_folders, read_document, verify
+from anyglot.weights.run_checkpoints import DamagedCheckpoint, checkpoint_folders, read_document, verify
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,58 +2,38 @@
 
     step-N.tmp/  ->  files, fsync  ->  manifest.json, fsync  ->  rename to step-N/  ->  fsync parent  ->  latest
 
-Tensors are safetensors, all else is JSON. A folder is a checkpoint if and only if it has a manifest and every
-file listed there has its size and SHA-256.
+Tensors are safetensors, all else is JSON. How they are read and known to be whole: `weights/run_checkpoints.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import platform
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
+from anyglot.weights.run_checkpoints import (
+    FORMAT,
+    MANIFEST,
+    DamagedCheckpoint,
+    Manifest,
+    checkpoint_folders,
+    file_hash,
+    verify,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHECKPOINTS = "checkpoints"
-FORMAT = 1
-MANIFEST = "manifest.json"
 LATEST = "latest"
 logger = logging.getLogger(__name__)
-
-
-class DamagedCheckpoint(Exception):
-    """A folder that is not the checkpoint its manifest lists; the message says which file and how."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a checkpoint says of itself.
-
-    Args:
-        update: Updates done over all stages.
-        files: File name -> (bytes, SHA-256).
-        versions: Package -> version that wrote it.
-        identity: What must not change on resuming: recipe keys, data and tokenizer fingerprints.
-        metrics: The last validation before it, for keeping the best.
-    """
-
-    update: int
-    files: dict[str, tuple[int, str]]
-    versions: dict[str, str]
-    identity: dict[str, str]
-    metrics: dict[str, float]
 
 
 def write_checkpoint(
@@ -104,55 +84,6 @@ def write_checkpoint(
         reason = error.strerror or error
         raise UserError(f"The checkpoint {final} could not be written: {reason}. {_standing(root)}") from error
     return final
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint, without a look at the other files.
-
-    Raises:
-        DamagedCheckpoint: There is none, or it cannot be understood.
-    """
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise DamagedCheckpoint(f"{MANIFEST} has format {content['format']}, this version reads {FORMAT}")
-        return Manifest(
-            update=int(content["update"]),
-            files={str(name): (int(size), str(digest)) for name, (size, digest) in content["files"].items()},
-            versions={str(key): str(value) for key, value in content["versions"].items()},
-            identity={str(key): str(value) for key, value in content["identity"].items()},
-            metrics={str(key): float(value) for key, value in content["metrics"].items()},
-        )
-    except FileNotFoundError:
-        raise DamagedCheckpoint(f"{MANIFEST} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from None
-
-
-def verify(folder: Path) -> Manifest:
-    """Compare every file with the manifest.
-
-    Raises:
-        DamagedCheckpoint: A file is missing, has another size or another hash.
-    """
-    manifest = read_manifest(folder)
-    for name, (size, digest) in manifest.files.items():
-        path = folder / name
-        if Path(name).name != name or not path.is_file():
-            raise DamagedCheckpoint(f"{name} is missing")
-        if path.stat().st_size != size:
-            raise DamagedCheckpoint(f"{name} has {path.stat().st_size} bytes in place of {size}")
-        if file_hash(path) != digest:
-            raise DamagedCheckpoint(f"{name} is not what was written (its SHA-256 differs)")
-    return manifest
-
-
-def checkpoint_folders(root: Path) -> list[Path]:
-    """All finished checkpoint folders, oldest first; good or damaged."""
-    if not root.is_dir():
-        return []
-    found = [path for path in root.glob("step-*") if path.is_dir() and path.name[5:].isdecimal()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
 
 
 def newest_good(root: Path) -> tuple[Path, Manifest] | None:
@@ -231,25 +162,6 @@ def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: 
         )
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, on the CPU."""
-    from safetensors.torch import load_file
-
-    tensors: dict[str, Tensor] = load_file(path)
-    return tensors
-
-
-def read_document(path: Path) -> Any:
-    """A JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @cache
 def versions() -> dict[str, str]:
     """What wrote the checkpoint: the packages whose arithmetic it depends on."""
@@ -262,6 +174,23 @@ def write_document(path: Path, document: Any) -> None:
     partial = path.with_name(path.name + ".tmp")
     try:
         _write_flushed(partial, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
+        partial.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file so that it is there in full or not at all.
+
+    Raises:
+        UserError: The disk is full or cannot be written.
+    """
+    partial = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_tensors(partial, tensors)
         partial.replace(path)
         _flush_folder(path.parent)
     except OSError as error:

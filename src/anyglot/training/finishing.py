@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from anyglot.errors import UserError
-from anyglot.training import checkpoint, state
+from anyglot.training import state
 from anyglot.training.averaging import WEIGHTS, average
 from anyglot.training.options import BEST, LAST
 from anyglot.training.plan import Plan
-from anyglot.training.unmoved import left_out
+from anyglot.weights import run_checkpoints
+from anyglot.weights.run_checkpoints import left_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,8 +104,8 @@ def _best(plan: Plan, progress: state.Progress) -> Ending:
             break
         folder = _good(plan, number)
         if folder is not None:
-            tensors = checkpoint.read_tensors(folder / WEIGHTS)
-            return Ending(tensors, left_out(folder), (number,), checkpoint.read_manifest(folder).metrics)
+            tensors = run_checkpoints.read_tensors(folder / WEIGHTS)
+            return Ending(tensors, left_out(folder), (number,), run_checkpoints.read_manifest(folder).metrics)
     return Ending(None, frozenset(), (progress.update,), progress.metrics)
 
 
@@ -115,10 +116,10 @@ def _regular(plan: Plan, progress: state.Progress) -> list[int]:
 
 
 def _good(plan: Plan, update: int) -> Path | None:
-    folder = plan.folder / checkpoint.CHECKPOINTS / f"step-{update}"
+    folder = plan.folder / run_checkpoints.CHECKPOINTS / f"step-{update}"
     try:
-        checkpoint.verify(folder)
-    except checkpoint.DamagedCheckpoint as damage:
+        run_checkpoints.verify(folder)
+    except run_checkpoints.DamagedCheckpoint as damage:
         logger.warning("checkpoint %s cannot be what the stage ends with: %s", folder, damage)
         return None
     return folder

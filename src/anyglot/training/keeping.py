@@ -13,8 +13,9 @@ from anyglot.training import checkpoint, finishing, state
 from anyglot.training.logs import MetricsLog
 from anyglot.training.options import BEST
 from anyglot.training.plan import Plan
-from anyglot.training.unmoved import FILE as UNMOVED
 from anyglot.training.unmoved import Unmoved
+from anyglot.weights import run_checkpoints
+from anyglot.weights.run_checkpoints import UNMOVED, UNMOVED_WEIGHTS
 
 if TYPE_CHECKING:
     import torch
@@ -34,9 +35,12 @@ class Keeper:
         self, plan: Plan, accelerator: Accelerator, unmoved: Unmoved, log: MetricsLog | None, saved: int | None
     ) -> None:
         self.plan, self.accelerator, self.unmoved, self.log, self.saved = plan, accelerator, unmoved, log, saved
+        beside = plan.folder / run_checkpoints.CHECKPOINTS / UNMOVED_WEIGHTS
+        self._beside = beside if unmoved.names and not beside.is_file() else None
 
     def save(self, model: nn.Module, progress: state.Progress, optimizer: torch.optim.Optimizer | None) -> None:
         """Write a checkpoint and delete what is not to be kept; without `optimizer`, between two stages."""
+        self._save_unmoved(model)
         weights = state.model_tensors(model, self.unmoved.names)
         moments = {} if optimizer is None else state.optimizer_tensors(model, optimizer)
         scaler = self.accelerator.scaler
@@ -51,7 +55,7 @@ class Keeper:
         if self.log is not None:
             self.log.sync()
             checkpoint.write_checkpoint(
-                self.plan.folder / checkpoint.CHECKPOINTS,
+                self.plan.folder / run_checkpoints.CHECKPOINTS,
                 progress.update,
                 tensors={"model.safetensors": weights, "optimizer.safetensors": moments},
                 documents=documents,
@@ -62,6 +66,16 @@ class Keeper:
         self.saved = progress.update
         self.accelerator.wait_for_everyone()
 
+    def _save_unmoved(self, model: nn.Module) -> None:
+        """Once: what the checkpoints leave out, for whoever opens one before the run has ended."""
+        if self._beside is None:
+            return
+        moved = frozenset(model.state_dict(keep_vars=True)) - self.unmoved.names
+        tensors = state.model_tensors(model, moved)
+        if self.log is not None:
+            checkpoint.write_tensors(self._beside, tensors)
+        self._beside = None
+
     def prune(self, progress: state.Progress) -> None:
         """Delete the checkpoints that are not to be kept."""
         keep = self.plan.checkpoints
@@ -70,11 +84,11 @@ class Keeper:
             best = [*finishing.ranked(self.plan, finishing.of_stage(progress)), *best]
         try:
             checkpoint.prune(
-                self.plan.folder / checkpoint.CHECKPOINTS,
+                self.plan.folder / run_checkpoints.CHECKPOINTS,
                 keep_last=keep.keep_last,
                 keep_best=keep.keep_best,
                 best=list(dict.fromkeys(best)),
                 needed=finishing.needed(self.plan, progress),
             )
-        except checkpoint.DamagedCheckpoint as damage:
+        except run_checkpoints.DamagedCheckpoint as damage:
             raise UserError(f"A checkpoint just written does not read back, the disk is failing: {damage}.") from damage

@@ -19,7 +19,6 @@ from torch import nn
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
 from anyglot.training import checkpoint, finishing, looking, state
-from anyglot.training.checkpoint import CHECKPOINTS
 from anyglot.training.distributed import (
     agreed_precision,
     give_back_shards,
@@ -43,6 +42,8 @@ from anyglot.training.preparation import prepare, prepared_names
 from anyglot.training.signals import Stopped, StopRequests
 from anyglot.training.step import Outcome, Step
 from anyglot.training.unmoved import Unmoved
+from anyglot.weights import run_checkpoints
+from anyglot.weights.run_checkpoints import CHECKPOINTS
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -72,13 +73,13 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
     root = plan.folder / CHECKPOINTS
-    if not resume and checkpoint.checkpoint_folders(root):
+    if not resume and run_checkpoints.checkpoint_folders(root):
         raise UserError(f"{plan.folder} already holds checkpoints of a run; give --resume to go on, or another folder.")
     found = checkpoint.newest_good(root) if resume else None
     progress = state.Progress()
     if found is not None:
         checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
-        progress = state.Progress.of(checkpoint.read_document(found[0] / "progress.json"))
+        progress = state.Progress.of(run_checkpoints.read_document(found[0] / "progress.json"))
     plan.folder.mkdir(parents=True, exist_ok=True)
     state.seed(plan.seed)
     model = plan.build()
@@ -103,7 +104,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         prepare(plan, model, stages, shown=accelerator.is_main_process and not plan.quiet)
     unmoved = Unmoved.of(model, stages, prepared_names(plan.method, model))
     run = Run(plan, accelerator, model, progress, found[0] if found else None, unmoved)
-    if found is not None and accelerator.is_main_process and found[0] == checkpoint.checkpoint_folders(root)[-1]:
+    if found is not None and accelerator.is_main_process and found[0] == run_checkpoints.checkpoint_folders(root)[-1]:
         run.keeper.prune(progress)  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
         stack.enter_context(other_processes_watched(accelerator, root))
@@ -188,7 +189,7 @@ class Run:
         missing: frozenset[str] = frozenset()
         if self.resumed is not None:
             missing = self.unmoved.missing_in(self.resumed, self.plan.folder)
-            tensors = checkpoint.read_tensors(self.resumed / "model.safetensors")
+            tensors = run_checkpoints.read_tensors(self.resumed / "model.safetensors")
         elif self._sharded:  # cannot be wrapped again with other weights frozen; begin from a whole one
             tensors = state.model_tensors(self.model)
             self.model = self.plan.build()
@@ -206,9 +207,9 @@ class Run:
         self.resumed = None
 
     def _restore(self, folder: Path, optimizer: torch.optim.Optimizer) -> None:
-        tensors = checkpoint.read_tensors(folder / "optimizer.safetensors")
+        tensors = run_checkpoints.read_tensors(folder / "optimizer.safetensors")
         state.load_optimizer_tensors(self.model, optimizer, tensors)
-        generators = checkpoint.read_document(folder / "random.json")
+        generators = run_checkpoints.read_document(folder / "random.json")
         if self.progress.stage_update > 0:  # a stage that has not begun draws from its own seed
             if len(generators) == self.accelerator.num_processes:
                 state.set_random_state(generators[self.accelerator.process_index])
@@ -222,7 +223,7 @@ class Run:
                     len(generators),
                     self.accelerator.num_processes,
                 )
-        scaler = checkpoint.read_document(folder / "scaler.json")
+        scaler = run_checkpoints.read_document(folder / "scaler.json")
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         self.resumed = None
@@ -243,7 +244,7 @@ class Run:
         logger.warning("update %d: loss or gradient is not finite, update skipped", progress.update)
         progress.skipped_in_a_row += 0 if outcome.overflow else 1
         if progress.skipped_in_a_row >= self.plan.runtime.max_skipped:
-            folders = checkpoint.checkpoint_folders(self.plan.folder / CHECKPOINTS)
+            folders = run_checkpoints.checkpoint_folders(self.plan.folder / CHECKPOINTS)
             good = f"the last good checkpoint is {folders[-1]}" if folders else "there is no checkpoint yet"
             raise UserError(
                 f"Loss or gradient was not finite in {progress.skipped_in_a_row} updates in a row up to update "

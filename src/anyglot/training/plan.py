@@ -11,6 +11,7 @@ from anyglot.errors import UserError
 from anyglot.layers.embeddings import LearnedPositions
 from anyglot.models.build import Model
 from anyglot.models.encoder import Encoder
+from anyglot.models.padding import pad_with
 from anyglot.models.restrict import restrict_output
 from anyglot.training.freezing import trained_names
 from anyglot.training.optim import rate_factors
@@ -112,6 +113,8 @@ class Plan:
     def build(self) -> nn.Module:
         """The method's model before the first stage, its output restricted if that is planned."""
         model = self.method.build(self.tokenizer, self.seed)
+        if self.tokenizer is not None:
+            pad_with(model, self.tokenizer.pad_id)
         if self.output_rows is not None:
             assert isinstance(model, Model) and not isinstance(model, Encoder)
             wanted = self.output_rows

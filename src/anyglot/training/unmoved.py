@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
-from anyglot.models.identity import hashed
-from anyglot.training.checkpoint import read_document
 from anyglot.training.freezing import trained_names
+from anyglot.weights.run_checkpoints import UNMOVED, left_out, read_document, unmoved_key
 
 if TYPE_CHECKING:
     from torch import nn
 
     from anyglot.methods.base import Stage
-
-FILE = "unmoved.json"
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Unmoved:
         """Those of a model that none of these stages trains, and that were not `prepared` either."""
         named = dict(model.named_parameters())
         names = frozenset(named).difference(prepared, *(trained_names(named, stage) for stage in stages))
-        key = hashed("unmoved 1", ((name, named[name]) for name in sorted(names))) if names else ""
+        key = unmoved_key({name: named[name] for name in names}) if names else ""
         return cls(names, key)
 
     def document(self) -> dict[str, Any]:
@@ -51,14 +48,9 @@ class Unmoved:
             UserError: The fresh model's values are not those it was trained beside.
         """
         names = left_out(checkpoint)
-        if names and read_document(checkpoint / FILE)["key"] != self.key:
+        if names and read_document(checkpoint / UNMOVED)["key"] != self.key:
             raise UserError(
                 f"{run} was trained over other frozen weights than its recipe's start has now: put back the model it "
                 "was started from, or train into another folder."
             )
         return names
-
-
-def left_out(checkpoint: Path) -> frozenset[str]:
-    """The names of the parameters a checkpoint leaves out; those of older versions leave out none."""
-    return frozenset(read_document(checkpoint / FILE)["names"] if (checkpoint / FILE).is_file() else ())

@@ -25,6 +25,7 @@ from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import PromptedLanguageModel
+from anyglot.models.padding import padded_with
 from anyglot.translator.framing import Framing
 from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.lines import clean
@@ -279,7 +280,7 @@ class PieceSearch:
         config = self.model.config
         vocabulary_size = self.model.output.weight.shape[0]
         never = {
-            config.padding_id,
+            padded_with(config, self.tokenizer.pad_id).padding_id,
             *self.tokenizer.special_ids,
             *range(self.tokenizer.vocabulary_size, vocabulary_size),
         }

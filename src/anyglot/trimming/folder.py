@@ -18,6 +18,7 @@ from anyglot.data.vocabulary import Coverage, Vocabulary, coverage
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.padding import pad_with
 from anyglot.models.restrict import restrict_output, trim_tables
 from anyglot.models.store import is_model_folder, save_model
 from anyglot.trimming.choice import Choice, Wish, choose
@@ -103,6 +104,8 @@ def trim(
     if model_rows(model) < vocabulary.full_size:
         raise UserError(f"{folder}: the tokenizer has more tokens than the model has rows; they are of two models.")
     full_parameters = sum(parameter.numel() for parameter in model.parameters())
+    if is_model_folder(folder) or (isinstance(model, Encoder) and not model.config.embeddings.position_offset):
+        pad_with(model, tokenizer.pad_id)  # where a family counts positions from its padding, they stay what they are
     trim_tables(model, torch.from_numpy(vocabulary.ids.copy()))
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:

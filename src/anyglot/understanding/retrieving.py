@@ -150,7 +150,7 @@ def score_retrieval(
             thresholds[code] = threshold
             told = f", threshold {threshold['threshold']} tuned on {threshold['tuned on']}"
         say(f"  {system.label}: {name} {code}, {value:.1f}{told}")
-    signature = rules.signature(**({"tuned": rules.tuning} if name == "bucc" else {}))
+    signature = rules.signature(tuned=rules.tuning) if name == "bucc" else rules.signature()
     return Retrieved(scores, sums, signature, thresholds)
 
 

@@ -25,6 +25,7 @@ from anyglot.models.initialise import initialise_bert
 from anyglot.models.store import is_model_folder, save_model
 from anyglot.weights.hub import local_folder, tokenizer_source
 from anyglot.weights.load import load_encoder
+from anyglot.weights.runs import taken
 
 RANDOM, BAG = "random encoder", "bag of pieces"
 
@@ -68,7 +69,8 @@ def open_systems(
     for name, label in zip(models, labels, strict=True):
         folder = local_folder(name)
         tokenizer_source(name)
-        systems.append(System(label, label, name, "encoder", weights_hash(folder)))
+        place = name if taken(folder) is None else str(folder)  # the same checkpoint to the end, if a run goes
+        systems.append(System(label, label, place, "encoder", weights_hash(folder)))
     if anchors:
         random = _random_encoder(models[0], out / "anchors" / "random-encoder", systems[0].weights, seed, say)
         fingerprint = load_tokenizer(tokenizer_source(models[0])).fingerprint

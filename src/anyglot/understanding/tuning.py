@@ -26,7 +26,7 @@ from anyglot.models.task_model import TaskModel, save_task_model
 from anyglot.tasks.examples import Example
 from anyglot.tasks.metrics import METRICS
 from anyglot.tasks.task import Task
-from anyglot.training.checkpoint import CHECKPOINTS, read_tensors, refuse_changes, write_document
+from anyglot.training.checkpoint import refuse_changes, write_document
 from anyglot.training.loop import METRICS as LOG
 from anyglot.training.loop import Trained, train
 from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions, ValidationOptions
@@ -39,6 +39,7 @@ from anyglot.understanding.record import FILE, TuningRecord, find_record
 from anyglot.understanding.settings import TuningSettings
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_encoder
+from anyglot.weights.run_checkpoints import CHECKPOINTS, read_tensors
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

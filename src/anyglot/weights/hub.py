@@ -8,6 +8,7 @@ from anyglot.errors import UserError
 from anyglot.weights.checkpoint import INDEX, WHOLE
 from anyglot.weights.copies import find_copy
 from anyglot.weights.foreign import CONFIG
+from anyglot.weights.runs import opened, run_of
 from anyglot.weights.starts import STARTS
 
 TOKENIZER_FILES = (
@@ -34,6 +35,8 @@ VOCABULARIES = (
     "vocab.txt",
     "vocab.json",
 )
+# A run's own files that a checkpoint of it is opened with.
+_ACCOMPANYING = (*TOKENIZER_FILES, "languages.json")
 # What a model is opened with; the latter are files of this package's own runs.
 MODEL_FILES = (
     CONFIG,
@@ -53,12 +56,14 @@ def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Pat
     """The folder of a model; no pickled file is fetched.
 
     A local folder of that spelling comes first, then of a known name (`starts.py`) the copy that was fetched from a
-    package index, then what the hub has under the name, downloaded unless it is in the hub's cache.
+    package index, then what the hub has under the name, downloaded unless it is in the hub's cache. Of a run that has
+    not ended it is a folder with its best or newest checkpoint, and a checkpoint may be named too (`runs.py`).
 
     Raises:
-        UserError: no such folder here and no such name on the hub, or no way to the hub; or a damaged copy.
+        UserError: no such folder here and no such name on the hub, or no way to the hub; or a damaged copy; or a run
+            without a checkpoint.
     """
-    return _found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES))
+    return opened(_found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES)), _ACCOMPANYING)
 
 
 def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) -> Path:
@@ -67,7 +72,7 @@ def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) ->
     Raises:
         UserError: as `local_folder`, or there is no tokenizer in it.
     """
-    folder = _found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES))
+    folder = run_of(_found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES)))
     if not any((folder / name).is_file() for name in VOCABULARIES):
         raise UserError(
             f"{name_or_folder} holds no tokenizer ({', '.join(VOCABULARIES)}). "

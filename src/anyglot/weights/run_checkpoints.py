@@ -1,0 +1,131 @@
+"""A training run's checkpoints: where they lie, and whether they are what was written.
+
+A folder is a checkpoint if and only if it has a manifest and every file listed there has its size and SHA-256.
+`training/checkpoint.py` writes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyglot.models.identity import hashed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHECKPOINTS = "checkpoints"
+FORMAT = 1
+MANIFEST = "manifest.json"
+UNMOVED = "unmoved.json"  # which parameters a checkpoint leaves out, since no stage trains them
+UNMOVED_WEIGHTS = "unmoved.safetensors"  # those parameters, once, beside the checkpoints of a run that goes
+
+
+class DamagedCheckpoint(Exception):
+    """A folder that is not the checkpoint its manifest lists; the message says which file and how."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint says of itself.
+
+    Args:
+        update: Updates done over all stages.
+        files: File name -> (bytes, SHA-256).
+        versions: Package -> version that wrote it.
+        identity: What must not change on resuming: recipe keys, data and tokenizer fingerprints.
+        metrics: The last validation before it, for keeping the best.
+    """
+
+    update: int
+    files: dict[str, tuple[int, str]]
+    versions: dict[str, str]
+    identity: dict[str, str]
+    metrics: dict[str, float]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint, without a look at the other files.
+
+    Raises:
+        DamagedCheckpoint: There is none, or it cannot be understood.
+    """
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise DamagedCheckpoint(f"{MANIFEST} has format {content['format']}, this version reads {FORMAT}")
+        return Manifest(
+            update=int(content["update"]),
+            files={str(name): (int(size), str(digest)) for name, (size, digest) in content["files"].items()},
+            versions={str(key): str(value) for key, value in content["versions"].items()},
+            identity={str(key): str(value) for key, value in content["identity"].items()},
+            metrics={str(key): float(value) for key, value in content["metrics"].items()},
+        )
+    except FileNotFoundError:
+        raise DamagedCheckpoint(f"{MANIFEST} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from None
+
+
+def verify(folder: Path, names: Container[str] | None = None) -> Manifest:
+    """Compare files with the manifest.
+
+    Args:
+        names: Of the files; None: all of them.
+
+    Raises:
+        DamagedCheckpoint: A file is missing, has another size or another hash.
+    """
+    manifest = read_manifest(folder)
+    for name, (size, digest) in manifest.files.items():
+        if names is not None and name not in names:
+            continue
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise DamagedCheckpoint(f"{name} is missing")
+        if path.stat().st_size != size:
+            raise DamagedCheckpoint(f"{name} has {path.stat().st_size} bytes in place of {size}")
+        if file_hash(path) != digest:
+            raise DamagedCheckpoint(f"{name} is not what was written (its SHA-256 differs)")
+    return manifest
+
+
+def checkpoint_folders(root: Path) -> list[Path]:
+    """All finished checkpoint folders, oldest first; good or damaged."""
+    if not root.is_dir():
+        return []
+    found = [path for path in root.glob("step-*") if path.is_dir() and path.name[5:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[5:]))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU."""
+    from safetensors.torch import load_file
+
+    tensors: dict[str, Tensor] = load_file(path)
+    return tensors
+
+
+def read_document(path: Path) -> Any:
+    """A JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def left_out(checkpoint: Path) -> frozenset[str]:
+    """The names of the parameters a checkpoint leaves out; those of older versions leave out none."""
+    return frozenset(read_document(checkpoint / UNMOVED)["names"] if (checkpoint / UNMOVED).is_file() else ())
+
+
+def unmoved_key(tensors: Mapping[str, Tensor]) -> str:
+    """Hash of the parameters that no stage trains."""
+    return hashed("unmoved 1", ((name, tensors[name]) for name in sorted(tensors)))
