@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from translator.tiny import write_model_folder
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from recipe.words import write_words
 from transformers import AutoModelForSeq2SeqLM
 
 import anyglot  # noqa: F401  (introduces our classes)
@@ -25,6 +24,7 @@ from anyglot.translator import Translator
 from anyglot.trimming.choice import Wish
 from anyglot.trimming.folder import trim
 from anyglot.weights.save import save_pretrained
+from recipe.words import write_words
 
 SIXT = """
 name: translator

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.guarded import DOCUMENT, VOCABULARY, check_regular, is_there, read_json
+from anyglot.guarded import DOCUMENT, LARGE, check_regular, is_there, read_json
 from anyglot.weights.hub import TOKENIZER_FILES, VOCABULARIES
 
 # Whatever transformers reads as the settings of a tokenizer or of the model it belongs to.
@@ -36,7 +36,7 @@ def check_tokenizer_files(folder: Path) -> None:
     others = [path.name for path in _listed(folder) if path.name.startswith("tokenizer.") and path.suffix == ".json"]
     for name in dict.fromkeys((*_SETTINGS, *TOKENIZER_FILES, *_MORE, *others)):
         if is_there(folder / name):
-            check_regular(folder / name, DOCUMENT if name in _SETTINGS else VOCABULARY)
+            check_regular(folder / name, DOCUMENT if name in _SETTINGS else LARGE)
     for name in _SETTINGS:
         if name.endswith(".json"):
             settings(folder, name)

@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 
 from anyglot.errors import UserError
+from anyglot.guarded import DOCUMENT, read_bytes
 
 LARGEST = 100_000
+DEEPEST = 64  # levels; a recipe has five
 _PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -24,6 +26,8 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         value = None if node is None else _value(node, (), lines, constructor, origin, frozenset())
+    except RecursionError:
+        raise UserError(f"{origin}: values nested so deeply are no recipe.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}, line {mark.line + 1}" if mark is not None else origin
@@ -36,7 +40,7 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
 def read(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     """`parse` of a file."""
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(read_bytes(path, DOCUMENT).decode("utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
     except OSError as error:
@@ -65,6 +69,8 @@ def _value(
         raise UserError(f"{origin}, line {line}: a value contains itself.")
     if len(lines) > LARGEST:  # a few lines of aliases to aliases can stand for billions of values
         raise UserError(f"{origin}: more than {LARGEST:,} values are no recipe.")
+    if len(open_nodes) > DEEPEST:
+        raise UserError(f"{origin}, line {line}: values nested more than {DEEPEST} levels deep are no recipe.")
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
         raise UserError(f"{origin}, line {line}: {node.tag} is not a plain value; a recipe holds plain values only.")
     inside = open_nodes | {id(node)}

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
+from anyglot.guarded import check_regular, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,7 +113,7 @@ def read_manifest(folder: Path) -> Manifest:
         DamagedCheckpoint: There is none, or it cannot be understood.
     """
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json(folder / MANIFEST, finite=False)
         if content["format"] != FORMAT:
             raise DamagedCheckpoint(f"{MANIFEST} has format {content['format']}, this version reads {FORMAT}")
         return Manifest(
@@ -124,7 +125,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     except FileNotFoundError:
         raise DamagedCheckpoint(f"{MANIFEST} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (UserError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from None
 
 
@@ -233,13 +234,18 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file, on the CPU."""
     from safetensors.torch import load_file
 
+    check_regular(path)
     tensors: dict[str, Tensor] = load_file(path)
     return tensors
 
 
 def read_document(path: Path) -> Any:
-    """A JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A JSON file; a training's numbers may be infinite.
+
+    Raises:
+        UserError: It is no regular file, too large, or no JSON.
+    """
+    return read_json(path, finite=False)
 
 
 def file_hash(path: Path) -> str:
