@@ -16,6 +16,7 @@ from anyglot.errors import UserError
 from anyglot.guarded import LARGE, read_json, read_text
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.store import WEIGHTS, load_config
+from anyglot.shallow import ShallowLoader
 from anyglot.translator.languages import ModelLanguages
 
 RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
@@ -132,10 +133,10 @@ def _object(path: Path) -> dict[str, Any]:
 def _recipe(path: Path) -> dict[str, Any]:
     """The recipe as it was saved; not checked, as another version may have written it."""
     try:
-        raw = yaml.safe_load(read_text(path))
+        raw = yaml.load(read_text(path), Loader=ShallowLoader)
     except FileNotFoundError:
         return {}
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): copy the folder again.") from None
     return raw if isinstance(raw, dict) else {}
 

@@ -9,9 +9,9 @@ import yaml
 
 from anyglot.errors import UserError
 from anyglot.guarded import DOCUMENT, read_bytes
+from anyglot.shallow import ShallowLoader
 
 LARGEST = 100_000
-DEEPEST = 64  # levels; a recipe has five
 _PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -24,10 +24,8 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     lines: dict[tuple[str, ...], int] = {}
     constructor = yaml.constructor.SafeConstructor()
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=ShallowLoader)
         value = None if node is None else _value(node, (), lines, constructor, origin, frozenset())
-    except RecursionError:
-        raise UserError(f"{origin}: values nested so deeply are no recipe.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}, line {mark.line + 1}" if mark is not None else origin
@@ -69,8 +67,6 @@ def _value(
         raise UserError(f"{origin}, line {line}: a value contains itself.")
     if len(lines) > LARGEST:  # a few lines of aliases to aliases can stand for billions of values
         raise UserError(f"{origin}: more than {LARGEST:,} values are no recipe.")
-    if len(open_nodes) > DEEPEST:
-        raise UserError(f"{origin}, line {line}: values nested more than {DEEPEST} levels deep are no recipe.")
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
         raise UserError(f"{origin}, line {line}: {node.tag} is not a plain value; a recipe holds plain values only.")
     inside = open_nodes | {id(node)}
