@@ -1,4 +1,4 @@
-"""YAML of few levels. What nests deeply costs the parser time that grows with the square of the depth, then the stack."""
+"""YAML of few levels: what nests deeply costs the parser time that grows with its depth squared, then the stack."""
 
 from __future__ import annotations
 
