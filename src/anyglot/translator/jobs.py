@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.translator.lines import check_length
 
 WINDOW_LINES = 512
@@ -59,13 +60,15 @@ class Journal:
             UserError: It is damaged.
         """
         try:
-            raw = json.loads(path.read_bytes())
+            raw = read_json(path)
             if raw.pop("format") != _FORMAT or not isinstance(raw["work"], dict):
                 raise ValueError("another format")
             return cls(raw["work"], int(raw["lines"]), int(raw["input_offset"]), int(raw["output_offset"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except UserError as error:
+            raise UserError(f"the journal cannot be used, {error} Delete it and start again.") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"the journal {path} cannot be read ({error}): delete it and start again.") from None
 
     def save(self, path: Path) -> None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from anyglot.errors import UserError
 from anyglot.evaluation.report import write_text
+from anyglot.guarded import LARGE, read_json
 
 FORMAT = "anyglot-suite-1"
 RESULT, SUMS = "result.json", "resamples.npz"
@@ -109,7 +110,7 @@ def write_result(folder: Path, result: SeedResult, sums: Sums) -> None:
 def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
     """A result that is whole and, where a key is given, was made from what the key stands for; else None."""
     try:
-        record = json.loads((folder / RESULT).read_text("utf-8"))
+        record = read_json(folder / RESULT, LARGE, finite=False)
         whole = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
         if record["format"] != FORMAT or record["sums"] != whole or record["key"] != key_of(record["made_from"]):
             return None
@@ -125,7 +126,7 @@ def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
             unscored=tuple(record["unscored"]),
             facts=record["facts"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

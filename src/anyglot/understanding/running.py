@@ -13,6 +13,7 @@ from pathlib import Path
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
 from anyglot.evaluation.report import write_text
+from anyglot.guarded import read_json
 from anyglot.tasks.catalogue import SUITES, suite_tasks, task_named
 from anyglot.tasks.task import Task
 from anyglot.translator import Translator
@@ -333,9 +334,9 @@ def _search(request: SuiteRequest, unit: Unit, say: Say) -> tuple[Trial, ...]:
 
 def _known_score(path: Path, key: str) -> float | None:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path, finite=False)
         return float(found["score"]) if found["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, UserError, ValueError, KeyError, TypeError):
         return None
 
 
