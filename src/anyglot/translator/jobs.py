@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from anyglot.data.readers import refuse_packed
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
 from anyglot.translator.lines import check_length
@@ -98,11 +99,17 @@ def inspect_input(path: Path, max_characters: int) -> InputFacts:
 
 
 def open_input(path: Path) -> BinaryIO:
-    """Open the input for reading."""
+    """Open the input for reading.
+
+    Raises:
+        UserError: It cannot be read, or is packed.
+    """
     try:
-        return path.open("rb")
+        stream = path.open("rb")
+        refuse_packed(stream, path, unpacks=False)
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}.") from None
+    return stream
 
 
 def check_output(output: Path, source: Path | None) -> None:

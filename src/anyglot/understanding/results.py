@@ -52,6 +52,7 @@ class SeedResult:
         made_from: JSON values that change whenever the scores could.
         languages: By code, in the task's order.
         unscored: Languages whose test set has no labels: predictions were written for them.
+        missing: Languages the model has no token for: nothing was predicted.
         facts: What does not change scores: seconds, tokens, epoch, commit, machine.
     """
 
@@ -61,6 +62,7 @@ class SeedResult:
     made_from: Mapping[str, Any]
     languages: Mapping[str, LanguageScores]
     unscored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -124,6 +126,7 @@ def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
             made_from=record["made_from"],
             languages=languages,
             unscored=tuple(record["unscored"]),
+            missing=tuple(record.get("missing", ())),  # results of before there were holes have none
             facts=record["facts"],
         )
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
