@@ -56,7 +56,7 @@ class Size:
 SIZES = {
     "short": Size(first=40, second=20, pairs=6_000, tests=10),  # to see that everything runs
     "medium": Size(first=600, second=150, pairs=30_000, tests=100),
-    "long": Size(first=1_600, second=300, pairs=60_000, tests=150),
+    "long": Size(first=2_400, second=300, pairs=60_000, tests=150),
     "longest": Size(first=12_000, second=2_000, pairs=60_000, tests=1_000),
 }
 
