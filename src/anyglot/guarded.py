@@ -4,7 +4,7 @@ A pipe never ends, a device may never end, and a JSON document of a few megabyte
 stack. What a folder holds is therefore opened here and nowhere else, and each thing wrong with it is one sentence.
 
     DOCUMENT      16 MiB    config.json, languages.json, manifests, jobs, records, indexes: real ones have kilobytes
-    VOCABULARY   256 MiB    tokenizer.json, vocab.json, SentencePiece models: the largest known has 35 MB
+    LARGE        256 MiB    tokenizer.json, vocab.json, SentencePiece models, reports: the largest known has 35 MB
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from anyglot.errors import UserError
 
 DOCUMENT = 16 * 2**20
-VOCABULARY = 256 * 2**20
+LARGE = 256 * 2**20
 # 2**128 has 39 digits, the state of a random generator among them; longer ones overflow all that is done with them.
 _DIGITS = 40
 _KINDS = (
@@ -49,6 +49,8 @@ def check_regular(path: Path | str, largest: int | None = None) -> int:
         found = path.stat()
     except OSError as error:
         _refuse(path, error)
+    except ValueError as error:  # a zero byte
+        raise UserError(f"{str(path)!r:.200} is no path ({error}).") from None
     return _checked(path, found, largest)
 
 
@@ -65,7 +67,7 @@ def is_there(path: Path | str) -> bool:
     return True
 
 
-def read_bytes(path: Path | str, largest: int = VOCABULARY) -> bytes:
+def read_bytes(path: Path | str, largest: int = LARGE) -> bytes:
     """The content of a regular file.
 
     Raises:

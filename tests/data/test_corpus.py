@@ -1,5 +1,7 @@
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from anyglot.data.corpus import (
 from anyglot.data.options import DataOptions, Sources
 from anyglot.data.readers import read_lines
 from anyglot.errors import UserError
+from anyglot.translator.jobs import inspect_input
 
 from .conftest import write_lines
 
@@ -93,6 +96,36 @@ def test_unequal_counts_are_told_with_both(tmp_path: Path, left: int, right: int
 def test_wrong_encoding_names_file_and_line(tmp_path: Path) -> None:
     source = pair(tmp_path, ["eins", "zwei", "drei"], b"one\ntwo\nthr\xe9e\n")
     with pytest.raises(UserError, match=r"b\.txt is not UTF-8: byte 0xe9 in line 3"):
+        read_parallel(source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "packed", "advice"),
+    [
+        ("gzip", gzip.compress(b"a\nb\n"), r"rename it to x\.txt\.gz"),
+        ("bzip2", bz2.compress(b"a\nb\n"), "unpack it first"),
+        ("xz", lzma.compress(b"a\nb\n"), "unpack it first"),
+        ("zip", b"PK\x03\x04\x14\x00\x00\x00", "unpack it first"),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x00", "unpack it first"),
+    ],
+)
+def test_r3_a_packed_file_is_named_for_what_it_is(tmp_path: Path, kind: str, packed: bytes, advice: str) -> None:
+    for name in ("x.txt", "x.bz2"):
+        (tmp_path / name).write_bytes(packed)
+        told = f": {advice}" if name == "x.txt" else ""
+        with pytest.raises(UserError, match=rf"{name} is a {kind} file, not text{told}"):
+            list(read_lines(tmp_path / name))
+        with pytest.raises(UserError, match=f"{name} is a {kind} file, not text: unpack it first"):
+            inspect_input(tmp_path / name, 1000)
+    (tmp_path / "y.txt").write_text("BZh is how it begins\nPK too\n")
+    assert list(read_lines(tmp_path / "y.txt")) == ["BZh is how it begins", "PK too"]
+
+
+@pytest.mark.parametrize("line", ['{"de": "a", "de": "b", "en": "c"}', '{"en": "c", "x": {"k": 1, "k": 1}, "de": "a"}'])
+def test_r3_a_key_that_stands_twice_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "x.jsonl").write_text('{"de": "a", "en": "b"}\n' + line + "\n")
+    source = ParallelSource(source="de", target="en", file=str(tmp_path / "x.jsonl"))
+    with pytest.raises(UserError, match=r"x\.jsonl line 2 is not JSON \(the key '(de|k)' stands twice in one object\)"):
         read_parallel(source)
 
 

@@ -230,6 +230,7 @@ def test_show_tells_the_model_and_evaluations_tell_the_checkpoint(
     assert any(record.get("checkpoint", {}).get("update") == int(best.name[5:]) for record in records)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_is_translated_with(root: Path, tmp_path: Path) -> None:
     """A training in a process of its own, many updates long, and a translation beside it; both from the shell."""
     train = [
@@ -263,8 +264,7 @@ def test_training_may_start_from_a_checkpoint_by_name(root: Path, stopped: Path,
     """Its tokenizer and its languages are the run's."""
     checkpoint = checkpoint_folders(stopped / "checkpoints")[0]
     finetune = {"name": "finetune", "start": str(checkpoint)}
-    recipe = load_recipe(root / "sixt.yaml", [f"method={json.dumps(finetune)}"])
-    stages = {name: {"updates": 1, "learning_rate": 1e-3} for name in ("all",)}
+    stages = {"all": {"updates": 1, "learning_rate": 1e-3}}
     recipe = load_recipe(root / "sixt.yaml", [f"method={json.dumps(finetune)}", f"stages={json.dumps(stages)}"])
     run_recipe(recipe, tmp_path / "run", quiet=True)
     languages = json.loads((tmp_path / "run" / "languages.json").read_text())

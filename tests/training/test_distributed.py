@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from anyglot.errors import UserError
+from anyglot.training import state
 from anyglot.training.distributed import shared_accumulation
 from anyglot.training.loop import train
+from anyglot.training.options import CheckpointOptions
 from anyglot.training.signals import Stopped
 from anyglot.weights import run_checkpoints
 from training import processes, traces, worker
@@ -61,6 +64,21 @@ def test_two_ranks_train_like_one_and_resume_exactly(tmp_path: Path, alone: Path
     assert launch(tmp_path / "broken", shard=shard) == [0, 0]
     assert traces.metrics(tmp_path / "broken") == two
     assert traces.state(tmp_path / "broken")["step-15"] == traces.state(tmp_path / "whole")["step-15"]
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["DDP", "FSDP2"])
+def test_two_ranks_end_with_what_is_chosen(tmp_path: Path, shard: bool) -> None:
+    """What is chosen of stage one is stage two's beginning on every rank, in shards too."""
+    chosen = CheckpointOptions(every=4, keep_last=3, keep_best=1, finish="average:2")
+    one = train(toy_plan(tmp_path / "one", (7, 8), method=Toy(ToyOptions(dropout=0.0)), checkpoints=chosen))
+    assert launch(tmp_path / "two", shard=shard, finish="average:2") == [0, 0]
+    assert_close(*([line for line in traces.metrics(tmp_path / run) if "loss" in line] for run in ("one", "two")))
+    ended = run_checkpoints.read_document(tmp_path / "two" / "checkpoints" / "step-15" / "progress.json")
+    for finishes in (ended["finishes"], one.progress.finishes):
+        assert [each["chosen_updates"] for each in finishes] == [[4, 7], [12, 15]]
+    weights = run_checkpoints.read_tensors(tmp_path / "two" / "checkpoints" / "step-15" / "model.safetensors")
+    for name, tensor in state.model_tensors(one.model).items():
+        torch.testing.assert_close(weights[name], tensor, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("shard", [False, True], ids=["DDP", "FSDP2"])

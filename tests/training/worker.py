@@ -17,7 +17,7 @@ from anyglot.models.build import build
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.training.distributed import gathered, give_back_shards, start_accelerator, wrap
 from anyglot.training.loop import train
-from anyglot.training.options import RuntimeOptions, StageOptions
+from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions
 from anyglot.training.plan import Plan
 from training.toy import Toy, ToyOptions, ToyStream, toy_plan
 
@@ -43,7 +43,7 @@ def stages(updates: tuple[int, int]) -> dict[str, StageOptions]:
     }
 
 
-def plan(folder: Path, *, shard: bool) -> Plan:
+def plan(folder: Path, *, shard: bool, finish: str = "last") -> Plan:
     """A run without dropout, whose updates take two micro-batches where two processes begin it."""
     return toy_plan(
         folder,
@@ -53,17 +53,28 @@ def plan(folder: Path, *, shard: bool) -> Plan:
             7 if stage == "first" else 8, rank, world, accumulation
         ),
         runtime=RuntimeOptions(precision="fp32", shard=shard),
+        checkpoints=CheckpointOptions(every=4, keep_last=3, keep_best=1, finish=finish),
     )
 
 
-def run(folder: str, rank: int, world: int, port: int, *, shard: bool, stop_at: int = 0, killed_at: int = 0) -> None:
+def run(
+    folder: str,
+    rank: int,
+    world: int,
+    port: int,
+    *,
+    shard: bool,
+    stop_at: int = 0,
+    killed_at: int = 0,
+    finish: str = "last",
+) -> None:
     """Train as rank `rank`, as torchrun would start it; the last rank asks to stop, or is killed, at an update."""
     become(rank, world, port)
     Stopping.stop_at = stop_at or killed_at
     Stopping.signal = signal.SIGKILL if killed_at else signal.SIGTERM
     code: Any = 0
     try:
-        train(plan(Path(folder), shard=shard), resume=True)
+        train(plan(Path(folder), shard=shard, finish=finish), resume=True)
     except UserError as error:  # as the command does; its stderr cannot be seen from the test
         (Path(folder) / f"said-{rank}").write_text(str(error))
         code = 2

@@ -8,7 +8,6 @@ The dash: what the decoder is given at its beginning it need not predict, here a
 fairseq count it in their loss; it is one token a sentence, and the same one in every sentence of a direction.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from anyglot.data.language_tokens import LanguageTokens
 from anyglot.data.languages import language
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 
 LANGUAGES = "languages.json"
 """The file in which a model trained here says which languages it knows."""
@@ -134,11 +134,9 @@ def frames_of(folder: Path, tokenizer: TextTokenizer, start_id: int, rows: int) 
 def told_by_tokens(folder: Path) -> bool:
     """Whether the folder's model is told languages by tokens: other projects' are, ours say it."""
     try:
-        told = json.loads((folder / LANGUAGES).read_text(encoding="utf-8"))
+        told = read_json(folder / LANGUAGES)
     except FileNotFoundError:
         return True
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / LANGUAGES} cannot be read ({error}): copy the model folder again.") from None
     return isinstance(told, dict) and told.get(TOKENS) is True
 
 

@@ -20,6 +20,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Literal
 
+from anyglot.arguments import text
 from anyglot.data.language_table import WIDER
 from anyglot.data.languages import known_languages, language
 from anyglot.errors import UserError
@@ -147,4 +148,4 @@ def _language_of(spelling: str) -> str | None:
 
 
 def _folded(spelling: str) -> str:
-    return spelling.strip().replace("-", "_").lower()
+    return text("a language code", spelling).strip().replace("-", "_").lower()

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 import langcodes
 from langcodes.data_dicts import LIKELY_SUBTAGS, MACROLANGUAGES
 
+from anyglot.arguments import text
 from anyglot.data.language_table import (
     FLORES_ISO3,
     FLORES_SCRIPTS,
@@ -58,13 +59,17 @@ class Language:
         return self.code
 
 
-@lru_cache(maxsize=4096)
 def language(code: str) -> Language:
     """The language a code of any common scheme names.
 
     Raises:
-        UserError: Nothing is known under this code; the sentence names the nearest known one.
+        UserError: Nothing is known under this code; the sentence names the nearest known one. Or it is no text.
     """
+    return _language(text("a language code", code))
+
+
+@lru_cache(maxsize=4096)
+def _language(code: str) -> Language:
     spelling = code.strip()
     if _SHAPE.fullmatch(spelling) is None:
         raise _unknown(code)

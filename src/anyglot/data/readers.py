@@ -2,16 +2,62 @@
 
 import gzip
 import hashlib
+import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from anyglot.errors import UserError
 
 _CHUNK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+_PACKED = {
+    "gzip": re.compile(rb"\x1f\x8b\x08"),
+    "bzip2": re.compile(rb"BZh[1-9]1AY&SY"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "zip": re.compile(rb"PK\x03\x04"),
+}
+"""How packed files begin."""
+
+
+def refuse_packed(stream: IO[bytes], path: Path, *, unpacks: bool = True) -> None:
+    """Refuse a packed file where lines of text are expected, by what it is; nothing is read off the stream.
+
+    Args:
+        unpacks: Whether the reader unpacks what is called `.gz`.
+
+    Raises:
+        UserError: It begins as one does.
+    """
+    head = stream.peek(16) if isinstance(stream, io.BufferedReader) else b""
+    for kind, magic in _PACKED.items():
+        if magic.match(head):
+            what = f"rename it to {path.name}.gz, or unpack it" if kind == "gzip" and unpacks else "unpack it"
+            raise UserError(f"{path} is a {kind} file, not text: {what} first.")
+
+
+class DuplicateKey(ValueError):
+    """An object of JSON has a key twice: which of its values was meant nobody knows."""
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `json.loads(object_pairs_hook=)`.
+
+    Raises:
+        DuplicateKey: It has a key twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise DuplicateKey(f"the key {twice!r} stands twice in one object")
+    return found
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -37,7 +83,8 @@ def raw_lines(path: Path) -> Iterator[bytes]:
     the start is dropped.
 
     Raises:
-        UserError: No such file, a truncated or damaged gzip file, or an empty file.
+        UserError: No such file, a truncated or damaged gzip file, a packed file of another kind or name, or an empty
+            file.
     """
     number = 0
     try:
@@ -94,9 +141,10 @@ def read_fields(path: Path, fields: tuple[str, ...]) -> Iterator[tuple[str, ...]
             continue
         where = f"{path} line {number}"
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=unique_keys)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{where} is not JSON ({type(error).__name__}); write one object on each line.") from error
+            told = error if isinstance(error, DuplicateKey) else type(error).__name__
+            raise UserError(f"{where} is not JSON ({told}); write one object on each line.") from error
         yield tuple(pick(record, field, where) for field in fields)
 
 
@@ -157,6 +205,7 @@ def _open(path: Path) -> IO[bytes]:
         stream = path.open("rb")
     except OSError as error:
         raise missing_or_unreadable(path, error) from error
-    if path.suffix == ".gz":
-        return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
-    return stream
+    if path.suffix != ".gz":
+        refuse_packed(stream, path)
+        return stream
+    return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from anyglot.data.corpus import ParallelSource, Source, content_hash, line_count, nothing_left, rows
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.places import user_cache
 
 _FORMAT = 2
@@ -240,7 +241,7 @@ def _open(entry: Path, source: Source, raw: str) -> TokenisedCorpus | None:
     """The cache entry, or None if it is missing or damaged in any way."""
     languages = _languages(source)
     try:
-        facts: dict[str, Any] = json.loads((entry / "entry.json").read_text("utf-8"))
+        facts: dict[str, Any] = read_json(entry / "entry.json")
         if facts["format"] != _FORMAT or len(facts["files"]) != 2 * len(languages) + (len(languages) == 1):
             return None
         for name, (size, checksum) in facts["files"].items():
@@ -255,7 +256,7 @@ def _open(entry: Path, source: Source, raw: str) -> TokenisedCorpus | None:
             return None
         documents = _mapped(entry / _DOCUMENTS) if len(languages) == 1 else np.zeros(1, dtype=np.int64)
         return TokenisedCorpus(languages, sides, int(facts["skipped"]), raw, entry.name, documents)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError):
+    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError):
         return None
 
 

@@ -147,21 +147,22 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
     M2M-100, NLLB) through transformers.
 
     Raises:
-        UserError: There is no tokenizer at this place.
+        UserError: There is no tokenizer at this place, or one of another model than the folder's.
     """
     path = Path(path_or_name).expanduser()
     if path.is_file():
         return Tokenizer.load(path)
-    from anyglot.data.tokenizer_files import check_tokenizer_files
+    from anyglot.data.tokenizer_files import check_tokenizer_files, check_vocabulary
     from anyglot.data.wrapped_tokenizer import WrappedTokenizer
     from anyglot.weights.hub import tokenizer_source
     from anyglot.weights.runs import run_of
 
     path = run_of(path) if path.is_dir() else tokenizer_source(path_or_name)
     check_tokenizer_files(path)
-    if (path / MODEL_FILE).is_file() and _is_xlmr(path):
-        return Tokenizer.load(path)
-    return WrappedTokenizer.load(path)
+    xlmr = (path / MODEL_FILE).is_file() and _is_xlmr(path)
+    tokenizer: TextTokenizer = Tokenizer.load(path) if xlmr else WrappedTokenizer.load(path)
+    check_vocabulary(tokenizer, path)
+    return tokenizer
 
 
 def _is_xlmr(folder: Path) -> bool:

@@ -1,12 +1,13 @@
-"""A look at a tokenizer's files before transformers or SentencePiece opens them."""
+"""A look at a tokenizer's files before transformers or SentencePiece opens them, and at what they gave."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-from anyglot.guarded import DOCUMENT, VOCABULARY, check_regular, is_there, read_json
+from anyglot.guarded import DOCUMENT, LARGE, check_regular, is_there, read_json
 from anyglot.weights.hub import TOKENIZER_FILES, VOCABULARIES
 
 # Whatever transformers reads as the settings of a tokenizer or of the model it belongs to.
@@ -36,7 +37,7 @@ def check_tokenizer_files(folder: Path) -> None:
     others = [path.name for path in _listed(folder) if path.name.startswith("tokenizer.") and path.suffix == ".json"]
     for name in dict.fromkeys((*_SETTINGS, *TOKENIZER_FILES, *_MORE, *others)):
         if is_there(folder / name):
-            check_regular(folder / name, DOCUMENT if name in _SETTINGS else VOCABULARY)
+            check_regular(folder / name, DOCUMENT if name in _SETTINGS else LARGE)
     for name in _SETTINGS:
         if name.endswith(".json"):
             settings(folder, name)
@@ -66,6 +67,42 @@ def settings(folder: Path, name: str) -> dict[str, Any]:
             f"transformers has itself, or remove {_CODE} if it does without."
         )
     return raw
+
+
+def check_vocabulary(tokenizer: TextTokenizer, folder: Path) -> None:
+    """Refuse a tokenizer that is not that of the model beside it.
+
+    A table may have a few more rows than there are tokens. Language tokens and the mask may lie beyond it: a model that
+    was trained without them is never given one.
+
+    Raises:
+        UserError: Ids of ordinary tokens lie beyond the model's table, or fewer than half of its rows have a token.
+    """
+    rows = _rows(settings(folder, "config.json"))
+    if rows is None:
+        return
+    languages = tokenizer.language_tokens
+    never = {tokenizer.mask_id, *(() if languages is None else languages.ids.values())}
+    highest = next(id for id in range(tokenizer.vocabulary_size - 1, -2, -1) if id not in never)
+    if highest >= rows:
+        raise UserError(
+            f"the tokenizer in {folder} has tokens up to id {highest:,}, and the model a table of {rows:,} rows: they "
+            "are of two models; copy the tokenizer's files of this one."
+        )
+    if 2 * tokenizer.vocabulary_size < rows:
+        raise UserError(
+            f"the tokenizer in {folder} knows {tokenizer.vocabulary_size:,} tokens, and the model has {rows:,}: its "
+            "files are damaged or of another model; copy the tokenizer's files of this one."
+        )
+
+
+def _rows(config: dict[str, Any]) -> int | None:
+    """Rows of the largest token table that a config asks for, ours or transformers'; None: it tells of none."""
+    found = [config.get(key) for key in ("vocab_size", "decoder_vocab_size")]
+    for part in (config, config.get("encoder"), config.get("language_model")):
+        embeddings = part.get("embeddings") if isinstance(part, dict) else None
+        found.append(embeddings.get("vocabulary_size") if isinstance(embeddings, dict) else None)
+    return max((rows for rows in found if type(rows) is int), default=None)
 
 
 def _asks_for_code(document: Any) -> bool:

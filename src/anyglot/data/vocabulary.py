@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.scripts import is_written_in, script_of, scripts_of
 from anyglot.errors import UserError
+from anyglot.guarded import LARGE, read_json
 
 _FORMAT = "anyglot-vocabulary-1"
 # A script with fewer of a text's letters than this is a foreign name here and there, not what the text is written in.
@@ -105,9 +106,9 @@ class Vocabulary:
             UserError: There is no such file, it is damaged, or it was made for another tokenizer.
         """
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"The vocabulary {path} cannot be read: {error}.") from None
+            document = read_json(path, LARGE)
+        except FileNotFoundError:
+            raise UserError(f"The vocabulary {path} cannot be read: there is no such file.") from None
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise UserError(f"{path} is no vocabulary of this package; make one with `anyglot vocabulary`.")
         try:

@@ -11,9 +11,13 @@ from typing import Any
 from anyglot.data.language_tokens import SCHEMES, LanguageTokens, Scheme, single_language
 from anyglot.data.offsets import Offsets, aligned, check_found, with_marks, within
 from anyglot.data.protocols import PairStyle
+from anyglot.data.tokenizer_files import settings
 from anyglot.errors import UserError
+from anyglot.guarded import is_there
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
+# Files that transformers does without, by its names for them.
+_NOT_NEEDED = ("tokenizer_file", "tokenizer_config_file", "target_vocab_file")
 _OPTIONS = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
 
 
@@ -62,7 +66,10 @@ class WrappedTokenizer:
                 tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # OSError, ValueError, KeyError and more, by family
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"No tokenizer that transformers can read in {folder}: {reason}") from error
+            raise UserError(
+                f"No tokenizer that transformers can read in {folder}: {_lacking(folder)}{reason}"
+            ) from error
+        _check_filled(tokenizer, folder)
         return cls(tokenizer)
 
     def source_pieces(self, ids: Sequence[int]) -> list[str]:
@@ -151,6 +158,29 @@ class WrappedTokenizer:
         hidden = set(self.special_ids)
         kept = [[int(id) for id in ids if int(id) not in hidden] for ids in sequences]
         return [str(self._tokenizer.decode(ids, skip_special_tokens=False)) for ids in kept]
+
+
+def _lacking(folder: Path) -> str:
+    """The files that the folder's tokenizer class wants and that are not there, for an error; "" for none."""
+    import transformers
+
+    kind = getattr(transformers, str(settings(folder, "tokenizer_config.json").get("tokenizer_class")), None)
+    wanted = getattr(kind, "vocab_files_names", {})
+    missing = [name for key, name in wanted.items() if key not in _NOT_NEEDED and not is_there(folder / name)]
+    return f"it lacks {' and '.join(missing)}: " if missing else ""
+
+
+def _check_filled(tokenizer: Any, folder: Path) -> None:
+    """Refuse what transformers makes of a folder in which its class finds no vocabulary: an empty tokenizer.
+
+    Raises:
+        UserError: No token of it is text.
+    """
+    if not set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids):
+        raise UserError(
+            f"the tokenizer in {folder}, a {type(tokenizer).__name__}, knows no token that is text: {_lacking(folder)}"
+            "copy the tokenizer's files again."
+        )
 
 
 def _clean(texts: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anyglot import arguments
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.embedding.framing import Frame, SourceFraming
@@ -102,6 +103,7 @@ class Embedder:
                 there.
         """
         place = choose_device(device)
+        arguments.place("the model", name_or_folder)
         folder = local_folder(name_or_folder)
         encoder = load_encoder(folder)
         tokenizer = load_tokenizer(folder)
@@ -142,7 +144,8 @@ class Embedder:
         On a CPU a text's vector is the same, bit for bit, whatever is embedded beside it.
 
         Raises:
-            UserError: No such layer, or a language that is missing or that the model has no token for.
+            UserError: No such layer, or a language that is missing or that the model has no token for; something
+                that is no text among the texts (a TypeError too).
 
         Shape:
             returns: (N, D) float32
@@ -164,9 +167,8 @@ class Embedder:
         Shape:
             returns: (layers, N, D) float32
         """
-        if isinstance(texts, str):
-            raise TypeError("texts must be a sequence of texts, not one text: write [text].")
-        wanted = range(self.layers) if layers is None else layers
+        texts = arguments.texts("texts", texts)
+        wanted = range(self.layers) if layers is None else _layers(layers)
         vectors = np.zeros((len(wanted), len(texts), self.width), dtype=np.float32)
         row = 0
         for part in self.stream(texts, wanted, settings, progress=progress):
@@ -188,6 +190,7 @@ class Embedder:
             yields: (layers, n, D) float32
         """
         settings = settings or EmbeddingSettings()
+        texts, layers = arguments.each_text("texts", texts), _layers(layers)
         depths = [depth_of(layer, self.layers) for layer in layers]
         frame = self.framing.frame(settings.language)
         limit = settings.max_length if self.limit is None else min(settings.max_length, self.limit)
@@ -199,6 +202,12 @@ class Embedder:
             for window in parts:
                 vectors = work.vectors(window)
                 yield normalised(vectors) if settings.normalise else vectors
+
+
+def _layers(layers: object) -> Sequence[Layer]:
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise arguments.WrongType(f"layers must be a sequence of layers, not {arguments.shown(layers)}.")
+    return list(layers)
 
 
 class _WindowWork:

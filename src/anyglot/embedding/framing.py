@@ -12,6 +12,10 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
 
 
+class MissingToken(UserError):
+    """A checkpoint that is told languages has no token for one: of several languages the others can still be read."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """Tokens in front of and behind a sentence."""
@@ -45,13 +49,22 @@ class SourceFraming:
         known = {spelling: id for spelling, id in tokens.ids.items() if id < rows}
         return cls(tokenizer, LanguageTokens(known, tokens.scheme, tokens.pair))
 
+    def reads(self, language: str) -> bool:
+        """Whether the checkpoint can be told the language, or need not be told any."""
+        try:
+            self.frame(language)
+        except MissingToken:
+            return False
+        return True
+
     def frame(self, language: str | None) -> Frame:
         """The frame of sentences in a language.
 
         A Marian model of many target languages is told the target in its source text; there `language` is that target.
 
         Raises:
-            UserError: The checkpoint must be told a language and none was given, or it has no token for it.
+            UserError: The checkpoint must be told a language and none was given.
+            MissingToken: It has no token for it.
         """
         if self.tokens is None:
             return Frame((self.tokenizer.begin_id,), (self.tokenizer.end_id,))
@@ -65,7 +78,7 @@ class SourceFraming:
         spelling = self.tokens.spelling(language)
         if spelling is None:
             near = ", ".join(self.tokens.near(language))
-            raise UserError(
+            raise MissingToken(
                 f"this model has no token for the language {language}: its nearest are {near} of "
                 f"{len(self.tokens.ids)}."
             )

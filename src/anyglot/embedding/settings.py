@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from anyglot.arguments import is_whole, text, truth, whole
 from anyglot.errors import UserError
 
 Pooling = Literal["mean", "mean_words", "first"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+LONGEST = 10_000_000
+"""The highest number of tokens or of a layer that is taken for one."""
 Layer = int | Literal["middle", "embeddings"]
 
 
@@ -39,14 +42,19 @@ class EmbeddingSettings:
         """Refuse what no encoder can do.
 
         Raises:
-            UserError: An unknown pooling, or a limit without room for a word.
+            UserError: An unknown pooling, a limit without room for a word, or a value of another type.
         """
         if self.pooling not in POOLINGS:
             raise UserError(f"there is no pooling '{self.pooling}': choose one of {', '.join(POOLINGS)}.")
-        if self.max_length < 4:
+        if whole("max-length", self.max_length, 0, LONGEST) < 4:
             raise UserError(f"--max-length {self.max_length} leaves no room for words: take at least 4.")
-        if self.batch_tokens is not None and self.batch_tokens < 1:
+        if self.batch_tokens is not None and whole("batch-tokens", self.batch_tokens, 0, LONGEST) < 1:
             raise UserError(f"--batch-tokens must be positive, not {self.batch_tokens}.")
+        truth("normalise", self.normalise)
+        if self.language is not None:
+            text("language", self.language)
+        if not isinstance(self.layer, str):
+            whole("layer", self.layer, -LONGEST, LONGEST)
 
 
 def depth_of(layer: Layer, layers: int) -> int:
@@ -59,12 +67,12 @@ def depth_of(layer: Layer, layers: int) -> int:
         return 0
     if layer == "middle":
         return layers // 2 + 1
-    if not isinstance(layer, int) or not -layers <= layer < layers:
+    if not is_whole(layer) or not -layers <= layer < layers:
         raise UserError(
             f"there is no layer {layer}: this encoder has {layers} layers, 0 to {layers - 1} (or -{layers} to -1, "
             "middle, embeddings)."
         )
-    return layer % layers + 1
+    return int(layer) % layers + 1
 
 
 @dataclass(frozen=True)

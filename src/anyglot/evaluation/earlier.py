@@ -9,7 +9,6 @@ source lines, by hash. Those without one can only be counted.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from anyglot.data.languages import language
 from anyglot.errors import UserError
 from anyglot.evaluation.hypotheses import record_path
 from anyglot.evaluation.table import TestSentences, TestSet
+from anyglot.guarded import LARGE, read_json
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ def _read(path: Path, test: TestSet, texts: TestSentences) -> tuple[list[str], b
 
 def _record(path: Path) -> Mapping[str, Any] | None:
     try:
-        found = json.loads(record_path(path).read_text("utf-8"))
-    except OSError:
+        found = read_json(record_path(path), LARGE)
+    except FileNotFoundError:
         return None
-    except ValueError:
+    except UserError:
         found = None
     if not isinstance(found, dict):
         raise UserError(f"{record_path(path)} is damaged; evaluate that model again, or remove this file")

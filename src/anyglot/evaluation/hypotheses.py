@@ -14,6 +14,7 @@ from typing import Any
 
 from anyglot.errors import UserError
 from anyglot.evaluation.report import write_text
+from anyglot.guarded import LARGE, read_json
 
 _FORMAT = "anyglot-hypotheses-1"
 
@@ -53,10 +54,10 @@ def translated(
 
 def _kept(path: Path, record: Mapping[str, Any]) -> list[str] | None:
     try:
-        found = json.loads(record_path(path).read_text("utf-8"))
+        found = read_json(record_path(path), LARGE)
         raw = path.read_bytes()
         content = raw.decode("utf-8")
-    except (OSError, ValueError):
+    except (OSError, ValueError, UserError):
         return None
     if found != {**record, "sha256": hashlib.sha256(raw).hexdigest()}:
         return None

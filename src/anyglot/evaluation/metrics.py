@@ -16,6 +16,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from anyglot.arguments import text, texts, whole
+from anyglot.data.languages import language
 from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.errors import UserError
 from anyglot.evaluation.bootstrap import bleu_from_statistics, chrf_from_statistics, interval, resampled_sums
@@ -114,8 +116,12 @@ def statistics(
             and "flores200" fetch a SentencePiece model on first use.
 
     Raises:
-        UserError: The counts differ, there are no sentences, or the tokenizer is unknown or cannot be loaded.
+        UserError: No such metric or language; something that is no text among the lines (a TypeError too); the counts
+            differ, there are no sentences, or the tokenizer is unknown or cannot be loaded.
     """
+    (name,) = metric_names([name])
+    hypotheses, references = texts("hypotheses", hypotheses), texts("references", references)
+    language(target)
     if len(hypotheses) != len(references):
         raise UserError(
             f"there are {len(hypotheses)} hypotheses but {len(references)} references; "
@@ -187,6 +193,8 @@ def score_statistics(counted: Statistics, *, resamples: int = RESAMPLES, seed: i
         resamples: Bootstrap resamples; 0 leaves the interval out.
         seed: Seed of the resampling. The same seed draws the same sentences as sacrebleu does.
     """
+    whole("resamples", resamples, 0, 1_000_000)
+    whole("seed", seed, 0, (1 << 63) - 1)
     signature = counted.sign(resamples, seed if resamples else None)
     low = high = counted.point
     if resamples:
@@ -251,6 +259,6 @@ def metric_names(names: Sequence[str]) -> tuple[MetricName, ...]:
     """
     known = {name.lower(): name for name in METRIC_NAMES}
     for name in names:
-        if name.lower() not in known:
+        if text("a metric", name).lower() not in known:
             raise UserError(f"there is no metric {name!r}; choose from {', '.join(METRIC_NAMES)}")
     return tuple(known[name.lower()] for name in names)

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from anyglot.data.corpus import ParallelSource, content_hash, read_parallel
 from anyglot.errors import UserError
+from anyglot.guarded import DOCUMENT, read_bytes
+from anyglot.shallow import ShallowLoader
 
 
 class TestSet(BaseModel):
@@ -63,7 +65,7 @@ def read_tests(path: Path) -> tuple[TestSet, ...]:
         UserError: The file is missing, no such list, or entries have mistakes; all of them are told at once.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.load(read_bytes(path, DOCUMENT).decode("utf-8"), Loader=ShallowLoader)
     except OSError as error:
         raise UserError(f"{path} could not be read ({error.strerror}); give a YAML list of test sets") from error
     except UnicodeDecodeError as error:

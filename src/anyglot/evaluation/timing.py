@@ -1,6 +1,5 @@
 """How fast a system translates: sentences one by one, and many at a time."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
+from anyglot.errors import UserError
 from anyglot.evaluation.contents import Cell, Table
 from anyglot.evaluation.provenance import Machine
 from anyglot.evaluation.results import Result, mean_of
 from anyglot.evaluation.table import TestSentences, TestSet
+from anyglot.guarded import read_json
 
 ALONE = 50
 """Sentences translated one by one."""
@@ -99,8 +100,8 @@ def measure(timed: Timed, tests: Sequence[TestSet], sentences: Mapping[str, Test
 def parameters_of(run: Path) -> tuple[int | None, int | None]:
     """How many parameters a run's model has, and how many of them its training moved, as the run wrote down."""
     try:
-        told = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        told = read_json(run / "run.json", finite=False)
+    except (FileNotFoundError, UserError):
         return None, None
     found = [told.get(name) if isinstance(told, dict) else None for name in ("parameters", "trained_parameters")]
     total, trained = (count if isinstance(count, int) else None for count in found)

@@ -15,6 +15,7 @@ import torch
 from anyglot.data.frames import LANGUAGES
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.hub.ctranslate2_spec import build_spec, expressible, limits
 from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
@@ -169,7 +170,7 @@ def _compare_states(model: Encoder | EncoderDecoder | LanguageModel, folder: Pat
     """
     import transformers
 
-    named = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["architectures"][0]
+    named = read_json(folder / CONFIG)["architectures"][0]
     kind = getattr(transformers, named)
     theirs = kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False).eval().base_model
     config = model.config.encoder if isinstance(model, EncoderDecoder) else model.config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ import yaml
 
 from anyglot.data.huggingface import PREFIX
 from anyglot.errors import UserError
+from anyglot.guarded import LARGE, read_json, read_text
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.store import WEIGHTS, load_config
+from anyglot.shallow import ShallowLoader
 from anyglot.translator.languages import ModelLanguages
 
 RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
@@ -121,11 +122,9 @@ def _sha256(path: Path) -> str:
 def _object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty without the file."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path, LARGE, finite=False)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}): copy the folder again.") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path} holds no JSON object: copy the folder again.")
     return raw
@@ -134,10 +133,10 @@ def _object(path: Path) -> dict[str, Any]:
 def _recipe(path: Path) -> dict[str, Any]:
     """The recipe as it was saved; not checked, as another version may have written it."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(read_text(path), Loader=ShallowLoader)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): copy the folder again.") from None
     return raw if isinstance(raw, dict) else {}
 

@@ -20,7 +20,7 @@ def choose_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError):
         here = "cpu and cuda" if torch.cuda.is_available() else "cpu"
         raise UserError(f"there is no device '{name}' here: this machine has {here}.") from None
     return device

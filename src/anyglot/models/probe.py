@@ -18,6 +18,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
+from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.layers.quantised import integer_product, quantise_rows
 from anyglot.models.precision import Precision
 from anyglot.places import user_cache
@@ -90,8 +92,8 @@ def memory_file() -> Path:
 
 def _read() -> dict[str, str]:
     try:
-        known = json.loads(memory_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = read_json(memory_file())
+    except (FileNotFoundError, UserError):
         return {}
     return known if isinstance(known, dict) else {}
 

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.guarded import is_there, read_json
 from anyglot.models.blank import blank
 from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import EncoderConfig, ModelConfig, PromptedEncoderConfig
@@ -79,18 +80,16 @@ def load_prompts(folder: Path | str) -> SavedPrompts:
         UserError: There are none, or they are damaged.
     """
     folder = Path(folder)
-    if not (folder / FILE).is_file() and (folder / FOLDER / FILE).is_file():
+    if not is_there(folder / FILE) and is_there(folder / FOLDER / FILE):
         folder = folder / FOLDER
     path = folder / FILE
     try:
-        raw: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        raw: Any = read_json(path)
+    except FileNotFoundError:
         raise UserError(
             f"{folder} holds no {FILE}, so there are no prompts in it: name the folder of a finished SGA run, or one "
             "of `anyglot export RUN --to prompts`."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(raw.get("base"), str):
         raise UserError(f"{path} is not a file of prompts of this package (format {FORMAT}).")
     try:

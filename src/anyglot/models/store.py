@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.guarded import check_regular, read_json
 from anyglot.models.blank import blank
 from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.config import Config, EncoderConfig, ModelConfig
@@ -81,11 +82,9 @@ def publish(temporary: Path, final: Path) -> None:
 def is_model_folder(folder: Path | str) -> bool:
     """Whether the folder holds a model of ours (and not, say, one of transformers')."""
     path = Path(folder) / CONFIG
-    if not path.is_file():
-        return False
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        config = read_json(path)
+    except (FileNotFoundError, UserError):
         return False
     return isinstance(config, dict) and config.get("format") == FORMAT
 
@@ -94,13 +93,11 @@ def load_config(folder: Path | str) -> Config:
     """Read and check config.json."""
     path = Path(folder) / CONFIG
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
     except FileNotFoundError:
         raise UserError(
             f"{folder} holds no {CONFIG}, so it is no model folder. Name the folder of a finished run."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from None
     if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
         raise UserError(f"{path} is not a config of this package (format {FORMAT}).")
     raw = {key: value for key, value in raw.items() if key not in _THEIR_KEYS}
@@ -116,6 +113,7 @@ def load_config(folder: Path | str) -> Config:
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file; nothing else is accepted."""
     try:
+        check_regular(path)
         tensors: dict[str, Tensor] = load_file(path)
     except FileNotFoundError:
         raise UserError(f"{path.parent} holds no {path.name}. Was the training ended?") from None

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.layers.heads import ClassificationHead, PositionHead, VectorPooler
 from anyglot.models.config import Frozen
 from anyglot.models.encoder import Encoder
@@ -131,7 +132,7 @@ def load_task_model(folder: Path) -> TaskModel:
 
 def _read_head(path: Path) -> HeadConfig:
     try:
-        raw: Any = json.loads(path.read_text(encoding="utf-8"))
+        raw: Any = read_json(path)
         return HeadConfig.model_validate(raw)
     except FileNotFoundError:
         raise UserError(f"{path.parent} holds no {path.name}, so no task was fine-tuned there.") from None

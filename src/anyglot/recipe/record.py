@@ -16,6 +16,8 @@ import torch
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.frames import LANGUAGES
 from anyglot.data.languages import known_languages
+from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.methods import METHODS
 from anyglot.models.store import is_model_folder
 from anyglot.recipe.schema import Recipe
@@ -58,7 +60,7 @@ def languages_read(start: Path) -> set[str]:
     """What a pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
     told = run_of(start) / LANGUAGES
     if told.is_file():
-        return set(json.loads(told.read_text(encoding="utf-8")).get("source", []))
+        return set(read_json(told).get("source", []))
     return set() if is_model_folder(start) else {language.code for language in known_languages()}
 
 
@@ -98,8 +100,8 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
 def told_of_source(folder: Path) -> str | None:
     """What the run in a folder recorded of its decoder, in a sentence; None: nothing was measured, or no run ended."""
     try:
-        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        run = read_json(folder / RUN, finite=False)
+    except (FileNotFoundError, UserError):
         return None
     if not isinstance(run, dict) or "looks_at_source" not in run:
         return None

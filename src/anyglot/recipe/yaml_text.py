@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 
 from anyglot.errors import UserError
+from anyglot.guarded import DOCUMENT, read_bytes
+from anyglot.shallow import ShallowLoader
 
 LARGEST = 100_000
 _PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -22,7 +24,7 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     lines: dict[tuple[str, ...], int] = {}
     constructor = yaml.constructor.SafeConstructor()
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=ShallowLoader)
         value = None if node is None else _value(node, (), lines, constructor, origin, frozenset())
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -36,7 +38,7 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
 def read(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     """`parse` of a file."""
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(read_bytes(path, DOCUMENT).decode("utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
     except OSError as error:

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.retrieval.search import Stripe
 
 _FORMAT = 1
@@ -142,9 +143,9 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, dict[str, object]]:
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_json(path)
         if known["format"] != _FORMAT or not all(isinstance(known[part], dict) for part in ("asked", "chosen")):
             raise ValueError("another format")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error}); give --overwrite to begin anew.") from error
     return {part: known[part] for part in ("asked", "chosen")}

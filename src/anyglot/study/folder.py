@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from anyglot.errors import UserError
 from anyglot.evaluation.report import write_text
+from anyglot.guarded import LARGE, read_json
 
 DONE, BEGUN, LOG, INPUT = "step.json", "begun.json", "log.txt", "input.json"
 _LOCK = ".lock"
@@ -79,9 +80,9 @@ def held(path: Path) -> Iterator[IO[str] | None]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        record = read_json(path, LARGE, finite=False)
+    except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except UserError:
         return None  # half a record, or none of ours, vouches for nothing: the step runs again
     return record if isinstance(record, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report
 from anyglot.evaluation.provenance import provenance
 from anyglot.evaluation.report import ReportFiles
+from anyglot.guarded import LARGE, read_json
 from anyglot.study.conclusion import conclusion
 from anyglot.study.effects import average, effects, trained_language, transfer
 from anyglot.study.folder import INPUT
@@ -49,8 +49,8 @@ def write_study_report(folder: Path, root: Path, *, figures: bool | None = None)
         UserError: There is no `input.json`, or no result at all.
     """
     try:
-        manifest = json.loads((folder / INPUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        manifest = read_json(folder / INPUT, LARGE)
+    except (FileNotFoundError, UserError) as error:
         raise UserError(f"{folder / INPUT} cannot be read ({error}); run the study's report step.") from None
     results = read_results(manifest, root)
     if not (results.scores or results.to_base or results.spectra or results.apart or results.trainings):

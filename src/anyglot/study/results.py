@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
+from anyglot.guarded import LARGE, read_json
 from anyglot.study.folder import StepFolder
 
 Model = tuple[str, str]
@@ -209,9 +210,10 @@ class _Reader:
 
     def _take(self, path: Path, name: str, take: Any) -> None:
         try:
-            take(json.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            self.missing.append(f"{name}: {path.name} cannot be read ({error.strerror})")
+            take(read_json(path, LARGE, finite=False))
+        except (FileNotFoundError, UserError) as error:
+            told = str(error) if isinstance(error, UserError) else str(error.strerror)
+            self.missing.append(f"{name}: {path.name} cannot be read ({told})")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self.missing.append(f"{name}: {path.name} is not understood ({type(error).__name__}: {error})")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from anyglot.data.readers import DuplicateKey, unique_keys
 from anyglot.tasks.examples import Answer, QuestionExample
 from anyglot.tasks.faults import FileFaults
 from anyglot.tasks.lines import shown
@@ -134,7 +135,9 @@ def _loaded(path: Path, faults: FileFaults) -> Any:
         faults.add(0, f"the file cannot be read: {error.strerror or error}", "broken")
     else:
         try:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=unique_keys)
+        except DuplicateKey as error:
+            faults.add(0, str(error), "broken")
         except json.JSONDecodeError as error:
             # At the end of the text, it breaks off; elsewhere it is damaged.
             message = UNKNOWN if error.pos >= len(text) - 1 or "Unterminated" in error.msg else f"no JSON: {error.msg}"

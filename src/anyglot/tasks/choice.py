@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from anyglot.data.readers import DuplicateKey, unique_keys
 from anyglot.tasks.examples import ChoiceExample
 from anyglot.tasks.faults import FileFaults
 from anyglot.tasks.lines import NOT_UTF8, numbered_lines, shown
@@ -64,7 +65,9 @@ def _record(text: str | None) -> tuple[dict[str, Any], str]:
     if text is None:
         return {}, NOT_UTF8
     try:
-        record = json.loads(text)
+        record = json.loads(text, object_pairs_hook=unique_keys)
+    except DuplicateKey as error:
+        return {}, str(error)
     except (ValueError, RecursionError):
         return {}, "the line is not JSON"
     return (record, "") if isinstance(record, dict) else ({}, "the line is no JSON object")

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
-from anyglot.weights.run_checkpoints import DamagedCheckpoint, checkpoint_folders, read_document, verify
+from anyglot.weights.run_checkpoints import (
+    DamagedCheckpoint,
+    checkpoint_folders,
+    read_document,
+    read_manifest,
+    verify,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +42,10 @@ def choose_best(root: Path, count: int, *, highest: bool) -> list[Path]:
         UserError: There are fewer that were validated when they were saved, or one is damaged.
     """
     folders = checkpoint_folders(root)
-    scores: dict[str, Any] = read_document(folders[-1] / "progress.json")["best"] if folders else {}
+    scores: dict[str, Any] = {}
+    if folders:
+        _verified(folders[-1:], 1, root)  # before it is asked
+        scores = read_document(folders[-1] / "progress.json")["best"]
     ranked = sorted(
         (folder for folder in folders if folder.name[5:] in scores),
         key=lambda folder: -scores[folder.name[5:]] if highest else scores[folder.name[5:]],
@@ -117,5 +126,8 @@ def metric_of(run: Path) -> str:
     folders = checkpoint_folders(run)
     if not folders:
         raise UserError(f"{run} holds no checkpoints; name the folder of a run.")
-    identity = read_document(folders[-1] / "manifest.json").get("identity", {})
+    try:
+        identity = read_manifest(folders[-1]).identity
+    except DamagedCheckpoint as damage:
+        raise UserError(f"{folders[-1]} is damaged and cannot be averaged: {damage}.") from None
     return str(json.loads(identity.get("validation.metric", '"loss"')))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from anyglot import arguments
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
@@ -92,6 +93,7 @@ class Translator:
             UserWarning: The prompts were trained over an encoder of the same shape with other weights.
         """
         place = choose_device(device)
+        arguments.place("the model", path_or_name)
         saved = None if prompts is None else load_prompts(prompts)
         folder, model, base = fetch_model(path_or_name, saved)
         tokenizer = load_tokenizer(folder)
@@ -179,8 +181,9 @@ class Translator:
             progress: Told after each batch.
 
         Raises:
-            UserError: An unknown language, a target the model was not trained for, a setting out of range, a text of
-                more than 200,000 characters, a prefix the model cannot write.
+            UserError: Something that is no text among the texts (a TypeError too), an unknown language, a target the
+                model was not trained for, a setting out of range, a text of more than 200,000 characters, a prefix the
+                model cannot write.
 
         Warns:
             UserWarning: Once a direction, if the model saw no parallel data of it.
@@ -216,9 +219,9 @@ class Translator:
         has one translation, the empty one.
         """
         settings = self.searching.settle(settings or SearchSettings())
-        if isinstance(texts, str):
-            raise TypeError("texts must be a sequence of texts, not one text: write [text].")
+        texts = arguments.texts("texts", texts)
         source_code = self.framing.source(source)
+        target = target if isinstance(target, str) else arguments.texts("target languages", target)
         targets = _one_each([target] * len(texts) if isinstance(target, str) else target, texts, "target languages")
         for code in dict.fromkeys([target] if isinstance(target, str) else targets):
             self.check_languages(source, code)
@@ -318,8 +321,7 @@ class Translator:
 
 def _one_each(given: Sequence[str], texts: Sequence[str], what: str) -> list[str]:
     """Refuse another number than there are texts."""
-    if isinstance(given, str):
-        raise TypeError(f"{what} must be a sequence, one a text, not one string.")
+    given = arguments.texts(what, given)
     if len(given) != len(texts):
         raise UserError(f"{len(given)} {what} were given for {len(texts)} texts: give one a text.")
-    return list(given)
+    return given

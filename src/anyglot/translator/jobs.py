@@ -18,7 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from anyglot.data.readers import refuse_packed
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.translator.lines import check_length
 
 WINDOW_LINES = 512
@@ -59,13 +61,15 @@ class Journal:
             UserError: It is damaged.
         """
         try:
-            raw = json.loads(path.read_bytes())
+            raw = read_json(path)
             if raw.pop("format") != _FORMAT or not isinstance(raw["work"], dict):
                 raise ValueError("another format")
             return cls(raw["work"], int(raw["lines"]), int(raw["input_offset"]), int(raw["output_offset"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except UserError as error:
+            raise UserError(f"the journal cannot be used, {error} Delete it and start again.") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"the journal {path} cannot be read ({error}): delete it and start again.") from None
 
     def save(self, path: Path) -> None:
@@ -95,11 +99,17 @@ def inspect_input(path: Path, max_characters: int) -> InputFacts:
 
 
 def open_input(path: Path) -> BinaryIO:
-    """Open the input for reading."""
+    """Open the input for reading.
+
+    Raises:
+        UserError: It cannot be read, or is packed.
+    """
     try:
-        return path.open("rb")
+        stream = path.open("rb")
+        refuse_packed(stream, path, unpacks=False)
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}.") from None
+    return stream
 
 
 def check_output(output: Path, source: Path | None) -> None:

@@ -1,6 +1,5 @@
 """Which languages a model was trained for: the `languages.json` of its folder."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -10,6 +9,7 @@ from anyglot.data.frames import LANGUAGES, TOKENS
 from anyglot.data.groups import group_of
 from anyglot.data.languages import language
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,9 @@ class ModelLanguages:
         """
         path = folder / LANGUAGES
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_json(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read ({error}): copy the model folder again.") from None
         if not isinstance(raw, dict):
             raise UserError(f"{path} is not a JSON object: copy the model folder again.")
         lists = [raw.get(key, []) for key in ("source", "supervised", "target", "pairs")]

@@ -8,6 +8,7 @@ import torch
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
+from anyglot.guarded import check_regular
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.identity import weights_key
@@ -107,7 +108,7 @@ def fingerprint(folder: Path) -> str:
         ):
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     for path in sorted(folder.glob("*.safetensors")):
-        size = path.stat().st_size
+        size = check_regular(path)
         with path.open("rb") as stream:
             digest.update(f"{path.name}\0{size}\0".encode() + stream.read(_END_BYTES))
             stream.seek(max(0, size - _END_BYTES))

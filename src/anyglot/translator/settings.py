@@ -1,10 +1,10 @@
 """How to search: checked once, at the door."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from anyglot.arguments import real, shown, truth, whole
 from anyglot.decoding import SamplingRule
 from anyglot.decoding.mask_predict import ITERATIONS, REMASKINGS, MaskPredictRule, Remasking
 from anyglot.decoding.refine import ROUNDS
@@ -90,11 +90,13 @@ class SearchSettings:
             ("batch_tokens", 10_000_000),
             ("max_characters", 100_000_000),
         ):
-            value = cast(int | None, getattr(self, name))
-            if value is not None and not 1 <= value <= highest:
-                raise UserError(f"{name.replace('_', '-')} must lie between 1 and {highest:,}, not {value:,}.")
-        if not math.isfinite(self.length_penalty) or abs(self.length_penalty) > 10:
-            raise UserError(f"length-penalty must lie between -10 and 10, not {self.length_penalty}.")
+            value = getattr(self, name)
+            if value is not None or name not in ("beam", "length_beam"):
+                whole(name.replace("_", "-"), value, 1, highest)
+        real("length-penalty", self.length_penalty, -10, 10)
+        truth("show-rounds", self.show_rounds)
+        if self.decoder is not None and self.decoder not in DECODERS:
+            raise UserError(f"there is no decoder {shown(self.decoder)}: choose one of {', '.join(DECODERS)}.")
         self._check_sampling()
         self._check_rounds()
         self._check_mask_predict()
@@ -180,16 +182,16 @@ class SearchSettings:
                 )
 
     def _check_mask_predict(self) -> None:
-        if self.iterations is not None and not 0 <= self.iterations <= MAX_ITERATIONS:
-            raise UserError(f"iterations must lie between 0 and {MAX_ITERATIONS:,}, not {self.iterations:,}.")
+        if self.iterations is not None:
+            whole("iterations", self.iterations, 0, MAX_ITERATIONS)
         if self.remasking is not None and self.remasking not in REMASKINGS:
             raise UserError(f"there is no re-masking '{self.remasking}': choose one of {', '.join(REMASKINGS)}.")
         if self.decoder is not None and self.decoder != "mask-predict":
             self._refuse_mask_predict(self.decoder)
 
     def _check_rounds(self) -> None:
-        if self.rounds is not None and not 0 <= self.rounds <= MAX_ROUNDS:
-            raise UserError(f"rounds must lie between 0 and {MAX_ROUNDS}, not {self.rounds:,}.")
+        if self.rounds is not None:
+            whole("rounds", self.rounds, 0, MAX_ROUNDS)
         if self.show_rounds and self.n_best > 1:
             raise UserError("--show-rounds and --n-best give each line another form: ask for one of them.")
 
@@ -202,14 +204,12 @@ class SearchSettings:
         if self.decoder != "sample" and any(given.values()):
             name = next(name for name, present in given.items() if present)
             raise UserError(f"{name} is a setting of sampling: give --decoder sample too, or leave it out.")
-        if not 0.01 <= self.temperature <= 100:
-            raise UserError(f"temperature must lie between 0.01 and 100, not {self.temperature}.")
-        if self.top_k is not None and not 1 <= self.top_k <= 10_000_000:
-            raise UserError(f"top-k must lie between 1 and 10,000,000, not {self.top_k:,}.")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
+        real("temperature", self.temperature, 0.01, 100)
+        if self.top_k is not None:
+            whole("top-k", self.top_k, 1, 10_000_000)
+        if self.top_p is not None and real("top-p", self.top_p, 0, 1) == 0:
             raise UserError(f"top-p must be above 0 and at most 1, not {self.top_p}.")
-        if not 0 <= self.seed < 1 << 63:
-            raise UserError(f"seed must lie between 0 and {(1 << 63) - 1:,}, not {self.seed:,}.")
+        whole("seed", self.seed, 0, (1 << 63) - 1)
 
     def sampling_rule(self) -> SamplingRule:
         """What "sample" draws from."""

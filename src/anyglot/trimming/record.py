@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 
 FILE = "trimmed.json"
 # Above this share of unreadable characters a translation would be made up.
@@ -47,12 +48,12 @@ class Record:
             UserError: It is damaged.
         """
         try:
-            raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            raw = read_json(folder / FILE)
             scripts = tuple(str(script) for script in raw["scripts"])
             return cls(int(raw["rows"]), int(raw["full_rows"]), scripts, str(raw["full_tokenizer"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder / FILE} cannot be read ({error}): copy the model folder again.") from None
 
     def check(self, texts: Sequence[str], tokenizer: TextTokenizer) -> int:

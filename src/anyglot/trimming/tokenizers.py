@@ -20,6 +20,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import MODEL_FILE, Tokenizer, load_tokenizer
 from anyglot.data.vocabulary import Vocabulary, with_specials
 from anyglot.errors import UserError
+from anyglot.guarded import LARGE, read_bytes, read_json
 
 TOKENIZER_JSON = "tokenizer.json"
 # Files that say something about tokens without numbering them.
@@ -84,7 +85,7 @@ def _proto(folder: Path) -> Any:
     path = folder / MODEL_FILE if folder.is_dir() else folder
     model = sentencepiece_model_pb2.ModelProto()
     try:
-        model.ParseFromString(path.read_bytes())
+        model.ParseFromString(read_bytes(path))
     except (OSError, DecodeError) as error:
         raise UserError(f"{path} cannot be read as a SentencePiece model: {error}.") from None
     if model.trainer_spec.model_type != _UNIGRAM:
@@ -108,7 +109,7 @@ def _trimmed_proto(folder: Path, vocabulary: Vocabulary) -> bytes:
 def _document(folder: Path) -> dict[str, Any]:
     path = folder / TOKENIZER_JSON
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path, LARGE)
         if document["model"]["type"] != "Unigram" or document["model"].get("byte_fallback"):
             raise KeyError
         if not all(isinstance(piece, str) for piece, _ in document["model"]["vocab"]):
@@ -117,7 +118,7 @@ def _document(folder: Path) -> dict[str, Any]:
         raise UserError(
             f"the tokenizer in {folder} cannot be trimmed: only Unigram ones can, of {MODEL_FILE} or {TOKENIZER_JSON}."
         ) from None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is no Unigram tokenizer, and only those can be trimmed.") from None
     found: dict[str, Any] = document
     return found
@@ -139,4 +140,4 @@ def _write_json(folder: Path, vocabulary: Vocabulary, out: Path) -> None:
     (out / TOKENIZER_JSON).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     for name in _COMPANIONS:
         if (folder / name).is_file():
-            (out / name).write_bytes((folder / name).read_bytes())
+            (out / name).write_bytes(read_bytes(folder / name))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.tasks.task import Protocol, Task
 
 FILE = "tuning.json"
@@ -58,11 +58,11 @@ def find_record(folder: Path) -> TuningRecord | None:
     """
     path = folder / FILE
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path, finite=False)
         return TuningRecord(**{**raw, "scores": tuple(raw["scores"])})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (UserError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error}); delete {folder} and fine-tune again.") from error
 
 

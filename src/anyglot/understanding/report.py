@@ -69,8 +69,8 @@ def build_report(request: SuiteRequest, outcome: Outcome, baseline: str, seconds
         tables.append(search_table(system, task, trials, grid_named(request.grid).source))
     thresholds = threshold_table(board)
     tables += [training_table(board), *([] if thresholds is None else [thresholds])]
-    if outcome.left_out:
-        tables.append(Table("Left out", ("Task", "Why"), tuple(outcome.left_out.items())))
+    left_out = tuple(_left_out(outcome))
+    tables += [Table("Left out", ("Task", "Model", "Why"), left_out)] if left_out else []
     hashes = sorted(
         f"{name} {code} {part.data}"
         for (_, name), results in outcome.results.items()
@@ -110,6 +110,18 @@ def write_suite_report(request: SuiteRequest, outcome: Outcome, baseline: str, s
 def scores_data(outcome: Outcome) -> list[dict[str, Any]]:
     """Every result as JSON values: one a system, task and seed."""
     return [asdict(result) for results in outcome.results.values() for result, _ in results]
+
+
+def _left_out(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
+    """Tasks without a result, and the holes in the rows of single systems: task, system or "all", why."""
+    for task, why in outcome.left_out.items():
+        yield task, "all", why
+    for (system, task), why in outcome.holes.items():
+        yield task, system, why
+    for (system, task), results in outcome.results.items():
+        missing = dict.fromkeys(code for result, _ in results for code in result.missing)
+        if missing:
+            yield task, system, f"no token for {', '.join(missing)}: means are over its other languages"
 
 
 def _differences(request: SuiteRequest, board: Scoreboard, baseline: str) -> Iterator[Table]:
@@ -168,6 +180,9 @@ def _summary(request: SuiteRequest, board: Scoreboard, outcome: Outcome) -> Iter
     )
     if outcome.left_out:
         yield f"Left out: {', '.join(outcome.left_out)}; why stands below."
+    holes = dict.fromkeys(system for _, system, _ in _left_out(outcome) if system != "all")
+    if holes:
+        yield f"Not scored on all of it, so means are of less: {', '.join(holes)}; of what stands below."
     if any(measure.metric == "legacy_pos" for found in board.measures.values() for measure in found):
         yield (
             "Parts of speech stand by both measures: the share of right tags, and seqeval's score on bare tags that "

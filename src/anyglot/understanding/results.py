@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from anyglot.errors import UserError
 from anyglot.evaluation.report import write_text
+from anyglot.guarded import LARGE, read_json
 
 FORMAT = "anyglot-suite-1"
 RESULT, SUMS = "result.json", "resamples.npz"
@@ -51,6 +52,7 @@ class SeedResult:
         made_from: JSON values that change whenever the scores could.
         languages: By code, in the task's order.
         unscored: Languages whose test set has no labels: predictions were written for them.
+        missing: Languages the model has no token for: nothing was predicted.
         facts: What does not change scores: seconds, tokens, epoch, commit, machine.
     """
 
@@ -60,6 +62,7 @@ class SeedResult:
     made_from: Mapping[str, Any]
     languages: Mapping[str, LanguageScores]
     unscored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -109,7 +112,7 @@ def write_result(folder: Path, result: SeedResult, sums: Sums) -> None:
 def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
     """A result that is whole and, where a key is given, was made from what the key stands for; else None."""
     try:
-        record = json.loads((folder / RESULT).read_text("utf-8"))
+        record = read_json(folder / RESULT, LARGE, finite=False)
         whole = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
         if record["format"] != FORMAT or record["sums"] != whole or record["key"] != key_of(record["made_from"]):
             return None
@@ -123,9 +126,10 @@ def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
             made_from=record["made_from"],
             languages=languages,
             unscored=tuple(record["unscored"]),
+            missing=tuple(record.get("missing", ())),  # results of before there were holes have none
             facts=record["facts"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.embedding import Embedder, EmbeddingSettings
+from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
 from anyglot.evaluation.metrics import Statistics
 from anyglot.retrieval.bucc import Split, read_split
@@ -103,12 +104,14 @@ class Retrieved:
         sums: Statistics by language.
         signature: What the scores were made with.
         thresholds: Of BUCC by language: what the threshold was tuned on, what it was, and what it took.
+        missing: Languages the model has no token for.
     """
 
     scores: Mapping[str, LanguageScores]
     sums: Sums
     signature: str
     thresholds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 def score_retrieval(
@@ -136,8 +139,14 @@ def score_retrieval(
     rules = replace(rules.scaled(opened.depth), precision=opened.precision)
     scores, sums = {}, {}
     thresholds: dict[str, dict[str, Any]] = {}
+    missing: list[str] = []
     for code, files in texts.items():
-        statistics, threshold = _counted(opened, files, rules)
+        try:
+            statistics, threshold = _counted(opened, files, rules)
+        except MissingToken as error:
+            say(f"  {system.label}: {name} {code} is left out: {error}")
+            missing.append(code)
+            continue
         resampler = Resampler(resampling_seed(seed, name), resamples)
         resampler.add(statistics.sums_per_sentence)
         rows = np.concatenate([resampler.sums()[None], resampler.resampled()])
@@ -151,7 +160,7 @@ def score_retrieval(
             told = f", threshold {threshold['threshold']} tuned on {threshold['tuned on']}"
         say(f"  {system.label}: {name} {code}, {value:.1f}{told}")
     signature = rules.signature(tuned=rules.tuning) if name == "bucc" else rules.signature()
-    return Retrieved(scores, sums, signature, thresholds)
+    return Retrieved(scores, sums, signature, thresholds, tuple(missing))
 
 
 def retrieval_value(name: str, sums: NDArray[np.float64]) -> NDArray[np.float64]:

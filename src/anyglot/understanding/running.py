@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
 from anyglot.evaluation.report import write_text
+from anyglot.guarded import read_json
 from anyglot.tasks.catalogue import SUITES, suite_tasks, task_named
 from anyglot.tasks.task import Task
 from anyglot.translator import Translator
@@ -27,6 +28,8 @@ from anyglot.understanding.translated import Translate, Translated, given, made,
 from anyglot.understanding.units import Unit, run_unit, train_unit
 
 Say = Callable[[str], None]
+Results = tuple[tuple[SeedResult, Path], ...]
+"""A system's results on a task, one a seed, each with its folder."""
 BEAM = 4
 _NO_SEED = 0
 
@@ -40,6 +43,7 @@ class Outcome:
         systems: Labels in order.
         results: (system, task) to a result for each seed, with its folder.
         left_out: Task to why it has no results.
+        holes: (system, task) to why this system has no result of a task that others have.
         searches: (system, task) to what was tried.
         faults: Task to sentences about rows left out.
         kept: How many results were there before.
@@ -52,6 +56,7 @@ class Outcome:
     searches: Mapping[tuple[str, str], tuple[Trial, ...]]
     faults: Mapping[str, tuple[str, ...]]
     kept: int
+    holes: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,6 +96,37 @@ class _Plan:
     languages: tuple[str, ...]
 
 
+@dataclass
+class _Found:
+    """Results as they come, and why there is none where there is none; as in `Outcome`."""
+
+    say: Say
+    left_out: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    results: dict[tuple[str, str], Results] = field(default_factory=dict)
+    holes: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def score(self, task: Task, systems: Sequence[System], make: Callable[[System], Results]) -> None:
+        """What one system cannot do leaves a hole in its own row; what none can do is left out."""
+        why: dict[str, str] = {}
+        for system in systems:
+            try:
+                self.results[system.label, task.name] = make(system)
+            except UserError as error:
+                why[system.label] = str(error)
+                self.say(f"{system.label}: {task.name} is left out: {error}")
+        if len(why) < len(systems):
+            self.tasks[task.name] = task
+            self.holes |= {(label, task.name): told for label, told in why.items()}
+        else:
+            self.leave_out(task.name, next(iter(why.values()), "no model is scored on it"))
+
+    def leave_out(self, name: str, why: str) -> None:
+        """No system has a result of this task."""
+        self.left_out[name] = why
+        self.say(f"{name} is left out: {why}")
+
+
 def run_suite(request: SuiteRequest, say: Say) -> Outcome:
     """Train and score what is needed; a task that cannot be is told and left out, the others go on.
 
@@ -108,44 +144,35 @@ def run_suite(request: SuiteRequest, say: Say) -> Outcome:
     folder = data_folder(request.suite, request.tasks, request.data, say)
     if request.data is None:  # just written, and in these languages only: no other one is missing
         tasks = {name: replace(task, languages=LabelledSizes().languages) for name, task in tasks.items()}
-    left_out: dict[str, str] = {}
-    plans = list(_plans(request, tasks, folder, left_out, say))
+    found = _Found(say)
+    plans = list(_plans(request, tasks, folder, found))
     systems = open_systems(request.models, anchors=request.anchors, out=request.out, seed=request.seeds[0], say=say)
     retrieving = [name for name in request.tasks if name in RETRIEVAL]
     units = sum(len(_seeds(request, system)) for _ in plans for system in systems)
     encoders = [system for system in systems if system.kind != "bag"]
     progress = Progress(units + len(retrieving) * len(encoders), say)
-    results: dict[tuple[str, str], tuple[tuple[SeedResult, Path], ...]] = {}
     searches: dict[tuple[str, str], tuple[Trial, ...]] = {}
     faults: dict[str, tuple[str, ...]] = {}
-    found: dict[str, Task] = {}
     for plan in plans:
-        try:
-            for system in systems:
-                results[system.label, plan.task.name] = tuple(_run(request, plan, system, progress, searches))
-            found[plan.task.name] = plan.task
-        except UserError as error:
-            _leave_out(plan.task.name, error, left_out, results, say)
+        found.score(plan.task, systems, partial(_run, request, plan, progress=progress, searches=searches))
         faults[plan.task.name] = plan.sources.faults.say()
         for sentence in faults[plan.task.name]:
             say(sentence)
     for name in retrieving:
-        try:
-            for system in encoders:
-                results[system.label, name] = (_retrieve(request, name, system, folder, progress),)
-            found[name] = Task(name, name, "ranking", (), (), (METRIC[name],))
-        except UserError as error:
-            _leave_out(name, error, left_out, results, say)
-    if not found:
-        raise UserError("no task could be scored; " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
+        task = Task(name, name, "ranking", (), (), (METRIC[name],))
+        found.score(task, encoders, partial(_retrieve, request, name, data=folder, progress=progress))
+    if not found.tasks:
+        told = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
+        raise UserError(f"no task could be scored; {told}")
     return Outcome(
-        tasks=found,
+        tasks=found.tasks,
         systems=tuple(system.label for system in systems),
-        results=results,
-        left_out=left_out,
+        results=found.results,
+        left_out=found.left_out,
         searches=searches,
         faults={name: told for name, told in faults.items() if told},
         kept=progress.done - progress.made,
+        holes=found.holes,
     )
 
 
@@ -175,22 +202,7 @@ def suite_names(suite: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return (*chosen, *(name for name in names if name in further))
 
 
-def _leave_out(
-    name: str,
-    error: UserError,
-    left_out: dict[str, str],
-    results: dict[tuple[str, str], tuple[tuple[SeedResult, Path], ...]],
-    say: Say,
-) -> None:
-    left_out[name] = str(error)
-    for key in [key for key in results if key[1] == name]:
-        del results[key]
-    say(f"{name} is left out: {error}")
-
-
-def _plans(
-    request: SuiteRequest, tasks: Mapping[str, Task], folder: Path | str, left_out: dict[str, str], say: Say
-) -> Iterator[_Plan]:
+def _plans(request: SuiteRequest, tasks: Mapping[str, Task], folder: Path | str, found: _Found) -> Iterator[_Plan]:
     for task in tasks.values():
         try:
             sources = open_sources(task, folder)
@@ -201,10 +213,10 @@ def _plans(
                 raise UserError(f"there is no test set of {task.name} in {wanted}")
             for code in request.languages:
                 if code not in languages:
-                    say(f"{task.name} has no test set in {code}")
+                    found.say(f"{task.name} has no test set in {code}")
             yield _Plan(sources.task, sources, languages)
         except UserError as error:
-            _leave_out(task.name, error, left_out, {}, say)
+            found.leave_out(task.name, str(error))
 
 
 def _seeds(request: SuiteRequest, system: System) -> tuple[int, ...]:
@@ -218,9 +230,10 @@ def _run(
     system: System,
     progress: Progress,
     searches: dict[tuple[str, str], tuple[Trial, ...]],
-) -> Iterator[tuple[SeedResult, Path]]:
+) -> Results:
     """All seeds of a system on a task; with a grid the settings are searched with the first one."""
     searched: Trial | None = None
+    found: list[tuple[SeedResult, Path]] = []
     for seed in _seeds(request, system):
         progress.begin(f"{system.label}: {plan.task.name}, seed {seed}")
         unit = _unit(request, plan, system, seed, progress.say)
@@ -233,14 +246,16 @@ def _run(
         result, kept = run_unit(unit, progress.say)
         progress.end(kept)
         progress.say(f"  {told(result, plan.task)}{' (kept from before)' if kept else ''}")
-        yield result, unit.folder
+        found.append((result, unit.folder))
+    return tuple(found)
 
 
 def told(result: SeedResult, task: Task) -> str:
     """A result in a line: the first metric in each language."""
     scores = [f"{code} {next(iter(part.scores[task.metric].values())):.1f}" for code, part in result.languages.items()]
     unscored = f"; predictions without labels: {', '.join(result.unscored)}" if result.unscored else ""
-    return f"{task.metric}: {'  '.join(scores) or 'nothing was scored'}{unscored}"
+    missing = f"; no token for {', '.join(result.missing)}" if result.missing else ""
+    return f"{task.metric}: {'  '.join(scores) or 'nothing was scored'}{unscored}{missing}"
 
 
 def _unit(request: SuiteRequest, plan: _Plan, system: System, seed: int, say: Say) -> Unit:
@@ -333,15 +348,13 @@ def _search(request: SuiteRequest, unit: Unit, say: Say) -> tuple[Trial, ...]:
 
 def _known_score(path: Path, key: str) -> float | None:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path, finite=False)
         return float(found["score"]) if found["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, UserError, ValueError, KeyError, TypeError):
         return None
 
 
-def _retrieve(
-    request: SuiteRequest, name: str, system: System, data: Path | str, progress: Progress
-) -> tuple[SeedResult, Path]:
+def _retrieve(request: SuiteRequest, name: str, system: System, data: Path | str, progress: Progress) -> Results:
     """A retrieval task: nothing is trained, so there is one result for all seeds."""
     progress.begin(f"{system.label}: {name}")
     folder = request.out / system.folder / name / "pretrained"
@@ -369,7 +382,7 @@ def _retrieve(
         )
         facts = {"signature": found.signature, "commit": commit(), "machine": asdict(machine())}
         facts |= {"thresholds": found.thresholds} if found.thresholds else {}
-        result = SeedResult(system.label, name, _NO_SEED, made_from, found.scores, facts=facts)
+        result = SeedResult(system.label, name, _NO_SEED, made_from, found.scores, missing=found.missing, facts=facts)
         write_result(folder, result, found.sums)
     progress.end(known is not None)
-    return known or result, folder
+    return ((known or result, folder),)

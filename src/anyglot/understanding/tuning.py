@@ -34,7 +34,7 @@ from anyglot.training.plan import Plan
 from anyglot.training.state import load_model_tensors
 from anyglot.understanding.kinds import KINDS, Item, TaskKind
 from anyglot.understanding.predicting import BATCH_TOKENS, answered, windows
-from anyglot.understanding.reading import open_reader
+from anyglot.understanding.reading import Reader, open_reader
 from anyglot.understanding.record import FILE, TuningRecord, find_record
 from anyglot.understanding.settings import TuningSettings
 from anyglot.weights.hub import local_folder
@@ -90,6 +90,7 @@ def tune(
 
     Raises:
         UserError: Nothing to train on, no such model, or the folder is of another fine-tuning.
+        MissingToken: The model must be told languages and has no token for those of the training sets.
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
     wanted = {
@@ -109,6 +110,7 @@ def tune(
         say(f"{model} has {reader.limit} positions: rows are of at most so many tokens, not {wanted_length}")
     del encoder
     kind = KINDS[task.kind](task, reader)
+    train_sets, dev_sets = (_told(reader, sets, say) for sets in (train_sets, dev_sets))
     corpora = {code: _items(kind, examples, code) for code, examples in train_sets.items()}
     loaders = _Loaders(kind, corpora, settings)
     per_epoch = loaders.stream(STAGE).batches(0)
@@ -160,6 +162,21 @@ def tune(
     if trained.main:
         _finish(folder, trained, chosen, plan, model, record)
     return Tuned(folder, record.epoch, record.scores, record.seconds, record.tokens)
+
+
+def _told(reader: Reader, sets: Mapping[str, Examples], say: Callable[[str], None]) -> Mapping[str, Examples]:
+    """The sets in languages that the model can be told.
+
+    Raises:
+        MissingToken: There is none in any of them.
+    """
+    left = {code: examples for code, examples in sets.items() if reader.framing.reads(code)}
+    if sets and not left:
+        reader.framing.frame(next(iter(sets)))  # says what is missing
+    if len(left) < len(sets):
+        without = ", ".join(code for code in sets if code not in left)
+        say(f"left out, as the model has no token for their language: sets in {without}")
+    return left
 
 
 def _items(kind: TaskKind, examples: Examples, language: str) -> list[Item]:

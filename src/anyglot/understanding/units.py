@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.data.tokenizer import load_tokenizer
+from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
 from anyglot.evaluation.report import write_text
@@ -130,17 +131,23 @@ def run_unit(unit: Unit, say: Callable[[str], None]) -> tuple[SeedResult, bool]:
     languages: dict[str, LanguageScores] = {}
     sums: dict[tuple[str, str], NDArray[np.float64]] = {}
     unscored: list[str] = []
+    missing: list[str] = []
     for code in unit.languages:
-        scored = score_language(
-            unit.task,
-            unit.sources.data.examples("test", code),
-            code,
-            predict,
-            unit.folder / "predictions" / f"test-{code}.{'json' if unit.task.kind == 'answering' else 'tsv'}",
-            data_hash=made_from["test"][code],
-            seed=resampling_seed(unit.resampling_seed, unit.task.name),
-            resamples=unit.resamples,
-        )
+        try:
+            scored = score_language(
+                unit.task,
+                unit.sources.data.examples("test", code),
+                code,
+                predict,
+                unit.folder / "predictions" / f"test-{code}.{'json' if unit.task.kind == 'answering' else 'tsv'}",
+                data_hash=made_from["test"][code],
+                seed=resampling_seed(unit.resampling_seed, unit.task.name),
+                resamples=unit.resamples,
+            )
+        except MissingToken as error:
+            say(f"  {unit.system.label}: {unit.task.name} in {code} is left out: {error}")
+            missing.append(code)
+            continue
         if scored is None:
             unscored.append(code)
             continue
@@ -155,6 +162,7 @@ def run_unit(unit: Unit, say: Callable[[str], None]) -> tuple[SeedResult, bool]:
         made_from=made_from,
         languages=languages,
         unscored=tuple(unscored),
+        missing=tuple(missing),
         facts={
             **facts,
             "told": {**unit.mixture.told, **unit.told},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.guarded import check_regular, is_there, read_json
 from anyglot.weights.arrangement import Arrangement
 
 WHOLE = "model.safetensors"
@@ -38,7 +38,7 @@ class Checkpoint:
         self._files: dict[str, Any] = {}
         try:
             for file in _files(folder):
-                if partial and not file.is_file():
+                if partial and not is_there(file):
                     self.missing = (*self.missing, file.name)
                 else:
                     self._add(file)
@@ -49,6 +49,7 @@ class Checkpoint:
 
     def _add(self, file: Path) -> None:
         try:
+            check_regular(file)
             handle = self._open.enter_context(safe_open(file, framework="pt"))
         except FileNotFoundError:
             raise UserError(f"{file} is missing, but {INDEX} names it. Copy or download the model again.") from None
@@ -97,9 +98,9 @@ def _files(folder: Path) -> list[Path]:
     Raises:
         UserError: there are none, or only pickled ones.
     """
-    if (folder / WHOLE).is_file():
+    if is_there(folder / WHOLE):
         return [folder / WHOLE]
-    if (folder / INDEX).is_file():
+    if is_there(folder / INDEX):
         return [folder / name for name in _shards(folder / INDEX)]
     if any(folder.glob("pytorch_model*.bin")):
         raise UserError(
@@ -112,8 +113,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _shards(index: Path) -> list[str]:
     try:
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, RecursionError, KeyError, AttributeError, TypeError):
+        shards = set(read_json(index)["weight_map"].values())
+    except (KeyError, AttributeError, TypeError):
         raise UserError(f"{index} is damaged: it holds no weight_map of file names. Download it again.") from None
     for name in shards:
         # A foreign index must not make us open files elsewhere.

@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
 from anyglot.places import user_cache
 from anyglot.weights.download import file_hash
 from anyglot.weights.starts import Start
@@ -63,7 +64,7 @@ def find_copy(start: Start) -> Path | None:
 
 def describe(folder: Path) -> dict[str, Any]:
     """The manifest of a copy that `find_copy` gave."""
-    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+    manifest: dict[str, Any] = read_json(folder / MANIFEST)
     return manifest
 
 
@@ -126,11 +127,11 @@ def _write_manifest(folder: Path, start: Start, facts: Mapping[str, Any]) -> Non
 def _problem(folder: Path) -> str | None:
     """What is wrong with a copy; None if it is whole."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest = read_json(folder / MANIFEST)
         if manifest["format"] != _FORMAT:
             return f"{MANIFEST} is of another format"
         files = [(str(name), entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, UserError, KeyError, TypeError, AttributeError):
         return f"{MANIFEST} is missing or no manifest"
     for name, size, sha256 in files:
         path = folder / name

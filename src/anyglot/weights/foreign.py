@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,10 +9,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from anyglot.errors import UserError
+from anyglot.guarded import read_json as read_guarded
 from anyglot.models.config import Activation, Probability
 
 CONFIG = "config.json"
-LARGEST = 16 * 2**20  # bytes; real ones have a few thousand
 
 Layers = Annotated[int, Field(ge=1, le=1000)]
 Heads = Annotated[int, Field(ge=1, le=1024)]
@@ -75,13 +74,9 @@ def read_json(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path} has {path.stat().st_size} bytes; that is no model's config.")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_guarded(path)
     except FileNotFoundError:
         raise UserError(f"{folder} holds no {CONFIG}, so it is no model folder. Name the folder of a model.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as JSON: {type(error).__name__}. Copy or download it again.") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path} holds no JSON object. Copy or download it again.")
     return {key: value for key, value in raw.items() if value is not None}

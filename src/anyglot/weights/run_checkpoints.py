@@ -7,12 +7,13 @@ A folder is a checkpoint if and only if it has a manifest and every file listed 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyglot.errors import UserError
+from anyglot.guarded import check_regular, read_json
 from anyglot.models.identity import hashed
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def read_manifest(folder: Path) -> Manifest:
         DamagedCheckpoint: There is none, or it cannot be understood.
     """
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json(folder / MANIFEST, finite=False)
         if content["format"] != FORMAT:
             raise DamagedCheckpoint(f"{MANIFEST} has format {content['format']}, this version reads {FORMAT}")
         return Manifest(
@@ -67,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     except FileNotFoundError:
         raise DamagedCheckpoint(f"{MANIFEST} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (UserError, OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from None
 
 
@@ -106,13 +107,18 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file, on the CPU."""
     from safetensors.torch import load_file
 
+    check_regular(path)
     tensors: dict[str, Tensor] = load_file(path)
     return tensors
 
 
 def read_document(path: Path) -> Any:
-    """A JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A JSON file; a training's numbers may be infinite.
+
+    Raises:
+        UserError: It is no regular file, too large, or no JSON.
+    """
+    return read_json(path, finite=False)
 
 
 def file_hash(path: Path) -> str:

@@ -112,7 +112,7 @@ def _choices(run: Path) -> list[tuple[Path, str]]:
             scores = read_document(folder / _PROGRESS)["best"]
             metric = json.loads(read_manifest(folder).identity.get("validation.metric", '"loss"'))
             break
-        except (OSError, ValueError, KeyError, DamagedCheckpoint):
+        except (UserError, OSError, ValueError, KeyError, DamagedCheckpoint):
             continue
     sign = 1 if metric == "loss" else -1
     values = {folder: sign * scores[folder.name[5:]] for folder in folders if folder.name[5:] in scores}
