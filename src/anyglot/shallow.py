@@ -26,7 +26,7 @@ class ShallowLoader(yaml.SafeLoader):
         self._depth += 1
         if self._depth > DEEPEST + 1:  # a document without levels is one node
             problem = f"values are nested more than {DEEPEST} levels deep"
-            raise yaml.composer.ComposerError(None, None, problem, self.peek_event().start_mark)
+            raise yaml.composer.ComposerError(None, None, problem, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         try:
             return super().compose_node(parent, index)
         finally:
