@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -29,6 +30,7 @@ from anyglot.cli.translate import translate
 from anyglot.cli.trim import trim
 from anyglot.cli.vocabulary import vocabulary
 from anyglot.errors import UserError
+from anyglot.offline import VARIABLE, refuse_network
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -43,6 +45,19 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    offline: Annotated[
+        bool, typer.Option("--offline", envvar=VARIABLE, help="Reach nothing beyond this machine (docs/security.md).")
+    ] = False,
+) -> None:
+    """What holds for every verb."""
+    if offline:
+        refuse_network()
+
+
 app.command()(demo)
 app.command()(train)
 app.command()(translate)
