@@ -1,0 +1,56 @@
+"""T4: arguments that no verb can do anything with are one sentence, before anything is begun."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from anyglot.embedding import Embedder
+from anyglot.errors import UserError
+from anyglot.translator import Translator
+
+LONG = "x" * 5000
+
+
+def told(words: list[str], folder: Path) -> str:
+    found = subprocess.run(
+        [sys.executable, "-m", "anyglot.cli.main", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    assert found.returncode == 2, found.stderr
+    assert "Traceback" not in found.stderr and found.stdout == ""
+    return found.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["average", ".", "--last", "2"], "is not the folder of a finished run"),
+        (["average", "..", "--best", "2"], "is not the folder of a finished run"),
+        (["evaluate", "m", "--metrics", "", "--tests", "t"], "--metrics names no metric"),
+        (["evaluate", "m", "--metrics", " , ", "--tests", "t"], "--metrics names no metric"),
+        (["show", "~nouser/x"], "does not know"),
+        (["embed", "~nouser/x", "--output", "o.npy"], "does not know"),
+        (["show", LONG], "more than a path may have"),
+        (["embed", LONG, "--output", "o.npy"], "more than a path may have"),
+        (["average", LONG, "--last", "2"], "more than a path may have"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_t4_arguments_that_cannot_be_are_told(tmp_path: Path, words: list[str], sentence: str) -> None:
+    assert sentence in told(words, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["~nouser/x", LONG, f"~/{LONG}"], ids=["user", "long", "home"])
+def test_t4_names_that_cannot_be_are_told_in_python_too(name: str) -> None:
+    for kind in (Translator, Embedder):
+        with pytest.raises(UserError, match=r"does not know|more than a path may have"):
+            kind.from_pretrained(name)
