@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from anyglot.embedding import Embedder
 from anyglot.errors import UserError
 from anyglot.translator import Translator
+from translator import foreign
 
 LONG = "x" * 5000
 
@@ -54,3 +56,20 @@ def test_t4_names_that_cannot_be_are_told_in_python_too(name: str) -> None:
     for kind in (Translator, Embedder):
         with pytest.raises(UserError, match=r"does not know|more than a path may have"):
             kind.from_pretrained(name)
+
+
+@pytest.mark.parametrize("key", ["pad_token_id", "decoder_start_token_id"])
+def test_t4_a_config_without_an_id_that_it_needs_is_told(tmp_path: Path, key: str) -> None:
+    folder = foreign.write("marian", tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    del config[key]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=rf"{key} is not given and so 58100, but the vocabulary has \d+ tokens"):
+        Translator.from_pretrained(folder)
+
+
+def test_t4_a_tokenizer_whose_config_is_missing_is_told(tmp_path: Path) -> None:
+    folder = foreign.write("nllb", tmp_path / "m")
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(UserError, match=r"tokenizer_config\.json is missing"):
+        Translator.from_pretrained(folder, device="cpu")
