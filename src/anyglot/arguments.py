@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Set
 from numbers import Integral, Real
+from pathlib import Path
 
 from anyglot.errors import UserError
 
@@ -112,12 +114,29 @@ def truth(name: str, value: object) -> bool:
     return value
 
 
+def impossible_path(error: BaseException) -> str | None:
+    """What to tell of an error that a path as such gives, whatever it was wanted for; None for other errors."""
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "a path begins with the ~ of a user that this machine does not know: write the folder out."
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        return f"{name[:40]}... has {len(name):,} characters, more than a path may have: check what was given."
+    return None
+
+
 def place(name: str, value: object) -> str | os.PathLike[str]:
     """A path, or a name that stands for one.
 
     Raises:
         WrongType: It is none.
+        UserError: No system has room for such a name, or its `~` names no user.
     """
     if isinstance(value, str) or (isinstance(value, os.PathLike) and isinstance(os.fspath(value), str)):
+        try:
+            Path(value).expanduser().is_dir()
+        except (RuntimeError, OSError) as error:
+            if (told := impossible_path(error)) is None:
+                raise
+            raise UserError(told) from None
         return value
     raise WrongType(f"{name} must be a path or a name, not {shown(value)}.")

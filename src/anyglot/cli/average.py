@@ -35,6 +35,7 @@ def average(
     steps = step or []
     named = "step-" + "-".join(map(str, steps)) if steps else f"best-{best}"
     chosen = f"last-{last}" if last is not None else named
-    out = out or run.with_name(f"{run.name}-{chosen}")
+    named_run = run if run.name not in ("", "..") else run.resolve()  # `.` and `..` have no name of their own
+    out = out or named_run.parent / f"{named_run.name}-{chosen}"
     folders = average_run(run, out, last=last, best=best, steps=steps)
     print(f"{out}: the mean of {', '.join(folder.name for folder in folders)}")

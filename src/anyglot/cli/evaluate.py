@@ -214,6 +214,8 @@ def evaluate(
     labels = unique_labels([*names, *map(str, others)])
     earlier = Earlier(labels[-1], others[0]) if others else None
     labels = labels[: len(names)]
+    if not metrics.replace(",", "").strip():
+        raise UserError("--metrics names no metric; name some of BLEU, chrF, chrF++, or leave it out")
     chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
     table = run(
         Request(

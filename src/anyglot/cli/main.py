@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from anyglot.arguments import impossible_path
 from anyglot.cli.analyze import analyze
 from anyglot.cli.average import average
 from anyglot.cli.demo import demo
@@ -97,6 +98,11 @@ def run() -> int | None:
     return code
 
 
+def _reader_went_away() -> None:
+    """The reader went away (say, `| head`): not an error worth a word. Keep the interpreter's last flush quiet too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run a verb. A user's mistake is one sentence on stderr and exit code 2, never a traceback."""
     try:
@@ -104,13 +110,18 @@ def main() -> None:
     except UserError as error:
         print(f"anyglot: {error}", file=sys.stderr)
         code = USER_MISTAKE
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            _reader_went_away()
+            code = 0
+        elif (told := impossible_path(error)) is not None:
+            print(f"anyglot: {told}", file=sys.stderr)
+            code = USER_MISTAKE
+        else:
+            raise
     except (KeyboardInterrupt, typer.Abort):
         print("anyglot: interrupted.", file=sys.stderr)
         code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (say, `| head`): not an error worth a word. Keep the interpreter's last flush quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)
 
 

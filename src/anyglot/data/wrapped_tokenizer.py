@@ -66,9 +66,11 @@ class WrappedTokenizer:
                 tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # OSError, ValueError, KeyError and more, by family
             reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"No tokenizer that transformers can read in {folder}: {_lacking(folder)}{reason}"
-            ) from error
+            if not (folder / "tokenizer_config.json").is_file():
+                reason = (
+                    "tokenizer_config.json is missing, which says whose it is; copy it from where the model is from"
+                )
+            raise UserError(f"No tokenizer that transformers can read in {folder}: {_lacking(folder)}{reason}") from error
         _check_filled(tokenizer, folder)
         return cls(tokenizer)
 

@@ -193,6 +193,7 @@ def _read(dialect: Dialect, raw: Mapping[str, Any], contents: Contents, encoder_
     if encoder_only:
         return encoder
     target_size = file.vocab_size if shared else file.decoder_vocab_size or file.vocab_size
+    _check_ids(file, target_size, contents.origin)
     return EncoderDecoderConfig(
         family=dialect.model_type,
         encoder=encoder,
@@ -206,6 +207,18 @@ def _read(dialect: Dialect, raw: Mapping[str, Any], contents: Contents, encoder_
         start_id=file.eos_token_id if file.decoder_start_token_id is None else file.decoder_start_token_id,
         end_id=file.eos_token_id,
     )
+
+
+def _check_ids(file: EncoderDecoderFile, rows: int, origin: str) -> None:
+    """Refuse ids that the tables have no row for, be they a family's default where the file says nothing."""
+    for name in ("pad_token_id", "eos_token_id", "decoder_start_token_id"):
+        id = getattr(file, name)
+        if id is not None and id >= min(rows, file.vocab_size):
+            said = "is" if name in file.model_fields_set else "is not given and so"
+            raise UserError(
+                f"{origin}: {name} {said} {id}, but the vocabulary has {min(rows, file.vocab_size)} tokens; write the "
+                "tokenizer's id into config.json."
+            )
 
 
 def _write(dialect: Dialect, config: Config) -> dict[str, Any]:
