@@ -70,7 +70,9 @@ class WrappedTokenizer:
                 reason = (
                     "tokenizer_config.json is missing, which says whose it is; copy it from where the model is from"
                 )
-            raise UserError(f"No tokenizer that transformers can read in {folder}: {_lacking(folder)}{reason}") from error
+            raise UserError(
+                f"No tokenizer that transformers can read in {folder}: {_lacking(folder)}{reason}"
+            ) from error
         _check_filled(tokenizer, folder)
         return cls(tokenizer)
 
