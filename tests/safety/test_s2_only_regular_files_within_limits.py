@@ -24,12 +24,13 @@ from anyglot.hub.record import read_record
 from anyglot.models.prompt_files import load_prompts
 from anyglot.retrieval.mining_job import _read as read_job
 from anyglot.training import averaging
-from anyglot.training.checkpoint import DamagedCheckpoint, newest_good, read_document, verify, write_checkpoint
+from anyglot.training.checkpoint import newest_good, write_checkpoint
 from anyglot.translator import Translator
 from anyglot.translator.jobs import Journal
 from anyglot.trimming.record import Record
 from anyglot.weights.checkpoint import Checkpoint
 from anyglot.weights.foreign import read_json as read_config
+from anyglot.weights.run_checkpoints import DamagedCheckpoint, read_document, verify
 
 Place = Callable[[Path], None]
 
