@@ -154,7 +154,7 @@ def test_mistakes_are_told_before_anything_is_computed(models, texts, tmp_path):
         command("cka", models / "lm", "--texts", texts, "--pooling", "max")
     with pytest.raises(UserError, match="nothing to compare"):
         command("cka", models / "lm", "--texts", f"en={tmp_path}/en", "--out", tmp_path / "out")
-    with pytest.raises(UserError, match="no folder here"):
+    with pytest.raises(UserError, match="There is no folder"):
         command("spectra", models / "lm", tmp_path / "nothing", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -35,8 +35,8 @@ def told(words: list[str], folder: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["average", ".", "--last", "2"], "is not the folder of a finished run"),
-        (["average", "..", "--best", "2"], "is not the folder of a finished run"),
+        (["average", ".", "--last", "2"], "is not the folder of a run"),
+        (["average", "..", "--best", "2"], "is not the folder of a run"),
         (["evaluate", "m", "--metrics", "", "--tests", "t"], "--metrics names no metric"),
         (["evaluate", "m", "--metrics", " , ", "--tests", "t"], "--metrics names no metric"),
         (["show", "~nouser/x"], "does not know"),

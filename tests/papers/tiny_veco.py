@@ -19,6 +19,7 @@ SIZES = {"layers": LAYERS, "width": WIDTH, "heads": 2, "feedforward_width": 24, 
 
 class Vocabulary:
     vocabulary_size = WORDS
+    pad_id = PAD
 
 
 def made(**options: Any) -> tuple[Veco, Encoder]:

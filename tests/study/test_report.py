@@ -159,7 +159,7 @@ def test_what_is_not_there_is_told_and_the_rest_is_reported(study: Path, tmp_pat
     (tmp_path / "understanding-lm-1").mkdir()
     (tmp_path / "understanding-lm-1" / "scores.json").write_text("[{]")
     found = read_results(document, tmp_path)
-    assert any(line.startswith("understanding-lm-1: scores.json is not understood") for line in found.missing)
+    assert any(line.startswith("understanding-lm-1: scores.json cannot be read") for line in found.missing)
     assert any(line.startswith("cka-2: numbers.json cannot be read") for line in found.missing)
     with pytest.raises(UserError, match=r"input.json cannot be read"):
         write_study_report(tmp_path, tmp_path)

@@ -105,11 +105,12 @@ def open_input(path: Path) -> BinaryIO:
         UserError: It cannot be read, or is packed.
     """
     try:
-        stream = path.open("rb")
-        refuse_packed(stream, path, unpacks=False)
+        if path.is_file():
+            with path.open("rb") as probe:  # of its own: who reads lines as they arrive reads past a buffer
+                refuse_packed(probe, path, unpacks=False)
+        return path.open("rb")
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}.") from None
-    return stream
 
 
 def check_output(output: Path, source: Path | None) -> None:
