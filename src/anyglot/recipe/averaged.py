@@ -42,7 +42,9 @@ def average_run(
         raise UserError(f"{out} is not empty; name another folder for the average.")
     root = run / CHECKPOINTS
     if not root.is_dir():
-        raise UserError(f"{run} is not the folder of a run: it holds no {CHECKPOINTS}. Name a folder that train filled.")
+        raise UserError(
+            f"{run} is not the folder of a run: it holds no {CHECKPOINTS}. Name a folder that train filled."
+        )
     if steps:
         folders = choose_steps(root, steps)
     elif last is not None:
