@@ -150,8 +150,8 @@ def _told_of_text(course: Course) -> str:
     if course.start is None:
         return f"{told} The encoder saw monolingual text only; no bilingual text was used in pretraining."
     return (
-        f"{told} Settings were chosen on validation text of another seed. The text is the phrasebook's: real languages, "
-        "made-up sentences of some 460 words; what a score on it means is told in docs/demo.md."
+        f"{told} Settings were chosen on validation text of another seed. The text is the phrasebook's: real "
+        "languages, made-up sentences of some 460 words; what a score on it means is told in docs/demo.md."
     )
 
 
