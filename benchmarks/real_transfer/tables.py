@@ -45,9 +45,11 @@ def write_tables(root: Path, data_hash: str, command: str) -> str:
         runs[path.parent.name] = {"facts": report["facts"], "training": training_of(root / path.parent.name)}
     text = "\n".join([*_training(runs), *_domains(lines), *_differences(lines), *_languages(lines)]) + "\n"
     facts = provenance(seed=None, data_hash=data_hash, seconds=None).facts() | {"Command": command}
-    scores = {name: {str(seed): rows for seed, rows in seeds.items()} for name, seeds in lines.items()}
-    document = {"facts": facts, "runs": runs, "scores": scores}
-    (root / "results.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    signatures = {cell["name"]: cell["signature"] for cell in _cells(lines)}
+    scores = {f"{name}-{seed}": _numbers(rows) for name, seeds in lines.items() for seed, rows in seeds.items()}
+    document = {"facts": facts, "signatures": signatures, "runs": runs, "scores": scores}
+    text_of = json.dumps(document, ensure_ascii=False, indent=1)
+    (root / "results.json").write_text(text_of + "\n", encoding="utf-8")
     (root / "tables.md").write_text(text, encoding="utf-8")
     return text
 
@@ -63,6 +65,26 @@ def _rows(report: Mapping[str, Any]) -> Rows:
             if cells["Test"] in found or (table["title"] == "Scores" and cells["Pair"] is not None):
                 found.setdefault(cells["Test"], {}).update(cells)
     return found
+
+
+def _cells(lines: Mapping[str, Mapping[int, Rows]]) -> list[dict[str, Any]]:
+    return [
+        cell
+        for seeds in lines.values()
+        for rows in seeds.values()
+        for row in rows.values()
+        for cell in row.values()
+        if isinstance(cell, dict)
+    ]
+
+
+def _numbers(rows: Rows) -> dict[str, str]:
+    """Test set -> each score with its 95 % interval, and the off-target rate, in a line."""
+    told = {}
+    for test, row in rows.items():
+        cells = [cell for cell in row.values() if isinstance(cell, dict)]
+        told[test] = "; ".join(f"{c['name']} {c['value']:.2f} [{c['low']:.2f}, {c['high']:.2f}]" for c in cells)
+    return told
 
 
 def training_of(folder: Path) -> dict[str, Any]:
