@@ -55,9 +55,9 @@ class Size:
 
 SIZES = {
     "short": Size(first=40, second=20, pairs=6_000, tests=10),  # to see that everything runs
-    "medium": Size(first=600, second=150, pairs=30_000, tests=100),
+    "medium": Size(first=400, second=100, pairs=30_000, tests=100),
     "long": Size(first=2_400, second=300, pairs=60_000, tests=150),
-    "longest": Size(first=12_000, second=2_000, pairs=60_000, tests=1_000),
+    "longest": Size(first=2_400, second=3_300, pairs=60_000, tests=300),
 }
 
 
