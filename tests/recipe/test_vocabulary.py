@@ -178,3 +178,30 @@ def test_only_translation_has_a_target(folder: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="restricts what a translation is written with"):
         load_recipe(tmp_path / "masked.yaml")
+
+
+CONTINUED = """
+name: continued
+method: {name: continued, start: run}
+data:
+  train: [{source: ru, target: en, files: [more.ru, more.en]}]
+  max_length: 32
+  batch_tokens: 256
+  cache: cache
+stages: {all: {updates: 1, learning_rate: 1e-3}}
+runtime: {precision: fp32}
+"""
+
+
+def test_a_target_that_the_start_cannot_write_is_told_before_training(folder: Path, tmp_path: Path) -> None:
+    """It used to end in a ValueError out of the loss, after the model was built."""
+    (folder / "more.ru").write_text("хунд зиет\nкатце исст\n")
+    (folder / "more.en").write_text("dog sees\nкатце eats\n")
+    (folder / "continued.yaml").write_text(CONTINUED)
+    with pytest.raises(UserError, match=r"more\.en: the sentence 'катце eats' holds .* the start .*/run.* writes"):
+        run_recipe(load_recipe(folder / "continued.yaml"), tmp_path / "run", quiet=True)
+    for cure in ("vocabulary.target={}", "vocabulary.target={outside: unknown}"):
+        assert run_recipe(load_recipe(folder / "continued.yaml", [cure]), tmp_path / cure, quiet=True)
+    (folder / "more.en").write_text("dog sees\ncat eats\n")
+    assert run_recipe(load_recipe(folder / "continued.yaml"), tmp_path / "within", quiet=True)
+    assert rows_of(tmp_path / "within") == rows_of(folder / "run")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -108,6 +108,29 @@ def load_config(folder: Path | str) -> Config:
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path} is damaged: {where}: {first['msg']}.") from None
     return config
+
+
+def kept_rows(folder: Path | str) -> Tensor | None:
+    """The rows that the output of a folder's model is restricted to, (C,) int64; None: it writes every token.
+
+    None too for what is no folder of this package: no other format restricts an output.
+
+    Raises:
+        UserError: The weights are damaged.
+    """
+    path = Path(folder).expanduser() / WEIGHTS
+    if not is_model_folder(path.parent):
+        return None
+    config = load_config(path.parent)
+    if isinstance(config, EncoderConfig) or config.output_rows is None:
+        return None
+    try:
+        check_regular(path)
+        with safe_open(path, framework="pt") as tensors:
+            rows: Tensor = tensors.get_tensor(OUTPUT_ROWS)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is damaged or not safetensors: {error}.") from None
+    return rows
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

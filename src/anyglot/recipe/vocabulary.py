@@ -15,18 +15,26 @@ from anyglot.data.readers import read_lines
 from anyglot.data.store import TokenisedSide, tokenise
 from anyglot.data.vocabulary import Vocabulary, choose_by_counts, choose_by_scripts, count_tokens
 from anyglot.errors import UserError
+from anyglot.methods import METHODS
+from anyglot.models.store import kept_rows
 from anyglot.recipe.schema import Recipe, TargetVocabulary
 from anyglot.training.plan import OutputRows
+
+_OF_RECIPE = "raise its coverage, or set vocabulary.target.outside=unknown to learn <unk> in such places."
+_OF_START = "set vocabulary.target='{}' to keep the tokens of this data, or vocabulary.target='{outside: unknown}' too."
 
 
 def output_rows(recipe: Recipe, tokenizer: TextTokenizer, say: Callable[[str], None]) -> OutputRows | None:
     """The rows of the recipe's output, checked against every target of its data; None for the full table.
+
+    A start that writes some tokens only goes on writing those, unless the recipe chooses others.
 
     Raises:
         UserError: A target is not kept and the recipe does not say that it may become <unk>: names token and sentence.
     """
     options = recipe.vocabulary.target
     if options is None:
+        _check_start(recipe, tokenizer)
         return None
     vocabulary = _chosen(recipe, options, tokenizer)
     tokens = lost = 0
@@ -39,6 +47,21 @@ def output_rows(recipe: Recipe, tokenizer: TextTokenizer, say: Callable[[str], N
     say(f"output vocabulary: {len(vocabulary):,} of {vocabulary.full_size:,} rows{share}")
     unknown = tokenizer.unknown_id if options.outside == "unknown" else None
     return OutputRows(torch.from_numpy(vocabulary.ids.copy()), unknown, vocabulary.fingerprint)
+
+
+def _check_start(recipe: Recipe, tokenizer: TextTokenizer) -> None:
+    """A recipe that names no vocabulary keeps its start's: no target may lie outside it."""
+    is_translation = METHODS[recipe.method.name].kind == "translation"  # type: ignore[attr-defined]
+    kept = kept_rows(recipe.start) if recipe.start is not None and is_translation else None
+    if kept is None:
+        return
+    holds = np.zeros(tokenizer.vocabulary_size, dtype=np.bool_)
+    holds[kept[kept < len(holds)].numpy()] = True
+    for source, side in _targets(recipe, tokenizer, validation=True):
+        missing = ~holds[side.tokens]
+        if missing.any():
+            where = f"the start {recipe.start}, which writes {len(kept):,} tokens,"
+            raise _outside(source, side, int(np.argmax(missing)), tokenizer, where, _OF_START)
 
 
 def _chosen(recipe: Recipe, options: TargetVocabulary, tokenizer: TextTokenizer) -> Vocabulary:
@@ -68,11 +91,17 @@ def _counts(side: TokenisedSide, tokenizer: TextTokenizer) -> NDArray[np.int64]:
     return np.bincount(side.tokens, minlength=tokenizer.vocabulary_size)
 
 
-def _outside(source: ParallelSource, side: TokenisedSide, place: int, tokenizer: TextTokenizer) -> UserError:
+def _outside(
+    source: ParallelSource,
+    side: TokenisedSide,
+    place: int,
+    tokenizer: TextTokenizer,
+    keeper: str = "vocabulary.target",
+    cure: str = _OF_RECIPE,
+) -> UserError:
     row = int(np.searchsorted(side.offsets, place, side="right")) - 1
     [piece] = tokenizer.pieces([int(side.tokens[place])])
     [sentence] = tokenizer.decode([side[row].tolist()])
     return UserError(
-        f"{source.locations[-1]}: the sentence '{sentence[:80]}' holds '{piece}', which vocabulary.target does not "
-        "keep; raise its coverage, or set vocabulary.target.outside=unknown to learn <unk> in such places."
+        f"{source.locations[-1]}: the sentence '{sentence[:80]}' holds '{piece}', which {keeper} does not keep; {cure}"
     )
