@@ -12,7 +12,7 @@ PATH is the folder that prepare.py describes. The lines (all with the same decod
     scratch       a Transformer of the same shape from random values, as many updates as both stages
     one_source, six_sources   the first stage on equally many pairs of one language, or of six
     layers_2, layers_6        the first stage with another number of decoder layers
-    free          the first stage on the pairs alone whose licences let a model be given away
+    free, free_both           both stages on the pairs alone whose licences let a model be given away
 
 Each step is a command of the package; what was finished is passed over, what was interrupted goes on.
 OUT/SIZE/tables.md has the scores by domain and by language with intervals, OUT/SIZE/results.json all of them with their
@@ -32,7 +32,7 @@ from pathlib import Path
 
 import yaml
 from prepare import SUPERVISED, ZERO_SHOT, prepare
-from tables import write_tables
+from tables import AFTER, write_tables
 
 HERE = Path(__file__).parent
 
@@ -68,12 +68,10 @@ class Line:
     Args:
         recipe: Its file beside this one, without .yaml.
         overrides: What it changes.
-        after: The line whose finished model it starts from.
     """
 
     recipe: str
     overrides: tuple[str, ...] = ()
-    after: str | None = None
 
 
 def lines_of(size: Size, root: Path, start: str) -> dict[str, Line]:
@@ -86,8 +84,8 @@ def lines_of(size: Size, root: Path, start: str) -> dict[str, Line]:
     free = f"data.train={sources(root, SUPERVISED, shares=('free',))}"
     return {
         "stage_1": Line("sixt", first),
-        "both": Line("second_stage", second, after="stage_1"),
-        "disentangled": Line("second_stage", (*second, "method.disentangle=true"), after="stage_1"),
+        "both": Line("second_stage", second),
+        "disentangled": Line("second_stage", (*second, "method.disentangle=true")),
         "ft_all": Line("ft_all", (f"method.start={start}", *both)),
         "scratch": Line("scratch", (f"tokenizer={start}", *both)),
         "one_source": Line("sixt", (*first, one)),
@@ -95,6 +93,7 @@ def lines_of(size: Size, root: Path, start: str) -> dict[str, Line]:
         "layers_2": Line("sixt", (*first, "method.decoder.layers=2")),
         "layers_6": Line("sixt", (*first, "method.decoder.layers=6")),
         "free": Line("sixt", (*first, free)),
+        "free_both": Line("second_stage", (*second, free)),
     }
 
 
@@ -152,8 +151,8 @@ def train_and_score(name: str, line: Line, root: Path, seed: int, off_target: bo
         shutil.copy(each, root.parent / each.name)  # paths in a recipe are relative to it
     written = root.parent / f"{line.recipe}.yaml"
     changes = [*line.overrides, f"seed={seed}"]
-    if line.after is not None:
-        changes.append(f"method.start={root / f'{line.after}-{seed}'}")
+    if name in AFTER:
+        changes.append(f"method.start={root / f'{AFTER[name]}-{seed}'}")
     command("train", written, *changes, "--out", folder, "--resume")
     more = ("--off-target",) if off_target else ()
     tests = root / "tests.yaml"

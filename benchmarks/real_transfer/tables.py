@@ -23,6 +23,8 @@ COMPARISONS = (
     ("six_sources", "one_source"),
     ("layers_6", "layers_2"),
 )
+# Lines that start from another's finished model.
+AFTER = {"both": "stage_1", "disentangled": "stage_1", "free_both": "free"}
 Rows = dict[str, dict[str, Any]]  # test set -> column -> cell of the scores
 Mean = Callable[[Rows], float | None]
 
@@ -114,16 +116,20 @@ def _mean(domain: str, kind: str, metric: str) -> Mean:
 
     def compute(rows: Rows) -> float | None:
         values = [
-            _value(cells[metric])
-            for test, cells in rows.items()
-            if _matches(test, domain) and (_language(test) in SUPERVISED) == (kind == "supervised")
+            _value(cells[metric]) for test, cells in rows.items() if matches(test, domain) and kind_of(test) == kind
         ]
         return mean(values) if values else None
 
     return compute
 
 
-def _matches(test: str, domain: str) -> bool:
+def kind_of(test: str) -> str:
+    """Whether a test set's language has training pairs."""
+    return KINDS[_language(test) not in SUPERVISED]
+
+
+def matches(test: str, domain: str) -> bool:
+    """Whether a test set is of this domain."""
     return _domain(test) == domain or (domain == "other tests" and _domain(test) not in ("everyday", "pud"))
 
 
@@ -186,8 +192,9 @@ def _languages(lines: Mapping[str, Mapping[int, Rows]]) -> list[str]:
     tests.sort(key=lambda test: (_domain(test) != "everyday", _domain(test), _language(test) not in SUPERVISED, test))
     text = ["", "| test set | |" + "".join(f" {line} |" for line in lines), "|---|---|" + "---:|" * len(lines)]
     for test in tests:
-        kind = KINDS[_language(test) not in SUPERVISED]
-        text.append(f"| {test} | {kind} | " + " | ".join(_cell(seeds, test) for seeds in lines.values()) + " |")
+        text.append(
+            f"| {test} | {kind_of(test)} | " + " | ".join(_cell(seeds, test) for seeds in lines.values()) + " |"
+        )
     return text
 
 
