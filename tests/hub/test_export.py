@@ -184,10 +184,19 @@ def test_a_target_projection_is_refused(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == ["model"]
 
 
-def test_two_epsilons_are_refused(folder: Path, tmp_path: Path) -> None:
-    decoder = whole(folder).config.decoder.model_copy(update={"epsilon": 1e-6})
-    with pytest.raises(UserError, match="one epsilon of layer norms, and this model has 1e-06 and 1e-05"):
-        export_ctranslate2(str(sixt(tmp_path / "model", decoder=decoder)), tmp_path / "out")
+@pytest.mark.parametrize("own, fits", [(1e-12, True), (0.5, False)])
+def test_of_two_epsilons_one_is_taken_if_that_changes_nothing(
+    own: float, fits: bool, folder: Path, tmp_path: Path
+) -> None:
+    """E5's encoder has 1e-12 and the decoder over it 1e-5; a half is another model than 1e-5."""
+    decoder = whole(folder).config.decoder.model_copy(update={"epsilon": own})
+    model = str(sixt(tmp_path / "model", decoder=decoder))
+    if not fits:
+        with pytest.raises(UserError, match=r"one epsilon of layer norms, and this model has 0\.5 and 1e-05"):
+            export_ctranslate2(model, tmp_path / "out", sentences=4)
+        return
+    export_ctranslate2(model, tmp_path / "out", sentences=4)
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["epsilon"] in (own, 1e-5)
 
 
 @pytest.mark.parametrize("change", ["activation", "position", "scale", "norm", "one weight"])

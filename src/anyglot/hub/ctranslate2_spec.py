@@ -43,8 +43,6 @@ def expressible(model: nn.Module) -> EncoderDecoder:
         )
     skips = dropped_skips(model)
     config = model.config
-    sides = config.encoder.embeddings, config.encoder.stack, config.decoder_embeddings, config.decoder
-    epsilons = sorted({side.epsilon for side in sides if not isinstance(side, EmbeddingsConfig) or side.norm})
     reason = None
     if skips:
         reason = f"its encoder has no flag for a dropped skip, and this model drops that of {skips[0]}"
@@ -52,19 +50,25 @@ def expressible(model: nn.Module) -> EncoderDecoder:
         reason = "its blocks have no adapters, and those of this model have"
     elif model.target_projection is not None:
         reason = "it has no layer between encoder and decoder, and this model has a target projection there"
-    elif len(epsilons) > 1:
-        reason = f"it knows one epsilon of layer norms, and this model has {' and '.join(map(str, epsilons))}"
     if reason is not None:
         raise UserError(f"CTranslate2 cannot express this model: {reason}. Use it with `anyglot translate`.")
     return model
 
 
-def build_spec(model: EncoderDecoder, tokenizer: TextTokenizer, starts_itself: bool) -> Any:
+def epsilons(model: EncoderDecoder) -> list[float]:
+    """The epsilons of the model's layer norms, the decoder's first; CTranslate2 knows one for all of them."""
+    config = model.config
+    sides = config.decoder, config.decoder_embeddings, config.encoder.stack, config.encoder.embeddings
+    return list(dict.fromkeys(side.epsilon for side in sides if not isinstance(side, EmbeddingsConfig) or side.norm))
+
+
+def build_spec(model: EncoderDecoder, tokenizer: TextTokenizer, starts_itself: bool, epsilon: float) -> Any:
     """The specification, with weights and vocabularies; weights are shared with the model, not copied.
 
     Args:
         model: In float32 on the CPU.
         starts_itself: Whether the decoder has a start token of its own; else the target prefix begins with one.
+        epsilon: Of every layer norm.
 
     Raises:
         UserError: The model cannot be expressed, or its tokens cannot be told apart by their names.
@@ -108,7 +112,7 @@ def build_spec(model: EncoderDecoder, tokenizer: TextTokenizer, starts_itself: b
         decoder.projection.bias = bias.detach()
     spec = specs.TransformerSpec(encoder, decoder)
     _set_vocabularies(spec, model, tokenizer, rows)
-    spec.config.layer_norm_epsilon = config.decoder.epsilon
+    spec.config.layer_norm_epsilon = epsilon
     spec.config.decoder_start_token = tokenizer.pieces([config.start_id])[0] if starts_itself else None
     return spec
 

@@ -16,7 +16,7 @@ from anyglot.data.frames import LANGUAGES
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
-from anyglot.hub.ctranslate2_spec import build_spec, expressible, limits
+from anyglot.hub.ctranslate2_spec import build_spec, epsilons, expressible, limits
 from anyglot.hub.parity import Parity, cases, compare
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -46,6 +46,9 @@ def export_ctranslate2(
 ) -> Parity:
     """Write a model as a CTranslate2 folder, after proving in float32 that it computes the same.
 
+    CTranslate2 has one epsilon for all layer norms. Of a model with several (E5's encoder has 1e-12, a decoder over it
+    1e-5) the first is taken with which the two agree: where states vary by far more than an epsilon it matters little.
+
     Args:
         quantization: How the weights are stored; the proof is of float32, from which they are quantised.
         sentences: How many sentences are compared.
@@ -62,25 +65,38 @@ def export_ctranslate2(
     model = expressible(translator.model)
     framing = translator.framing
     starts_itself = not isinstance(framing, TokenFraming) or framing.tokens.scheme.target != "first"
-    with new_folder(out) as folder:
-        spec = build_spec(model, translator.tokenizer, starts_itself)
+    found = epsilons(model)
+
+    def save(folder: Path, epsilon: float, quantization: str | None = None) -> None:
+        spec = build_spec(model, translator.tokenizer, starts_itself, epsilon)
         spec.validate()
-        spec.optimize()
+        spec.optimize(quantization)
+        (folder / "model.bin").unlink(missing_ok=True)
         spec.save(str(folder))
+
+    with new_folder(out) as folder:
         say(f"comparing {sentences} sentences")
         given = cases(translator, sentences, limits(model))
-        parity = compare(translator, folder, given, starts_itself)
+        for epsilon in found:
+            save(folder, epsilon)
+            try:
+                parity = compare(translator, folder, given, starts_itself)
+                break
+            except UserError as error:
+                if epsilon == found[-1]:
+                    raise _of_epsilons(error, found) if len(found) > 1 else error from None
         if quantization != "float32":
-            (folder / "model.bin").unlink()
-            spec = build_spec(model, translator.tokenizer, starts_itself)
-            spec.validate()
-            spec.optimize(quantization)
-            spec.save(str(folder))
+            save(folder, epsilon, quantization)
         translator.tokenizer.save(folder)
         _carry(name_or_folder, folder)
-        facts = {"quantization": quantization, "checked_in_float32": asdict(parity)}
+        facts = {"quantization": quantization, "epsilon": epsilon, "checked_in_float32": asdict(parity)}
         (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return parity
+
+
+def _of_epsilons(error: UserError, found: list[float]) -> UserError:
+    several = " and ".join(map(str, found))
+    return UserError(f"{error} CTranslate2 knows one epsilon of layer norms, and this model has {several}.")
 
 
 def export_transformers(
