@@ -27,7 +27,7 @@ Group = tuple[str, str]  # domain, kind of language
 
 
 def points_of(paths: Sequence[Path], line: str) -> dict[Group, list[Point]]:
-    """Group -> a point for each size, a mean over its seeds, in order of the tokens.
+    """Group that every size scored -> a point for each, a mean over its seeds, in order of the tokens.
 
     Raises:
         UserError: A file lacks the line.
@@ -47,8 +47,9 @@ def points_of(paths: Sequence[Path], line: str) -> dict[Group, list[Point]]:
                     for test, told in document["scores"][name].items()
                     if matches(test, domain) and kind_of(test) == kind
                 ]
-                points[domain, kind].append((tokens, mean(values)))
-    return {group: sorted(found) for group, found in points.items()}
+                if values:
+                    points[domain, kind].append((tokens, mean(values)))
+    return {group: sorted(found) for group, found in points.items() if len(found) == len(paths)}
 
 
 def tokens_of(runs: dict[str, Any], name: str) -> int:
