@@ -59,7 +59,7 @@ SIZES = {
     "short": Size(first=40, second=20, pairs=6_000, tests=10),  # to see that everything runs
     "medium": Size(first=400, second=100, pairs=30_000, tests=50, news=False),
     "long": Size(first=2_400, second=300, pairs=60_000, tests=150),
-    "longest": Size(first=2_400, second=3_300, pairs=60_000, tests=300),
+    "longest": Size(first=2_400, second=3_300, pairs=60_000, tests=150),
 }
 
 
