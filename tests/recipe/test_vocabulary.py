@@ -133,6 +133,17 @@ def test_a_target_outside_is_refused_with_token_and_sentence(folder: Path, tmp_p
         run_recipe(recipe, tmp_path / "run", quiet=True)
 
 
+def test_words_of_validation_text_alone_are_kept_too(folder: Path, tmp_path: Path) -> None:
+    """They used to be refused, with the vocabulary that the data itself had chosen: no real validation text passed."""
+    (tmp_path / "valid.en").write_text("dog sees\nquokka\n")
+    (tmp_path / "valid.ru").write_text("хунд зиет\nкатце\n")
+    files = f"[{tmp_path / 'valid.ru'}, {tmp_path / 'valid.en'}]"
+    recipe = load_recipe(folder / "recipe.yaml", [f"data.validation=[{{source: ru, target: en, files: {files}}}]"])
+    tokenizer = load_tokenizer(folder / "encoder")
+    rows = output_rows(recipe, tokenizer, lambda line: None)
+    assert rows is not None and set(tokenizer.encode(["quokka"])[0]) <= set(rows.ids.tolist())
+
+
 def test_by_choice_it_is_learned_as_unknown_and_counted(folder: Path, tmp_path: Path) -> None:
     told: list[str] = []
     recipe = load_recipe(folder / "recipe.yaml", ["vocabulary.target={minimum_count: 5, outside: unknown}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -85,7 +86,7 @@ def embed(
 
     An interrupted run loses nothing: what it made is in the cache, and the same command goes on from there.
     """
-    from anyglot.embedding.remembered import default_vectors
+    from anyglot.embedding.remembered import default_if_usable
     from anyglot.embedding.work import Work, run
     from anyglot.errors import UserError
 
@@ -107,6 +108,10 @@ def embed(
             batch_tokens=batch_tokens,
             device=device,
             precision=precision,
-            cache=None if no_cache else cache or default_vectors(),
+            cache=None if no_cache else cache or default_if_usable(_say),
         )
     )
+
+
+def _say(sentence: str) -> None:
+    print(f"anyglot: {sentence}", file=sys.stderr)

@@ -144,6 +144,7 @@ def evaluate(
     from anyglot.evaluation.scoring import Scoring
     from anyglot.evaluation.writing import Request, run
     from anyglot.translator import SearchSettings
+    from anyglot.translator.loading import check_translator
     from anyglot.translator.settings import chosen_decoder
 
     options = understanding.SuiteOptions(
@@ -217,6 +218,8 @@ def evaluate(
     if not metrics.replace(",", "").strip():
         raise UserError("--metrics names no metric; name some of BLEU, chrF, chrF++, or leave it out")
     chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
+    for name in names:
+        check_translator(name)  # one after the other is opened, the baseline last: hours would be lost by then
     table = run(
         Request(
             systems={

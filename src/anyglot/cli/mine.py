@@ -136,10 +136,10 @@ def _embedded(
     return EmbeddedVectors(embedder, (first, second), centre, _embedding_told())
 
 
-def _default_cache() -> Path:
-    from anyglot.embedding.remembered import default_vectors
+def _default_cache() -> Path | None:
+    from anyglot.embedding.remembered import default_if_usable
 
-    return default_vectors()
+    return default_if_usable(_say)
 
 
 def _say(sentence: str) -> None:

@@ -250,14 +250,14 @@ def _request(
     cache: Path | None,
     no_cache: bool,
 ) -> Request:
-    from anyglot.embedding.remembered import default_vectors
+    from anyglot.embedding.remembered import default_if_usable
     from anyglot.errors import UserError
     from anyglot.evaluation.running import unique_labels
     from anyglot.retrieval.running import Request
 
     if cache is not None and no_cache:
         raise UserError("--cache and --no-cache were both given; leave one out")
-    folder = None if no_cache else cache or default_vectors()
+    folder = None if no_cache else cache or default_if_usable(_say)
     labels = unique_labels(models)
     return Request(
         systems={

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,22 @@ from anyglot.places import user_cache
 def default_vectors() -> Path:
     """Where vectors are kept if nobody says otherwise: `embeddings` beside the corpora's cache."""
     return user_cache() / "embeddings"
+
+
+def default_if_usable(say: Callable[[str], None]) -> Path | None:
+    """The folder of `default_vectors`, or None, said in a sentence, where it cannot be written: nobody asked for it."""
+    folder = default_vectors()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        say(
+            f"vectors are not kept for another time: {folder} cannot be written ({reason}); name a folder with --cache."
+        )
+        return None
+    return folder
 
 
 class RememberedVectors:

@@ -73,7 +73,8 @@ def _chosen(recipe: Recipe, options: TargetVocabulary, tokenizer: TextTokenizer)
         counts = count_tokens(chain.from_iterable(map(read_lines, options.files)), tokenizer.encode_target, tokenizer)
     else:
         counts = np.zeros(tokenizer.vocabulary_size, dtype=np.int64)
-        for _, side in _targets(recipe, tokenizer, validation=False):
+        # What is refused must be kept: validation text has words that training text has not.
+        for _, side in _targets(recipe, tokenizer, validation=options.outside == "refuse"):
             counts += _counts(side, tokenizer)
     return choose_by_counts(counts, tokenizer, share=options.coverage, minimum=options.minimum_count)
 

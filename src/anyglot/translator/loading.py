@@ -9,6 +9,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.vocabulary import Vocabulary
 from anyglot.errors import UserError
 from anyglot.guarded import check_regular
+from anyglot.models.config import EncoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.identity import weights_key
@@ -18,12 +19,17 @@ from anyglot.models.prompt_files import FILE, SavedPrompts, load_prompts, prompt
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
+from anyglot.models.store import is_model_folder, load_config
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_encoder, load_pretrained
 
 TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
 _WEIGHTS = "model.safetensors"
 _END_BYTES = 1 << 20
+_ENCODER = (
+    "{model} is an encoder and cannot translate: train a translator from it first (`anyglot list recipes` shows how), "
+    "or name prompts that were trained over it with --prompts."
+)
 
 
 def fetch_model(
@@ -45,10 +51,7 @@ def fetch_model(
         return folder, prompted(encoder, prompts, str(path_or_name), base), base
     model = load_pretrained(folder)
     if isinstance(model, Encoder):
-        raise UserError(
-            f"{path_or_name} is an encoder and cannot translate: train a translator from it first "
-            "(`anyglot list recipes` shows how), or name prompts that were trained over it with --prompts."
-        )
+        raise UserError(_ENCODER.format(model=path_or_name))
     if isinstance(model, LanguageModel):
         raise UserError(
             f"{path_or_name} is a language model and cannot translate: train prompts for it first (`anyglot train "
@@ -57,6 +60,17 @@ def fetch_model(
     if isinstance(model, EncoderDecoder) and model.config.family == "marian":
         silence_padding(model)
     return folder, model, _base_of(folder, model) if isinstance(model, PromptedEncoder) else None
+
+
+def check_translator(path_or_name: str | Path) -> None:
+    """What can be told about a model before it is loaded: that it is there, and that it is no encoder.
+
+    Raises:
+        UserError: It is not to be had, its config is damaged, or it is an encoder.
+    """
+    folder = local_folder(path_or_name)
+    if is_model_folder(folder) and isinstance(load_config(folder), EncoderConfig):
+        raise UserError(_ENCODER.format(model=path_or_name))
 
 
 def _base_of(folder: Path, model: PromptedEncoder) -> str:
