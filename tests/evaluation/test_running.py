@@ -1,5 +1,6 @@
 """Evaluations with systems that are plain functions: what is translated, kept, scored and written."""
 
+import dataclasses
 import json
 from importlib.util import find_spec
 
@@ -25,6 +26,21 @@ def tests(tmp_path):
         (tmp_path / f"{language}.t").write_text("".join(f"{line}\n" for line in references), "utf-8")
         entries.append({"source": language, "target": "en", "files": [f"{language}.s", f"{language}.t"]})
     return parse_tests(entries, folder=tmp_path, where="tests")
+
+
+def refusing(system, languages):
+    """A system that cannot be told some languages."""
+
+    def opener():
+        made = system()
+
+        def check(source, target):
+            if source in languages:
+                raise UserError(f"{made.label} has no token for {source}")
+
+        return dataclasses.replace(made, check=check)
+
+    return opener
 
 
 class Counter:
@@ -186,3 +202,33 @@ def test_the_weights_hash_sees_a_change_in_the_middle(tmp_path):
     changed[2_500_000] = 1
     (tmp_path / "model.safetensors").write_bytes(changed)
     assert weights_hash(tmp_path) != before
+
+
+def test_w8_a_language_without_a_token_is_a_hole_in_one_models_row(tests, tmp_path):
+    """It used to end the evaluation of all models; means are over what all of them translate."""
+    told, systems = [], Counter().systems()
+    systems["half"] = refusing(systems["half"], ("hi",))
+    identifier = None
+    request = Request(
+        systems, {}, tests, tmp_path / "out", Scoring(resamples=50), "half", samples=4, identifier=identifier
+    )
+    table = run(request, told.append)
+    assert any("half: hi-en is left out: half has no token for hi" in line for line in told)
+    [hindi] = [line for line in table.splitlines() if "hi-en" in line]
+    [german] = [line for line in table.splitlines() if "| de-en" in line]
+    found = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    scores = next(part for part in found["tables"] if part["title"] == "Scores")
+    rows = {row[0]: dict(zip(scores["columns"], row, strict=True)) for row in scores["rows"]}
+    assert rows["hi-en"]["BLEU half"] is None and rows["hi-en"]["BLEU ours"]["value"] > 0, (hindi, german)
+    assert rows["hi-en"]["BLEU ours − baseline"] is None and rows["de-en"]["BLEU ours − baseline"] is not None
+    assert "every model translates" in scores["note"]
+    means = [row for name, row in rows.items() if name.startswith("mean of 1")]
+    assert [row["BLEU ours"] for row in means] == [rows["de-en"]["BLEU ours"]["value"]]
+    assert not (tmp_path / "out" / "hypotheses" / "half" / "hi-en.txt").exists()
+
+
+def test_w8_a_model_that_can_be_told_no_language_is_refused(tests, tmp_path):
+    systems = Counter().systems()
+    systems["half"] = refusing(systems["half"], ("de", "hi"))
+    with pytest.raises(UserError, match="no token for de"):
+        evaluate(systems, tests, tmp_path / "out")

@@ -218,28 +218,24 @@ def evaluate(
     if not metrics.replace(",", "").strip():
         raise UserError("--metrics names no metric; name some of BLEU, chrF, chrF++, or leave it out")
     chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
+    request = Request(
+        systems={
+            label: _opener(name, label, settings, device, precision) for name, label in zip(names, labels, strict=True)
+        },
+        folders={label: Path(name) for name, label in zip(names, labels, strict=True)},
+        tests=_tests(tests, source, target, input_path, reference),
+        out=out,
+        scoring=Scoring(chosen, tokenizer, resamples, seed),
+        baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
+        samples=samples,
+        earlier=earlier,
+        learned=_learned(comet, comet_model),
+        identifier=_identifier(off_target, candidates),
+        latency=latency,
+    )
     for name in names:
         check_translator(name)  # one after the other is opened, the baseline last: hours would be lost by then
-    table = run(
-        Request(
-            systems={
-                label: _opener(name, label, settings, device, precision)
-                for name, label in zip(names, labels, strict=True)
-            },
-            folders={label: Path(name) for name, label in zip(names, labels, strict=True)},
-            tests=_tests(tests, source, target, input_path, reference),
-            out=out,
-            scoring=Scoring(chosen, tokenizer, resamples, seed),
-            baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
-            samples=samples,
-            earlier=earlier,
-            learned=_learned(comet, comet_model),
-            identifier=_identifier(off_target, candidates),
-            latency=latency,
-        ),
-        _say,
-    )
-    print(table)
+    print(run(request, _say))
 
 
 def _tests(

@@ -85,7 +85,7 @@ def off_target_table(
         identifier: The identifier.
         tests: The test sets.
         sentences: Their sentences, by name.
-        outputs: The hypotheses, by system's label and test set's name.
+        outputs: The hypotheses, by system's label and test set's name; a system may lack some.
     """
     rows: list[tuple[Cell, ...]] = []
     unknown = sorted({test.pairs.target for test in tests if not identifier.knows(test.pairs.target)})
@@ -95,7 +95,7 @@ def off_target_table(
         wanted = language(test.pairs.target).code.partition("-")[0]
         references = _identified(identifier, sentences[test.name].references)
         error = _rate("misidentified", references[True], wanted, identifier.signature)
-        for label, lines in outputs.items():
+        for label, lines in ((label, lines) for label, lines in outputs.items() if test.name in lines):
             found = _identified(identifier, lines[test.name])
             rate = _rate("off-target", found[True], wanted, identifier.signature)
             taken = [(code, count) for code, count in found[True].most_common() if code != wanted]

@@ -52,12 +52,24 @@ def kinds_by_test(results: Sequence[Result]) -> dict[str, Kind | None]:
     return kinds
 
 
+def in_common(results: Sequence[Result]) -> list[Result]:
+    """The results on test sets that every model translated: means over others cannot be set side by side."""
+    models = {result.model for result in results}
+    having: dict[str, set[str]] = {}
+    for result in results:
+        having.setdefault(result.test, set()).add(result.model)
+    return [result for result in results if having[result.test] == models]
+
+
 def mean_of(results: Sequence[Result], model: str, metric: str, kind: Kind | None = None) -> float | None:
-    """Return the mean point score of a model over the test sets of a kind (over all for None), or None for no set."""
+    """Return the mean point score of a model over the test sets of a kind (over all for None), or None for no set.
+
+    Test sets that one of the models could not translate are left out for all.
+    """
     kinds = kinds_by_test(results)
     values = [
         result.scores[metric].value
-        for result in results
+        for result in in_common(results)
         if result.model == model and metric in result.scores and kind in (None, kinds[result.test])
     ]
     return mean(values) if values else None
@@ -86,12 +98,17 @@ def score_table(results: Sequence[Result], metrics: Sequence[str], title: str = 
         cells += [_difference(found.get((test, model)), metric) for metric, model in compared]
         rows.append(tuple(cells))
     groups: list[Kind | None] = [kind for kind in KINDS if kind in kinds.values()]
+    shared = {result.test for result in in_common(results)}
     for group in groups or [None]:
-        size = sum(kind == group for kind in kinds.values()) if group else len(kinds)
+        size = sum(group in (None, kinds[test]) for test in shared)
+        if not size:
+            continue
         start: list[Cell] = [f"mean of {size}", None, *([group] if any(kinds.values()) else []), None]
         means: list[Cell] = [mean_of(results, model, metric, group) for metric, model in columns]
         rows.append((*start, *means, *([None] * len(compared))))
     note = "In brackets: 95 % bootstrap intervals over sentences. Means are of point scores, each test set alike."
+    if len(shared) < len(kinds):
+        note += " They are over the test sets that every model translates; a hole is a language a model cannot be told."
     if compared:
         note += " Differences to the baseline: paired bootstrap over the same resamples; p-values stand below."
     return Table(title, tuple(names), tuple(rows), note)

@@ -26,7 +26,8 @@ class System:
     Attributes:
         label: What tables and folders call it.
         made_from: JSON values that change whenever its output could: weights, precision, search settings.
-        check: Raises UserError for a source and a target language it cannot do. Asked of all test sets first.
+        check: Raises UserError for a source and a target language it cannot do; such test sets are
+            left out. Asked of all before any is translated.
         kind: Supervised or zero-shot, for a source and a target language; None if nobody knows.
         translate: Sentences, source and target language to as many sentences.
         timed: The same for who times it; None if it cannot be timed.
@@ -106,7 +107,7 @@ def evaluate(
         say: Told what is going on.
 
     Raises:
-        UserError: A fault of a test set, a language the model does not write, a folder that cannot be written;
+        UserError: A fault of a test set, a model that can do none of their languages, a folder that cannot be written;
             earlier translations of other sentences.
     """
     scoring = scoring or Scoring()
@@ -120,11 +121,11 @@ def evaluate(
     timings: dict[str, Timing] = {}
     facts: dict[str, Mapping[str, Any]] = {}
 
-    def ask(system: System) -> None:
+    def ask(system: System, able: Sequence[TestSet]) -> None:
         facts[system.label] = system.facts
         if latency and system.timed is not None:
             say(f"{system.label}: timing")
-            timings[system.label] = measure(system.timed, tests, sentences, scoring.seed)
+            timings[system.label] = measure(system.timed, able, sentences, scoring.seed)
 
     outputs, kinds, reused = _translate(systems, tests, sentences, folder, ask, say)
     if earlier is not None:
@@ -153,22 +154,24 @@ def _translate(
     tests: Sequence[TestSet],
     sentences: Mapping[str, TestSentences],
     folder: Path,
-    after: Callable[[System], None],
+    after: Callable[[System, Sequence[TestSet]], None],
     say: Callable[[str], None],
 ) -> tuple[dict[str, Mapping[str, list[str]]], dict[tuple[str, str], Kind | None], int]:
     """Open one system after the other: hypotheses by label and test set, kinds, and how many files were reused.
 
-    `after` is given each system when it has translated everything.
+    A direction that a system cannot be told leaves a hole in what it translated, and nothing else; a system that can be
+    told none of them is a mistake.
+
+    `after` is given each system when it has translated everything, and the test sets that it could.
     """
     outputs: dict[str, Mapping[str, list[str]]] = {}
     kinds: dict[tuple[str, str], Kind | None] = {}
     reused = 0
     for label, open_system in systems.items():
         system = open_system()
-        for test in tests:
-            system.check(test.pairs.source, test.pairs.target)
         made = {}
-        for test in tests:
+        able = _translatable(system, tests, say)
+        for test in able:
             say(f"{label}: {test.name}, {len(sentences[test.name].sources)} sentences")
             made[test.name], kept = _hypotheses(system, test, sentences[test.name], folder)
             kinds[label, test.name] = system.kind(test.pairs.source, test.pairs.target)
@@ -176,9 +179,25 @@ def _translate(
             if kept:
                 say(f"{label}: {test.name} was translated before, kept")
         outputs[label] = made
-        after(system)
+        after(system, able)
         del system
     return outputs, kinds, reused
+
+
+def _translatable(system: System, tests: Sequence[TestSet], say: Callable[[str], None]) -> list[TestSet]:
+    """The test sets whose direction the system can be told."""
+    able, refusals = [], []
+    for test in tests:
+        try:
+            system.check(test.pairs.source, test.pairs.target)
+            able.append(test)
+        except UserError as error:
+            refusals.append(error)
+            if len(tests) > 1:
+                say(f"{system.label}: {test.name} is left out: {error}")
+    if not able:
+        raise refusals[0]
+    return able
 
 
 def _hypotheses(system: System, test: TestSet, texts: TestSentences, folder: Path) -> tuple[list[str], bool]:
@@ -207,8 +226,10 @@ def _samples(
         return ()
     kinds = {result.test: result.kind for result in results if result.model == first}
     drawn = []
+    tests = [test for test in tests if test.name in outputs[first]]
     for number, test in enumerate(tests):
         texts = sentences[test.name]
+        beside = outputs[baseline].get(test.name) if baseline not in (None, first) else None
         share = count // len(tests) + (number < count % len(tests))
         places = random.Random(f"{seed} {test.name}").sample(range(len(texts.sources)), min(share, len(texts.sources)))
         for place in sorted(places):
@@ -217,7 +238,7 @@ def _samples(
                     texts.sources[place],
                     texts.references[place],
                     outputs[first][test.name][place],
-                    baseline=outputs[baseline][test.name][place] if baseline not in (None, first) else None,
+                    baseline=None if beside is None else beside[place],
                     language=test.pairs.source,
                     target=test.pairs.target,
                     kind=kinds[test.name],

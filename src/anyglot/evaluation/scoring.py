@@ -34,7 +34,7 @@ def count(
     """Count the statistics of every system on every test set.
 
     Args:
-        outputs: By label and test set's name, the hypotheses.
+        outputs: By label and test set's name, the hypotheses; a system may lack some of the test sets.
         tests: The test sets.
         sentences: Their sentences, by name.
         scoring: Metrics and tokenizer.
@@ -43,7 +43,7 @@ def count(
     further: Counts = {} if learned is None else learned(outputs, sentences)
     counts: dict[tuple[str, str], dict[str, Statistics]] = {}
     for label, lines in outputs.items():
-        for test in tests:
+        for test in (test for test in tests if test.name in lines):
             found: dict[str, Statistics] = {
                 metric: statistics(
                     metric,
@@ -65,12 +65,15 @@ def score_counts(
     scoring: Scoring,
     baseline: str | None,
 ) -> tuple[Result, ...]:
-    """Score every system on every test set and compare it with the baseline: results by test set, then by system."""
+    """Score every system on every test set and compare it with the baseline: results by test set, then by system.
+
+    What was not counted, because the system cannot be told a language, has no result.
+    """
     draws = {"resamples": scoring.resamples, "seed": scoring.seed}
     results = []
     for test in tests:
-        against = None if baseline is None else counts[baseline, test.name]
-        for label in dict.fromkeys(label for label, _ in counts):
+        against = None if baseline is None else counts.get((baseline, test.name))
+        for label in dict.fromkeys(label for label, name in counts if name == test.name):
             own = counts[label, test.name]
             differences = {}
             if against is not None and label != baseline and scoring.resamples:

@@ -15,7 +15,7 @@ from anyglot.evaluation.identification import Identifier, off_target_table
 from anyglot.evaluation.markdown import markdown_table
 from anyglot.evaluation.provenance import provenance
 from anyglot.evaluation.report import write_report
-from anyglot.evaluation.results import KINDS, difference_table, mean_of, score_bars, score_table
+from anyglot.evaluation.results import KINDS, difference_table, in_common, mean_of, score_bars, score_table
 from anyglot.evaluation.running import Evaluation, System, evaluate
 from anyglot.evaluation.scoring import Learned, Scoring
 from anyglot.evaluation.table import TestSet
@@ -124,7 +124,7 @@ def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
 def _further(request: Request, evaluation: Evaluation) -> tuple[tuple[Table, ...], tuple[Bars, ...]]:
     """The tables below the scores, and the charts that belong to them."""
     lengths = {name: [len(line) for line in texts.sources] for name, texts in evaluation.sentences.items()}
-    tables, bars = breakdown(evaluation.results, evaluation.counts, lengths, request.scoring)
+    tables, bars = breakdown(in_common(evaluation.results), evaluation.counts, lengths, request.scoring)
     differences = difference_table(evaluation.results)
     off_target = None
     if request.identifier is not None:
