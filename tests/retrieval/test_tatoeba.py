@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
 from anyglot.retrieval.protocol import DEFAULTS, TATOEBA_PRESETS
 from anyglot.retrieval.running import Request, run_tatoeba
@@ -276,3 +277,36 @@ def test_two_pairs_are_too_few_to_choose_a_layer_on(tmp_path):
     write_raw(tmp_path / "data", other=["Eins."], english=["One."])
     with pytest.raises(UserError, match="1 pairs are too few"):
         run(tmp_path, {"toy": system({}, 2)}, DEFAULTS["tatoeba"])
+
+
+def unable(made, languages):
+    """A system that has no token for some languages."""
+
+    def stream(texts, layers, language):
+        if language in languages:
+            raise MissingToken(f"this model has no token for the language {language}")
+        yield from made.stream(texts, layers, language)
+
+    return dataclasses.replace(made, stream=stream)
+
+
+def test_w8_a_language_without_a_token_is_a_hole_in_one_models_row(tmp_path):
+    """It used to end the test of all models; means are over the languages that every model can be told."""
+    sides = {
+        code: ([f"{code} {n}." for n in range(20)], [f"Sentence {n}." for n in range(20)]) for code in ("de", "sv")
+    }
+    write_raw(tmp_path / "data", "deu", *sides["de"])
+    write_raw(tmp_path / "data", "swe", *sides["sv"])
+    texts = [*sides["de"][0], *sides["sv"][0], *sides["de"][1]]
+    whole = system(random_vectors(texts, 2, 0), 2, label="whole")
+    halved = unable(system(random_vectors(texts, 2, 1), 2, label="halved"), {"sv"})
+    protocol = dataclasses.replace(DEFAULTS["tatoeba"], layer=1)
+    _, said, report = run(tmp_path, {"whole": whole, "halved": halved}, protocol, ("de", "sv"))
+    assert any(line.startswith("halved: sv is left out: this model has no token") for line in said)
+    assert report["facts"]["Languages a model cannot be told"] == "sv (halved)"
+    german, swedish = report["tables"][1]["rows"]
+    assert swedish[0] == "sv" and swedish[2]["value"] >= 0 and swedish[4:] == [None, None] and None not in german
+    [mean] = [row for row in report["tables"][0]["rows"] if row[0] == "whole"][:1]
+    assert mean[3]["value"] == pytest.approx(german[2]["value"])
+    with pytest.raises(UserError, match=r"no language is left .* sv \(halved\)"):
+        run(tmp_path, {"whole": whole, "halved": halved}, protocol, ("sv",))

@@ -115,11 +115,10 @@ def difference_table(results: Sequence[BuccResult], baseline: str, seed: int, re
     for own in results:
         if own.label == baseline:
             continue
-        other = next(
-            result
-            for result in results
-            if (result.label, result.split.name, result.margin) == (baseline, own.split.name, own.margin)
-        )
+        same = (baseline, own.split.name, own.margin)
+        other = next((each for each in results if (each.label, each.split.name, each.margin) == same), None)
+        if other is None:  # the first model cannot be told this split's language
+            continue
         found = compare(
             own.statistics(own.compared, seed), other.statistics(other.compared, seed), resamples=resamples, seed=SEED
         )

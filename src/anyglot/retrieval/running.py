@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report
 from anyglot.evaluation.markdown import markdown_table
@@ -19,7 +20,7 @@ from anyglot.retrieval.bucc import Split
 from anyglot.retrieval.bucc_report import BuccResult
 from anyglot.retrieval.margin import Margin
 from anyglot.retrieval.protocol import RetrievalProtocol
-from anyglot.retrieval.sweep import ModelResult, score_language
+from anyglot.retrieval.sweep import LanguageResult, ModelResult, score_language, shared_languages
 from anyglot.retrieval.system import System
 from anyglot.retrieval.tatoeba import LanguageFiles, SentencePairs, read_pairs
 from anyglot.retrieval.tuning import Outcome, from_other, mine_split, oracle, outcomes_of
@@ -64,7 +65,8 @@ class Request:
 def run_tatoeba(request: Request, languages: Sequence[LanguageFiles], missing: Sequence[str], say: Say) -> str:
     """Score models on Tatoeba, write the report, and return the table of scores as Markdown.
 
-    A language whose files are not as they should be is told and left out; the others go on.
+    A language whose files are not as they should be is told and left out; the others go on. One that a model has no
+    token for is left out of that model's row alone, and of the means.
 
     Args:
         request: Models and protocol.
@@ -82,22 +84,31 @@ def run_tatoeba(request: Request, languages: Sequence[LanguageFiles], missing: S
         _check_halves(pairs, request.seed)
     for code in missing:
         say(f"there are no files of {code}: left out")
-    results = []
+    results: list[ModelResult] = []
+    untold: list[str] = []
     for label, opener in request.systems.items():
         system = opener()
         protocol = request.protocol_for(system)
-        found = {}
+        found: dict[str, LanguageResult] = {}
         for number, part in enumerate(pairs, start=1):
-            found[part.code] = score_language(system, part, protocol, request.seed)
+            try:
+                found[part.code] = score_language(system, part, protocol, request.seed)
+            except MissingToken as error:
+                say(f"{label}: {part.code} is left out: {error}")
+                untold.append(f"{part.code} ({label})")
+                continue
             say(f"{label}: {part.code}, {len(part)} sentences ({number} of {len(pairs)} languages)")
             if system.has_read(part.code) is False:
                 say(f"{label} has never read {part.code}")
         results.append(ModelResult(label, system.depth, protocol, found))
+    if not shared_languages(results):
+        raise UserError(f"no language is left that every model can be told; these cannot: {', '.join(untold)}")
     facts = {
         **request.facts,
         "Sentences standing in several rows": str(sum(part.repeated for part in pairs)),
         **({"Languages without files": ", ".join(missing)} if missing else {}),
         **({"Languages left out": ", ".join(refused)} if refused else {}),
+        **({"Languages a model cannot be told": ", ".join(untold)} if untold else {}),
         **_made(request, [part.data_hash for part in pairs], begun),
     }
     report = tatoeba_report.build_report(results, seed=request.seed, resamples=request.resamples, facts=facts)
@@ -130,14 +141,23 @@ def run_bucc(
         if few < request.protocol.k:
             say(f"{split.name} has a text of {few} sentences: the margin looks at those, not at {request.protocol.k}")
     results: list[BuccResult] = []
+    untold: list[str] = []
     for label, opener in request.systems.items():
         system = opener()
         protocol = request.protocol_for(system)
         for split in splits:
-            results += _score_split(system, split, tuning.get(split.name), protocol, margins, request.seed)
+            try:
+                results += _score_split(system, split, tuning.get(split.name), protocol, margins, request.seed)
+            except MissingToken as error:
+                say(f"{label}: {split.name} is left out: {error}")
+                untold.append(f"{split.name} ({label})")
+                continue
             say(f"{label}: {split.name} mined, {len(split.source.texts):,} by {len(split.target.texts):,} sentences")
     hashes = [split.data_hash for split in (*splits, *tuning.values())]
-    facts = {**request.facts, **_made(request, hashes, begun)}
+    if not results:
+        raise UserError(f"no split is left that a model can be told; these cannot: {', '.join(untold)}")
+    told = {"Splits a model cannot be told": ", ".join(untold)} if untold else {}
+    facts = {**request.facts, **told, **_made(request, hashes, begun)}
     report = bucc_report.build_report(results, seed=request.seed, resamples=request.resamples, facts=facts)
     return _write(request.out, report, bucc_report.scores_data(results), say)
 

@@ -5,7 +5,7 @@ the *asking* sentences: they search among all sentences of the other side, as in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,3 +138,9 @@ def never_read(results: Iterable[ModelResult]) -> dict[str, tuple[str, ...]]:
 def shared_languages(results: Sequence[ModelResult]) -> tuple[str, ...]:
     """Return the languages that every model was scored on, in order."""
     return tuple(code for code in results[0].languages if all(code in result.languages for result in results))
+
+
+def in_common(results: Sequence[ModelResult]) -> list[ModelResult]:
+    """Return the results on the languages that every model was scored on: only their means stand side by side."""
+    codes = shared_languages(results)
+    return [replace(model, languages={code: model.languages[code] for code in codes}) for model in results]

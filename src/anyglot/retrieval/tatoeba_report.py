@@ -12,7 +12,7 @@ from anyglot.evaluation.contents import Cell, Curves, HeatMap, Line, Report, Tab
 from anyglot.evaluation.metrics import SEED, Score, Statistics, mean_statistics
 from anyglot.evaluation.significance import compare
 from anyglot.retrieval.protocol import TATOEBA_PRESETS, Direction
-from anyglot.retrieval.sweep import LanguageResult, ModelResult, never_read, shared_languages
+from anyglot.retrieval.sweep import LanguageResult, ModelResult, in_common, never_read, shared_languages
 
 ARROWS: dict[Direction, str] = {"from-english": "en→xx", "to-english": "xx→en"}
 TUNED = "layer chosen on half of the pairs, scored on the others"
@@ -52,13 +52,15 @@ def build_report(results: Sequence[ModelResult], *, seed: int, resamples: int, f
     """Put the report of one or more models together; differences are to the first of them.
 
     Args:
-        results: By model, over the same languages.
+        results: By model. A language that one of them cannot be told is a hole in its row, and in no mean.
         seed: Of the halves.
         resamples: Of the bootstrap; 0 leaves intervals and comparisons out.
         facts: Settings and provenance.
     """
-    codes = shared_languages(results)
-    tables = [score_table(results, seed, resamples), language_table(results, codes, seed, resamples)]
+    every = tuple(dict.fromkeys(code for model in results for code in model.languages))
+    codes, whole = shared_languages(results), results
+    results = in_common(whole)
+    tables = [score_table(results, seed, resamples), language_table(whole, every, seed, resamples)]
     if len(results) > 1 and resamples:
         tables += [difference_table(results[0], other, codes, seed, resamples) for other in results[1:]]
     if any(len(model.layers) > 1 for model in results):
@@ -110,7 +112,7 @@ def language_table(results: Sequence[ModelResult], codes: Sequence[str], seed: i
     """Each language at each model's layer."""
     ways = results[0].protocol.directions
     several = len(results) > 1
-    layers = [_headline(model) for model in results]
+    layers = [_headline(model) for model in in_common(results)]
     columns = ["Language", "Sentences"]
     for model in results:
         columns += [f"{model.label} {ARROWS[way]}" if several else ARROWS[way] for way in ways]
@@ -118,8 +120,8 @@ def language_table(results: Sequence[ModelResult], codes: Sequence[str], seed: i
     for code in codes:
         cells: list[Cell] = [code, 0]
         for model, (layer, halved) in zip(results, layers, strict=True):
-            result = model.languages[code]
-            if halved and result.tuning.all():
+            result = model.languages.get(code)
+            if result is None or (halved and result.tuning.all()):
                 cells += [None] * len(ways)
                 continue
             for way in ways:
@@ -127,7 +129,7 @@ def language_table(results: Sequence[ModelResult], codes: Sequence[str], seed: i
                 score = mean_score([counted], resamples=resamples, seed=SEED)
                 cells.append(score)
                 cells[1] = score.sentences
-        unread = [model.label for model in results if model.languages[code].read is False]
+        unread = [model.label for model in results if code in never_read([model]).get(model.label, ())]
         cells[0] = code + (f" (never read by {', '.join(unread)})" if unread else "")
         rows.append(tuple(cells))
     told = "; ".join(f"{model.label}: layer {layer}" for model, (layer, _) in zip(results, layers, strict=True))
