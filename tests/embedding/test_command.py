@@ -192,15 +192,15 @@ def test_two_runs_do_not_write_one_file(work: Work) -> None:
         [
             sys.executable,
             "-c",
-            "import fcntl, sys, time; f = open(sys.argv[1], 'wb'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True);"
-            "time.sleep(60)",
-            str(work.output.with_name("text.npy.partial")),
+            "import sys, time; from anyglot.locking import held; lock = held(sys.argv[1], file=True); lock.__enter__();"
+            "print(1, flush=True); time.sleep(60)",
+            str(work.output),
         ],
         stdout=subprocess.PIPE,
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline()
-        with pytest.raises(UserError, match="another run is writing"):
+        with pytest.raises(UserError, match=f"is being written by process {holder.pid}"):
             run(work)
     finally:
         holder.kill()

@@ -184,10 +184,14 @@ def test_an_interrupted_step_goes_on_where_it_stopped(place: Path, number: int) 
 
 
 def test_a_step_that_another_process_runs_is_not_run_twice(place: Path) -> None:
-    from anyglot.study.folder import held
-
-    with held(place / "out" / "first"), pytest.raises(UserError, match="another process is running first"):
-        run(place)
+    words = "import sys, time; from anyglot.locking import held; held(sys.argv[1]).__enter__(); print(1, flush=True)"
+    words = f"{words}; time.sleep(60)"
+    first = str(place / "out" / "first")
+    with subprocess.Popen([sys.executable, "-c", words, first], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None and holder.stdout.readline()
+        with pytest.raises(UserError, match=f"first is being written by process {holder.pid}"):
+            run(place)
+        holder.kill()
     run(place)
 
 
