@@ -20,6 +20,7 @@ from anyglot.retrieval.mining_job import opened
 from anyglot.retrieval.mining_text import read_sentences
 from anyglot.retrieval.mining_vectors import GivenVectors
 from anyglot.retrieval.neighbours import Neighbours
+from holder import holder
 from retrieval.brute import brute_force
 
 Vectors = NDArray[np.float32]
@@ -209,14 +210,9 @@ def test_a_job_that_did_nothing_is_in_nobody_s_way(
 
 
 def test_two_runs_do_not_work_in_one_folder(two: tuple[tuple[Path, Path], tuple[Path, Path]], tmp_path: Path) -> None:
-    words = "import sys, time; from anyglot.locking import held; held(sys.argv[1], file=True).__enter__()"
-    words = f"{words}; print(1, flush=True); time.sleep(60)"
-    output = str(tmp_path / "pairs.tsv")
-    with subprocess.Popen([sys.executable, "-c", words, output], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None and holder.stdout.readline()
-        with pytest.raises(UserError, match=f"is being written by process {holder.pid}"):
-            _mine(two, tmp_path / "pairs.tsv")
-        holder.kill()
+    output = tmp_path / "pairs.tsv"
+    with holder(output) as pid, pytest.raises(UserError, match=f"is being written by process {pid} "):
+        _mine(two, output)
 
 
 def _cut(raw: bytes) -> bytes:

@@ -19,6 +19,7 @@ from anyglot.study.file import load_study
 from anyglot.study.progress import Progress, duration
 from anyglot.study.running import Work, run_step, run_study
 from anyglot.study.steps import steps_of
+from holder import holder
 
 # Writes how often it ran; one that is told to wait counts on until a file lets it end.
 WORKER = """
@@ -184,14 +185,9 @@ def test_an_interrupted_step_goes_on_where_it_stopped(place: Path, number: int) 
 
 
 def test_a_step_that_another_process_runs_is_not_run_twice(place: Path) -> None:
-    words = "import sys, time; from anyglot.locking import held; held(sys.argv[1]).__enter__(); print(1, flush=True)"
-    words = f"{words}; time.sleep(60)"
-    first = str(place / "out" / "first")
-    with subprocess.Popen([sys.executable, "-c", words, first], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None and holder.stdout.readline()
-        with pytest.raises(UserError, match=f"first is being written by process {holder.pid}"):
-            run(place)
-        holder.kill()
+    first = place / "out" / "first"
+    with holder(first) as pid, pytest.raises(UserError, match=f"first is being written by process {pid} "):
+        run(place)
     run(place)
 
 
