@@ -132,7 +132,7 @@ def test_t1_a_writer_without_room_says_so_and_leaves_nothing(
     name: str, whole_model: Path, run: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    with pytest.raises(UserError, match="file too large|no space left on device") as told, little_room():
+    with pytest.raises(UserError, match=r"file too large|no space left on device") as told, little_room():
         WRITERS[name](out, whole_model, run)
     assert str(out) in str(told.value) and "\n" not in str(told.value), told.value
     assert ".tmp" not in str(told.value), told.value

@@ -187,10 +187,10 @@ def test_w4_there_is_one_lock() -> None:
 
 
 RECIPE = """
-method: {name: masked_language, encoder: {layers: 1, width: 16, heads: 2, feedforward_width: 16}}
+method: {name: masked_language, layers: 1, width: 16, heads: 2, feedforward_width: 16, positions: 64}
 tokenizer: {train: {vocabulary_size: 60}}
 data: {train: [{language: de, file: text.de}], max_length: 32, batch_tokens: 64, cache: cache}
-stages: {all: {updates: 300, learning_rate: 1e-3}}
+stages: {pretrain: {updates: 300, learning_rate: 1e-3}}
 runtime: {precision: fp32}
 """
 
