@@ -1,4 +1,4 @@
-"""T6: SIGTERM and SIGINT end every verb with 143 or 130, a sentence that says what is kept, and nothing half-written."""
+"""T6: SIGTERM and SIGINT end every verb with 143 or 130 and a sentence on what is kept; nothing is half-written."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ app = typer.Typer(
     name="anyglot",
     help="Turn a pretrained multilingual encoder into a translator of languages it has no parallel data for.\n\n"
     "Start with:  anyglot demo",
-    epilog="Exit codes: 0 done, 2 a mistake in what was asked, 130 or 143 stopped and saved.",
+    epilog="Exit codes: 0 done, 2 a mistake in what was asked, 130 or 143 stopped by a signal (docs/files.md).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
