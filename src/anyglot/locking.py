@@ -271,7 +271,9 @@ def _remove_empty(made: list[Path]) -> None:
 
 
 def _write_holder(descriptor: int) -> None:
-    command = re.sub(r"(://)[^/@\s]*@", r"\1", shlex.join(["anyglot", *sys.argv[1:]]))
+    called = Path(sys.argv[0])
+    program = "anyglot" if called.parts[-3:] == ("anyglot", "cli", "main.py") else called.name or "python"
+    command = re.sub(r"(://)[^/@\s]*@", r"\1", shlex.join([program, *sys.argv[1:]]))
     holder = {
         "pid": os.getpid(),
         "host": platform.node(),

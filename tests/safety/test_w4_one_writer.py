@@ -60,7 +60,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]
 def test_w4_a_second_run_is_refused_at_once(name: str, taken: tuple[Path, int]) -> None:
     place, pid = taken
     argument = next(each for each in inspect.signature(VERBS[name]).parameters if each in OUTPUTS)
-    with pytest.raises(UserError, match=rf"out\.npy is being written by process {pid} \(`anyglot .*since .*: wait"):
+    with pytest.raises(UserError, match=rf"out\.npy is being written by process {pid} \(`.*`, since .*: wait"):
         VERBS[name](**{argument: str(place) if argument == "output_name" else place})
     assert not place.exists()
 
