@@ -114,7 +114,7 @@ VERBS = {
     ),
     "translate": (
         ["model", "-s", "de", "-t", "en", "-i", "text.de", "-o", "out.txt", "--beam", "8"],
-        "out.txt.partial",
+        "out.txt.journal.json",
         "what was done is kept, continue with --resume",
         ["out.txt.journal.json", "out.txt.partial"],
     ),

@@ -187,6 +187,7 @@ def test_w4_there_is_one_lock() -> None:
 
 
 RECIPE = """
+name: small
 method: {name: masked_language, layers: 1, width: 16, heads: 2, feedforward_width: 16, positions: 64}
 tokenizer: {train: {vocabulary_size: 60}}
 data: {train: [{language: de, file: text.de}], max_length: 32, batch_tokens: 64, cache: cache}
