@@ -22,6 +22,7 @@ from anyglot.embedding import Embedder, EmbeddingSettings, door, output
 from anyglot.embedding.work import Work, mean_path, run
 from anyglot.errors import UserError
 from embedding.tiny import LAYERS, SENTENCES, WIDTH, write_xlmr
+from holder import holder
 
 
 @pytest.fixture(scope="module")
@@ -188,23 +189,8 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_bit_equal(work: Work, folder
 
 
 def test_two_runs_do_not_write_one_file(work: Work) -> None:
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import fcntl, sys, time; f = open(sys.argv[1], 'wb'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True);"
-            "time.sleep(60)",
-            str(work.output.with_name("text.npy.partial")),
-        ],
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert holder.stdout is not None and holder.stdout.readline()
-        with pytest.raises(UserError, match="another run is writing"):
-            run(work)
-    finally:
-        holder.kill()
-        holder.wait()
+    with holder(work.output) as pid, pytest.raises(UserError, match=f"is being written by process {pid} "):
+        run(work)
 
 
 @pytest.mark.parametrize(

@@ -180,5 +180,5 @@ def test_languages_models_and_files_that_do_not_fit_are_told(model, files):
     with pytest.raises(UserError, match="empty"):
         single(files, model)
     (files / "file").write_text("")
-    with pytest.raises(UserError, match="no folder to write to"):
+    with pytest.raises(UserError, match="cannot write file: file exists; choose another --out"):
         single(files, model, out="file")

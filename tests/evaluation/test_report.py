@@ -144,7 +144,7 @@ def test_json_has_no_nan():
 
 def test_a_folder_that_cannot_be_written_is_the_users_mistake(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="could not be written"):
+    with pytest.raises(UserError, match=r"cannot write .*file"):
         write_report(tmp_path / "file", report())
 
 

@@ -22,7 +22,7 @@ from anyglot.models.store import load_model
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.outline import outline
 from anyglot.recipe.run import run_recipe
-from anyglot.training.signals import Stopped
+from anyglot.stopping import Stopped
 from anyglot.translator import SearchSettings, Translator
 from anyglot.weights.load import load_language_model
 from anyglot.weights.save import save_pretrained

@@ -21,7 +21,7 @@ from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.outline import outline
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
-from anyglot.training.signals import Stopped
+from anyglot.stopping import Stopped
 from anyglot.weights.run_checkpoints import read_tensors
 from recipe.words import write_words
 from training import traces

@@ -25,7 +25,7 @@ from anyglot.models.store import load_config, load_model
 from anyglot.recipe.averaged import average_run
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
-from anyglot.training.signals import Stopped
+from anyglot.stopping import Stopped
 from anyglot.training.step import Outcome, Step
 from anyglot.translator import Translator
 from anyglot.weights import runs

@@ -16,8 +16,8 @@ from anyglot.recipe.load import load_recipe
 from anyglot.recipe.record import RUN
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
+from anyglot.stopping import Stopped
 from anyglot.training.loop import Run
-from anyglot.training.signals import Stopped
 from training import traces
 
 RECIPE = """

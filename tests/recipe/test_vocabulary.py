@@ -22,7 +22,7 @@ from anyglot.recipe.averaged import average_run
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.vocabulary import output_rows
-from anyglot.training.signals import Stopped
+from anyglot.stopping import Stopped
 from anyglot.translator import Translator
 
 WORDS = {"хунд": "dog", "катце": "cat", "манн": "man", "зиет": "sees", "исст": "eats", "брот": "bread"}

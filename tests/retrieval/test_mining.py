@@ -20,6 +20,7 @@ from anyglot.retrieval.mining_job import opened
 from anyglot.retrieval.mining_text import read_sentences
 from anyglot.retrieval.mining_vectors import GivenVectors
 from anyglot.retrieval.neighbours import Neighbours
+from holder import holder
 from retrieval.brute import brute_force
 
 Vectors = NDArray[np.float32]
@@ -192,7 +193,7 @@ def test_another_job_is_told_apart(two: tuple[tuple[Path, Path], tuple[Path, Pat
     text_a, text_b = (read_sentences(path, False) for path, _ in two)
     asked = {"text a": text_a.digest, "text b": text_b.digest, "k": 7, "index": "exact"}
     asked |= GivenVectors((two[0][1], two[1][1])).facts()
-    opened(tmp_path / "pairs.tsv.work", asked, dict, overwrite=False).close()
+    opened(tmp_path / "pairs.tsv.work", asked, dict, overwrite=False)
     (tmp_path / "pairs.tsv.work" / "stripe-0.npz").touch()
     with pytest.raises(UserError, match="another k:"):
         _mine(two, output)
@@ -203,16 +204,15 @@ def test_another_job_is_told_apart(two: tuple[tuple[Path, Path], tuple[Path, Pat
 def test_a_job_that_did_nothing_is_in_nobody_s_way(
     two: tuple[tuple[Path, Path], tuple[Path, Path]], tmp_path: Path
 ) -> None:
-    opened(tmp_path / "pairs.tsv.work", {"k": 7}, dict, overwrite=False).close()
+    opened(tmp_path / "pairs.tsv.work", {"k": 7}, dict, overwrite=False)
     _mine(two, tmp_path / "pairs.tsv")
     assert (tmp_path / "pairs.tsv").exists()
 
 
 def test_two_runs_do_not_work_in_one_folder(two: tuple[tuple[Path, Path], tuple[Path, Path]], tmp_path: Path) -> None:
-    job = opened(tmp_path / "pairs.tsv.work", {}, dict, overwrite=False)
-    with pytest.raises(UserError, match="Another run"):
-        _mine(two, tmp_path / "pairs.tsv")
-    job.close()
+    output = tmp_path / "pairs.tsv"
+    with holder(output) as pid, pytest.raises(UserError, match=f"is being written by process {pid} "):
+        _mine(two, output)
 
 
 def _cut(raw: bytes) -> bytes:

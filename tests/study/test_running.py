@@ -19,6 +19,7 @@ from anyglot.study.file import load_study
 from anyglot.study.progress import Progress, duration
 from anyglot.study.running import Work, run_step, run_study
 from anyglot.study.steps import steps_of
+from holder import holder
 
 # Writes how often it ran; one that is told to wait counts on until a file lets it end.
 WORKER = """
@@ -184,9 +185,8 @@ def test_an_interrupted_step_goes_on_where_it_stopped(place: Path, number: int) 
 
 
 def test_a_step_that_another_process_runs_is_not_run_twice(place: Path) -> None:
-    from anyglot.study.folder import held
-
-    with held(place / "out" / "first"), pytest.raises(UserError, match="another process is running first"):
+    first = place / "out" / "first"
+    with holder(first) as pid, pytest.raises(UserError, match=f"first is being written by process {pid} "):
         run(place)
     run(place)
 

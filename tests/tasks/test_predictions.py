@@ -99,7 +99,7 @@ def test_a_failure_leaves_the_file_of_before(tmp_path: Path, kind: Kind) -> None
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     path = tmp_path / "file" / "en.tsv"
-    with pytest.raises(UserError, match=r"predictions could not be written to .*en\.tsv"):
+    with pytest.raises(UserError, match=r"cannot write .*en\.tsv"):
         _written(path, _task("classification", "a"), [], [])
 
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from anyglot.errors import UserError
+from anyglot.stopping import Stopped
 from anyglot.training import state
 from anyglot.training.distributed import shared_accumulation
 from anyglot.training.loop import train
 from anyglot.training.options import CheckpointOptions
-from anyglot.training.signals import Stopped
 from anyglot.weights import run_checkpoints
 from training import processes, traces, worker
 from training.toy import Toy, ToyOptions, toy_plan

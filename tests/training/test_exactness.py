@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from anyglot.errors import UserError
+from anyglot.stopping import Stopped
 from anyglot.training.loop import train
-from anyglot.training.signals import Stopped
 from training import processes, traces
 from training.toy import ToyStream, toy_plan
 

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from anyglot.errors import UserError
+from anyglot.stopping import Stopped
 from anyglot.training import state
 from anyglot.training.averaging import average
 from anyglot.training.loop import Trained, train
 from anyglot.training.options import CheckpointOptions
-from anyglot.training.signals import Stopped
 from anyglot.weights import run_checkpoints
 from training import processes, traces
 from training.test_exactness import _stopping_streams

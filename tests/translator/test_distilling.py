@@ -172,14 +172,15 @@ def test_mistakes_are_told(folder: Path, done: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="learns from more than sentence pairs"):
         distil(Distillation(text, str(folder / "teacher"), tmp_path / "text", SearchSettings()))
     backwards = load_recipe(
-        folder / "recipe.yaml", [f"data.train=[{{source: en, target: fr, files: [{folder / 'a.en'}, x]}}]"]
+        folder / "recipe.yaml",
+        [f"data.train=[{{source: en, target: fr, files: [{folder / 'a.en'}, {folder / 'a.de'}]}}]"],
     )
     with pytest.raises(UserError, match="not into French"):
         distil(Distillation(backwards, str(folder / "teacher"), tmp_path / "back", SearchSettings()))
     assert not (tmp_path / "back").exists()
     (done / "recipe.yaml").rename(done / "kept.yaml")
     try:
-        with pytest.raises(UserError, match="was begun with another"):
+        with pytest.raises(UserError, match=r"was begun with another distillation .*: teacher\.beam was 1, now 3\."):
             distil(asked(folder, done, resume=True, beam=3))
     finally:
         (done / "kept.yaml").rename(done / "recipe.yaml")

@@ -331,7 +331,7 @@ def test_two_at_once(start: Start, index: Index, content: bytes, file: bytes, ca
         time.sleep(0.01)
     second = process(tmp_path, content, file, index)
     assert second.stdout is not None
-    assert "another process is fetching tiny-start" in second.stdout.readline()
+    assert "tiny-start is held by process" in second.stdout.readline()
     index.hold.set()
     told = [one.communicate(timeout=60)[0].strip().splitlines()[-1] for one in (first, second)]
     assert told == [str(cache / "tiny-start")] * 2 and len(index.ranges_asked) == 1 and left(cache) == ["tiny-start"]

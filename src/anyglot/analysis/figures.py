@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Bar, Bars, Curves, HeatMap, Line
+from anyglot.writing import write_bytes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":")
@@ -185,18 +185,5 @@ def _save(figure: Any, stem: Path) -> tuple[Path, Path]:
     for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=path.suffix[1:], dpi=_DOTS, metadata=metadata)
-        _write_bytes(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue())
     return paths
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} could not be written ({error.strerror}); choose another folder with --out") from error

@@ -14,7 +14,8 @@ from anyglot.analysis.figures import draw_bars, draw_curves, draw_maps
 from anyglot.analysis.latex import latex_table
 from anyglot.evaluation.contents import Curves, HeatMap, Report, Table
 from anyglot.evaluation.markdown import cell_text, escaped, markdown_table
-from anyglot.evaluation.report import ReportFiles, write_report, write_text
+from anyglot.evaluation.report import ReportFiles, write_report
+from anyglot.writing import write_text
 
 
 @dataclass(frozen=True)

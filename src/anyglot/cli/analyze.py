@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyglot.cli.trim import listed
+from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ NO_FIGURES = Annotated[bool, typer.Option("--no-figures", help="Leave out the PN
 
 
 @analyze.command()
+@verb(folder="out")
 def cka(
     models: Annotated[
         list[str],
@@ -91,6 +93,7 @@ def cka(
 
 
 @analyze.command()
+@verb(folder="out")
 def spectra(
     base: Annotated[str, typer.Argument(help="The model others are compared with: a folder or a hub name.")],
     models: Annotated[
@@ -122,6 +125,7 @@ def spectra(
 
 
 @analyze.command()
+@verb(folder="out")
 def separability(
     models: Annotated[list[str], typer.Argument(help="Model folders or hub names, any encoder.", metavar="MODEL...")],
     texts: TEXTS,

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
 
+
+@verb(folder="out")
 def average(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     last: Annotated[int | None, typer.Option("--last", min=1, help="Average the newest N checkpoints.")] = None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 if TYPE_CHECKING:
     from anyglot.demonstration.run import Outcome
     from anyglot.demonstration.unseen import Unseen
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 DEFAULT, DEFAULT_FROM_SCRATCH = Path("runs/demo"), Path("runs/tiny")
 
 
+@verb(folder="out", kept="the same command goes on with it")
 def demo(
     out: Annotated[
         Path | None,
@@ -52,7 +55,7 @@ def demo(
     from anyglot.demonstration.course import FROM_SCRATCH, PRETRAINED
     from anyglot.demonstration.run import run_demo
     from anyglot.errors import UserError
-    from anyglot.training.signals import Stopped
+    from anyglot.stopping import Stopped
 
     if from_scratch and start is not None:
         raise UserError("--from-scratch pretrains an encoder of its own; leave out --start, or --from-scratch.")

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
 
+
+@verb(folder="out", kept="what was translated is kept; go on with --resume")
 def distil(
     recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
     overrides: Annotated[
@@ -44,13 +47,10 @@ def distil(
     from anyglot.translator.distilling import Distillation
     from anyglot.translator.distilling import distil as run
     from anyglot.translator.settings import SearchSettings, chosen_decoder
-    from anyglot.translator.work import until_stopped
 
     settings = SearchSettings(
         decoder=chosen_decoder(decoder), beam=beam, max_length=max_length, batch_tokens=batch_tokens
     )
     loaded = load_recipe(recipe, overrides or [])
     asked = Distillation(loaded, teacher, out, settings, mix, device, precision, resume)
-    code = until_stopped(lambda: run(asked), kept=True)
-    if code:
-        raise typer.Exit(code)
+    run(asked)

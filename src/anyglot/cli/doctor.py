@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 _NOTHING_USABLE = 2
 
 
+@verb()
 def doctor(
     data: Annotated[Path, typer.Option("--data", help="Folder of the tasks' official files.", metavar="DIR")],
     suite: Annotated[

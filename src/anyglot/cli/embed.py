@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 MODEL = Annotated[
     str, typer.Argument(help="A model folder, a name of `anyglot list models`, or a hub name.", metavar="MODEL")
 ]
@@ -55,6 +57,7 @@ CACHE = Annotated[
 NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Neither look vectors up nor keep them.")]
 
 
+@verb(file="output")
 def embed(
     model: MODEL,
     output: OUTPUT,

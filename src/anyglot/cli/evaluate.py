@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyglot.cli import suite as understanding
+from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
     from anyglot.evaluation.identification import Identifier
@@ -72,6 +73,7 @@ DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1;
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 
 
+@verb(folder="out", kept="what was finished is kept in the output folder; the same command goes on")
 def evaluate(
     models: MODELS,
     tests: TESTS = None,

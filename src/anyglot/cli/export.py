@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 ENGINES = ("ctranslate2", "transformers", "anyglot", "prompts")
 MODEL = Annotated[
     str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
@@ -41,6 +43,7 @@ FAMILY = Annotated[
 SENTENCES = Annotated[int, typer.Option("--sentences", min=1, help="For ctranslate2: how many are compared.")]
 
 
+@verb(folder="out")
 def export(
     model: MODEL,
     to: TO,

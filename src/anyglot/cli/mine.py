@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 if TYPE_CHECKING:
     from anyglot.retrieval.mining import Mined, Vectors
     from anyglot.retrieval.mining_text import Sentences
@@ -48,6 +50,7 @@ NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Embed everything ane
 OVERWRITE = Annotated[bool, typer.Option("--overwrite", help="Replace the output; forget an unfinished job.")]
 
 
+@verb(file="output", kept="what was searched is kept beside the output; the same command goes on")
 def mine(
     a: A,
     b: B,

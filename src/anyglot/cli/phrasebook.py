@@ -7,7 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from anyglot.cli.verb import verb
 
+
+@verb(folder="out")
 def phrasebook(
     out: Annotated[Path, typer.Option(help="Folder to write; it appears complete or not at all.")],
     languages: Annotated[str, typer.Option(help="Languages, separated by commas.")] = "en,de,fr",

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 FOLDER = Annotated[Path, typer.Argument(help="A model folder (a finished run is one).", metavar="FOLDER")]
 NAME = Annotated[str, typer.Argument(help="Of the repository on the hub: OWNER/NAME.", metavar="NAME")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Upload nothing; list what would be.")]
@@ -31,6 +33,7 @@ PUBLIC = Annotated[bool, typer.Option("--public", help="A new repository is for 
 MESSAGE = Annotated[str, typer.Option("--message", help="Of the commit.")]
 
 
+@verb(folder="out", kept="nothing was uploaded; the same command begins again")
 def push(
     folder: FOLDER,
     name: NAME,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyglot.cli.trim import listed
+from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +68,7 @@ DUPLICATES_BUCC = Annotated[
 
 
 @retrieve.command()
+@verb(folder="out")
 def tatoeba(
     models: MODELS,
     data: DATA,
@@ -126,6 +128,7 @@ def tatoeba(
 
 
 @retrieve.command()
+@verb(folder="out")
 def bucc(
     models: MODELS,
     data: DATA,

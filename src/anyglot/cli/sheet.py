@@ -8,9 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from anyglot.cli.verb import verb
+
 _SHOWN = 20
 
 
+@verb(file="out")
 def sheet(
     folder: Annotated[Path, typer.Argument(help="Folder with corpora, subfolders included.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, e.g. corpora.tsv.")] = Path("corpora.tsv"),

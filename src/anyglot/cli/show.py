@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from anyglot.recipe.schema import Recipe
 
 
+@verb()
 def show(
     recipe_or_model: Annotated[
         str, typer.Argument(help="A recipe (file or bundled name), a model folder, or a model's name.")

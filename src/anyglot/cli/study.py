@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 if TYPE_CHECKING:
     from anyglot.study.running import Work
 
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the study: a folder a step, and report/.")]
 
 
+@verb(kept="the same command goes on")
 def study(
     file: Annotated[str, typer.Argument(help="A study's YAML file, or a bundled one such as study/mt-bridge-tiny.")],
     out: OUT = Path("study"),
@@ -61,6 +64,7 @@ def study(
         print(out)
 
 
+@verb(folder="out", kept="the same command writes it all again")
 def study_text(
     out: OUT,
     languages: Annotated[str, typer.Option("--languages", "-l", help="The first is the one translations go through.")],
@@ -102,6 +106,7 @@ def _print_steps(work: Work, commands: bool) -> None:
             print(f"      {shlex.join(work.words(step))}")
 
 
+@verb(folder="out", kept="the same command writes it all again")
 def study_report(
     out: OUT,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="PNG and SVG files.")] = True,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 MODEL = Annotated[
     str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
 ]
@@ -92,6 +94,7 @@ DRAFT_FILE = Annotated[
 RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
 
 
+@verb(file="output_name")
 def translate(
     model: MODEL,
     source: SOURCE,
@@ -164,7 +167,7 @@ def translate(
         length_beam=length_beam,
         remasking=remasking,
     )
-    code = run(
+    run(
         Work(
             model=model,
             source=source,
@@ -182,5 +185,3 @@ def translate(
             draft_file=draft_file,
         )
     )
-    if code:
-        raise typer.Exit(code)

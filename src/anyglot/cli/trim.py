@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.verb import verb
+
 if TYPE_CHECKING:
     from anyglot.trimming import Trimmed
 
 
+@verb(folder="out")
 def trim(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name: an encoder or a translator.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the smaller model; must not exist.")],

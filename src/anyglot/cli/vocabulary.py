@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from anyglot.cli.trim import listed
+from anyglot.cli.verb import verb
 
 
+@verb(file="out")
 def vocabulary(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name; its tokenizer is used.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, e.g. english.json.")],

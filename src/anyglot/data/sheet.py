@@ -12,7 +12,6 @@ begins with `#` is a comment.
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 from anyglot.data.readers import read_lines
 from anyglot.errors import UserError
+from anyglot.writing import write_text
 
 # A recipe's keys with two values, and the column of the first; the second's name ends in _2.
 _TWO = {"files": "file", "columns": "column", "fields": "field"}
@@ -66,14 +66,7 @@ def write_sheet(path: Path, sources: Sequence[dict[str, Any]]) -> None:
     rows = [_cells(source) for source in sources]
     columns = [column for column in COLUMNS if any(column in row for row in rows)]
     lines = ["\t".join(columns), *("\t".join(row.get(column, "") for column in columns) for row in rows)]
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _checked(header: list[str], where: str) -> list[str]:

@@ -11,7 +11,6 @@ writer. Whatever else happens to a file, the checksum finds it out and the sente
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import zlib
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.locking import try_lock
 
 _RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("offset", "<u8"), ("positions", "<u4"), ("check", "<u4")])
 _KNOWN = np.dtype([*_RECORD.descr, ("segment", "<u2")])
@@ -186,12 +186,10 @@ class _Segment:
         number = 0
         while True:
             states = os.open(folder / f"states-{number}.bin", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                fcntl.flock(states, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if try_lock(states):
                 break
-            except BlockingIOError:
-                os.close(states)
-                number += 1
+            os.close(states)
+            number += 1
         path = folder / f"index-{number}.bin"
         index = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         records = _whole_records(path, 0, row_bytes)

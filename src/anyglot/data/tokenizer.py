@@ -7,8 +7,6 @@ SentencePiece numbers <unk> 0, <s> 1, </s> 2, pieces from 3; fairseq put four sp
 """
 
 import hashlib
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from anyglot.data.offsets import Offsets, widened, within
 from anyglot.data.protocols import PairStyle, TextTokenizer
 from anyglot.errors import UserError
 from anyglot.guarded import read_bytes
+from anyglot.writing import write_bytes, write_json
 
 MODEL_FILE = "sentencepiece.bpe.model"
 CONFIG_FILE = "tokenizer_config.json"
@@ -79,9 +78,8 @@ class Tokenizer:
 
     def save(self, folder: Path) -> None:
         """Write `sentencepiece.bpe.model` and a tokenizer_config.json with which transformers opens the folder too."""
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / MODEL_FILE, self._model)
-        _write(folder / CONFIG_FILE, (json.dumps(_CONFIG, indent=2) + "\n").encode())
+        write_bytes(folder / MODEL_FILE, self._model)
+        write_json(folder / CONFIG_FILE, _CONFIG)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens. Any str goes in; lone surrogates count as U+FFFD."""
@@ -182,12 +180,3 @@ def _without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return "".join("�" if "\ud800" <= character <= "\udfff" else character for character in text)
     return text
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -23,6 +23,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.scripts import is_written_in, script_of, scripts_of
 from anyglot.errors import UserError
 from anyglot.guarded import LARGE, read_json
+from anyglot.writing import write_text
 
 _FORMAT = "anyglot-vocabulary-1"
 # A script with fewer of a text's letters than this is a foreign name here and there, not what the text is written in.
@@ -94,9 +95,7 @@ class Vocabulary:
             "fingerprint": self.fingerprint,
             "runs": np.stack([firsts, lasts], axis=1).tolist(),
         }
-        partial = path.with_name(path.name + ".tmp")
-        partial.write_text(json.dumps(document) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_text(path, json.dumps(document) + "\n")
 
     @classmethod
     def load(cls, path: Path, tokenizer: TextTokenizer) -> Vocabulary:

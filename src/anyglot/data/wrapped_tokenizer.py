@@ -14,6 +14,7 @@ from anyglot.data.protocols import PairStyle
 from anyglot.data.tokenizer_files import settings
 from anyglot.errors import UserError
 from anyglot.guarded import is_there
+from anyglot.writing import disk_errors
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
 # Files that transformers does without, by its names for them.
@@ -93,8 +94,13 @@ class WrappedTokenizer:
         return int(found) if found is not None and self.pieces([found]) == [piece] else None
 
     def save(self, folder: Path) -> None:
-        """Write transformers' own tokenizer files."""
-        self._tokenizer.save_pretrained(str(folder))
+        """Write transformers' own tokenizer files.
+
+        Raises:
+            UserError: The disk is full, or the folder cannot be written.
+        """
+        with disk_errors(folder):
+            self._tokenizer.save_pretrained(str(folder))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens, not even where the text spells one."""

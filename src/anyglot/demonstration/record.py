@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.report import write_text
+from anyglot.writing import write_text
 
 MARKER = "demo.json"
 _MADE_BY = "anyglot demo; the next one goes on with this one or, where it is finished, replaces it"

@@ -22,11 +22,11 @@ from anyglot.demonstration.text import write_text
 from anyglot.demonstration.unseen import Unseen, translate_unseen, unseen_sentences
 from anyglot.evaluation.contents import Table
 from anyglot.evaluation.report import write_report
-from anyglot.evaluation.report import write_text as write_file
 from anyglot.evaluation.results import kind_of
 from anyglot.evaluation.running import Evaluation, System, evaluate
 from anyglot.evaluation.scoring import Scoring
 from anyglot.evaluation.table import TestSet
+from anyglot.locking import held
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
@@ -35,6 +35,7 @@ from anyglot.trimming import Wish, trim
 from anyglot.weights.fetching import fetch_from_index
 from anyglot.weights.hub import local_folder
 from anyglot.weights.starts import STARTS
+from anyglot.writing import write_text as write_file
 
 BEAM = 4
 SAMPLES = 10
@@ -89,6 +90,13 @@ def run_demo(
         UserError: The folder is taken or cannot be written, or the start is not to be had.
         Stopped: SIGTERM or SIGINT came while a model trained; its state is saved.
     """
+    with held(out):
+        return _run(out, seed, course, say, overrides)
+
+
+def _run(
+    out: Path, seed: int, course: Course, say: Callable[[str], None], overrides: Mapping[str, Sequence[str]]
+) -> Outcome:
     recipes = [_recipe(leg, out, seed, course, overrides.get(leg.recipe, ())) for leg in course.legs]
     record = Record.claimed(out, _wanted(course, seed, recipes), say)
     if course.start is not None:

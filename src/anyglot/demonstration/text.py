@@ -8,6 +8,7 @@ from pathlib import Path
 from anyglot.demonstration.course import Course
 from anyglot.demonstration.unseen import unseen_sentences
 from anyglot.phrasebook.corpus import Phrasebook
+from anyglot.writing import write_text as write_file
 
 # Settings of the course that pretrains were chosen by scores on the first test sentences (of seed 1, docs/log.md): none
 # is scored again. A held-out split repeats no sentence, so those behind them are others.
@@ -49,6 +50,4 @@ def _files(source: str, target: str) -> str:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    temporary.replace(path)
+    write_file(path, "".join(f"{line}\n" for line in lines))

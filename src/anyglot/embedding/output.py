@@ -1,6 +1,6 @@
 """Vectors into a file that appears whole or not at all: .npy, or .parquet with a hash of each text.
 
-    OUTPUT.partial   the vectors so far, as .npy; under a lock, so that two runs do not write one file
+    OUTPUT.partial   the vectors so far, as .npy; the output is held (`locking.py`), so that two runs do not write it
     OUTPUT           appears at the end, by a rename
 
 Memory holds a block of rows at a time, however many there are.
@@ -8,11 +8,10 @@ Memory holds a block of rows at a time, however many there are.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +20,10 @@ from numpy.typing import NDArray
 
 from anyglot.embedding.vectors import centred, normalised
 from anyglot.errors import UserError
+from anyglot.locking import held
+from anyglot.writing import disk_errors, whole_file
 
+ADVICE = "free some space and run it again, what is in the cache is not computed twice"
 KINDS = (".npy", ".parquet")
 HASH_BYTES = 16
 _BLOCK = 4096
@@ -68,34 +70,25 @@ class VectorFile:
         self._hashes: IO[bytes] | None = None
 
     def __enter__(self) -> VectorFile:
-        with _disk_errors(self.partial):
-            # Not truncated before the lock is ours: the file may be another run's.
-            self._stream: IO[bytes] = os.fdopen(os.open(self.partial, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
-            try:
-                fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not os.path.samestat(os.fstat(self._stream.fileno()), self.partial.stat()):
-                    raise BlockingIOError  # the other run has just made it its output
-            except (BlockingIOError, FileNotFoundError):
-                self._stream.close()
-                raise UserError(f"another run is writing {self.path}: wait for it, or name another output.") from None
-            self._stream.truncate(0)
+        with disk_errors(self.path, ADVICE), ExitStack() as stack:
+            stack.enter_context(held(self.path, file=True))
+            stack.callback(self.partial.unlink, missing_ok=True)  # not there any more if all went well
+            self._stream: IO[bytes] = stack.enter_context(self.partial.open("w+b"))
             _write_header(self._stream, 0, self.width)
             self._data = self._stream.tell()
             if self.path.suffix == ".parquet":
-                self._hashes = self.hashes_path.open("w+b")
+                stack.callback(self.hashes_path.unlink, missing_ok=True)
+                self._hashes = stack.enter_context(self.hashes_path.open("w+b"))
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is not None:
-            self.partial.unlink(missing_ok=True)
-        if self._hashes is not None:
-            self._hashes.close()
-            self.hashes_path.unlink(missing_ok=True)
-        self._stream.close()
+        with disk_errors(self.path, ADVICE):  # closing writes what is still held back
+            self._resources.close()
 
     def append(self, vectors: NDArray[np.float32], texts: Sequence[str]) -> None:
         """Write the vectors of texts behind those before. (n, D)"""
-        with _disk_errors(self.path):
+        with disk_errors(self.path, ADVICE):
             self._stream.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
             if self._hashes is not None:
                 self._hashes.write(b"".join(map(text_hash, texts)))
@@ -110,7 +103,7 @@ class VectorFile:
 
     def finish(self, centre: NDArray[np.float64] | None, normalise: bool) -> None:
         """Subtract `centre` from every vector but zeros, give each length 1 if wanted, and put the file in place."""
-        with _disk_errors(self.path):
+        with disk_errors(self.path, ADVICE):
             self._stream.seek(0)
             _write_header(self._stream, self.rows, self.width)
             if centre is not None or normalise:
@@ -166,12 +159,8 @@ def save_mean(path: Path, mean: NDArray[np.float64]) -> None:
     Raises:
         UserError: It cannot be written.
     """
-    temporary = path.with_name(path.name + ".tmp")
-    with _disk_errors(path):
-        with temporary.open("wb") as stream:
-            np.save(stream, mean)
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+    with whole_file(path, ADVICE) as stream:
+        np.save(stream, mean)
 
 
 def load_mean(path: Path, width: int) -> NDArray[np.float64]:
@@ -204,22 +193,3 @@ def _write_header(stream: IO[bytes], rows: int, width: int) -> None:
     # numpy pads this header so that the first axis may grow: rewriting it later does not move the data.
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
     np.lib.format.write_array_header_1_0(stream, header)
-
-
-class _disk_errors:
-    """A context that turns what a disk refuses into a UserError."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            advice = "free some space and run it again" if full else "put that right and run it again"
-            reason = (error.strerror or str(error)).lower()
-            raise UserError(
-                f"cannot write {self.path}: {reason}; {advice}, what is in the cache is not computed twice."
-            ) from error

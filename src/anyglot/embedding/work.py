@@ -14,6 +14,7 @@ from anyglot.embedding.output import VectorFile, check_output, load_mean, save_m
 from anyglot.embedding.reporting import Report
 from anyglot.embedding.settings import EmbeddingSettings, Layer, Preset, depth_of, preset_of
 from anyglot.errors import UserError
+from anyglot.stopping import stoppable
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,16 @@ def run(work: Work) -> None:
 
     Raises:
         UserError: What the user can put right. Nothing is left where the output would have been.
+        Stopped: SIGTERM or SIGINT came; nothing is left there either, and a sentence says what is in the cache.
     """
+    kept = "no vectors are kept; the same command begins again"
+    if work.cache is not None:
+        kept = f"vectors made so far are in the cache {work.cache}; the same command goes on from there"
+    with stoppable(kept):
+        _run(work)
+
+
+def _run(work: Work) -> None:
     check_output(work.output)
     if work.centre and work.centre_from is not None:
         raise UserError("--centre and --centre-from exclude each other: subtract this text's mean, or another's.")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.report import write_text
 from anyglot.guarded import LARGE, read_json
+from anyglot.writing import write_text
 
 _FORMAT = "anyglot-hypotheses-1"
 

@@ -8,15 +8,14 @@ The parts are plain values (`contents.py`), so the demo, the benchmarks and `any
 import dataclasses
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report, signatures
 from anyglot.evaluation.markdown import render_markdown
 from anyglot.evaluation.page import render_page
+from anyglot.writing import write_text
 
 
 @dataclass(frozen=True)
@@ -57,22 +56,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a UTF-8 file through a temporary name, making its folder; lone surrogates become question marks.
-
-    Raises:
-        UserError: It cannot be written.
-    """
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content.encode("utf-8", "replace"))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True) if partial.parent.is_dir() else None
-        raise UserError(f"{path} could not be written ({error.strerror}); choose another folder with --out") from error

@@ -12,11 +12,11 @@ from anyglot.evaluation.contents import Sample, Table, scored_sample
 from anyglot.evaluation.earlier import Earlier, EarlierLines, read_earlier
 from anyglot.evaluation.hypotheses import translated
 from anyglot.evaluation.metrics import check_metrics
-from anyglot.evaluation.report import write_text
 from anyglot.evaluation.results import Kind, Result
 from anyglot.evaluation.scoring import Counts, Learned, Scoring, count, score_counts
 from anyglot.evaluation.table import TestSentences, TestSet, read_sentences
 from anyglot.evaluation.timing import Timed, Timing, measure
+from anyglot.writing import write_text
 
 
 @dataclass(frozen=True)

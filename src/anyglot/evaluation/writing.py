@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyglot.errors import UserError
 from anyglot.evaluation.breakdown import breakdown
 from anyglot.evaluation.contents import Bars, Curves, Report, Table
 from anyglot.evaluation.curves import curves_from_metrics
@@ -20,6 +19,8 @@ from anyglot.evaluation.running import Evaluation, System, evaluate
 from anyglot.evaluation.scoring import Learned, Scoring
 from anyglot.evaluation.table import TestSet
 from anyglot.evaluation.timing import speed_table
+from anyglot.locking import held
+from anyglot.writing import disk_errors
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,14 @@ def run(request: Request, say: Callable[[str], None]) -> str:
     Raises:
         UserError: As `running.evaluate`; and a folder that cannot be written, before anything is translated.
     """
+    with held(request.out):
+        return _run(request, say)
+
+
+def _run(request: Request, say: Callable[[str], None]) -> str:
     begun = time.monotonic()
-    try:
+    with disk_errors(request.out, "choose another --out"):
         request.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{request.out} is no folder to write to ({error.strerror}); choose another --out") from error
     evaluation = evaluate(
         request.systems,
         request.tests,

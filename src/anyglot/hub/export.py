@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,6 +29,7 @@ from anyglot.weights.foreign import CONFIG
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_encoder, load_pretrained
 from anyglot.weights.save import save_pretrained
+from anyglot.writing import whole_folder, write_json
 
 Say = Callable[[str], None]
 RECORD = "export.json"
@@ -74,7 +72,7 @@ def export_ctranslate2(
         (folder / "model.bin").unlink(missing_ok=True)
         spec.save(str(folder))
 
-    with new_folder(out) as folder:
+    with whole_folder(out) as folder:
         say(f"comparing {sentences} sentences")
         given = cases(translator, sentences, limits(model))
         for epsilon in found:
@@ -90,7 +88,7 @@ def export_ctranslate2(
         translator.tokenizer.save(folder)
         _carry(name_or_folder, folder)
         facts = {"quantization": quantization, "epsilon": epsilon, "checked_in_float32": asdict(parity)}
-        (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / RECORD, facts)
     return parity
 
 
@@ -130,7 +128,7 @@ def export_transformers(
             f"no family of transformers has a model of the kind '{model.config.kind}'; `anyglot translate` opens it as "
             "it is."
         )
-    with new_folder(out) as folder:
+    with whole_folder(out) as folder:
         save_pretrained(model, folder, family)
         say("comparing both models' states")
         _compare_states(model, folder)
@@ -168,12 +166,12 @@ def export_anyglot(
         model = encoder_decoder_from(whole, layers=wanted, blocks=blocks, end_id=tokenizer.end_id)
         facts |= {"decoder_layers": wanted, "copied_blocks": copied_blocks(deepest, wanted, blocks)}
     pad_with(model, tokenizer.pad_id)
-    with new_folder(out) as folder:
+    with whole_folder(out) as folder:
         save_model(model, folder)
         tokenizer.save(folder)
         languages = {"source": sorted(languages_read(start)), "supervised": [], "target": []}
-        (folder / LANGUAGES).write_text(json.dumps(languages, indent=2) + "\n", encoding="utf-8")
-        (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / LANGUAGES, languages)
+        write_json(folder / RECORD, facts)
     return model
 
 
@@ -232,17 +230,3 @@ def _carry(name_or_folder: str, folder: Path) -> None:
 def refuse_existing(out: Path) -> None:
     if out.exists():
         raise UserError(f"{out} exists already: name a folder that does not.")
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that becomes `out` if all goes well, and vanishes if not."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from anyglot.data.frames import LANGUAGES
 from anyglot.errors import UserError
-from anyglot.hub.export import new_folder, refuse_existing
+from anyglot.hub.export import refuse_existing
 from anyglot.models.prompt_files import SavedPrompts, load_prompts, save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_pretrained
+from anyglot.writing import whole_folder
 
 
 def export_prompts(name_or_folder: str, out: Path) -> SavedPrompts:
@@ -30,7 +31,7 @@ def export_prompts(name_or_folder: str, out: Path) -> SavedPrompts:
         raise UserError(
             f"{name_or_folder} is not made by prompts over an encoder (method sga), so it has none to write."
         )
-    with new_folder(out) as folder:
+    with whole_folder(out) as folder:
         save_prompts(model, folder)
         if (start / LANGUAGES).is_file():
             shutil.copyfile(start / LANGUAGES, folder / LANGUAGES)

@@ -19,6 +19,7 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.padding import pad_with
 from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
+from anyglot.writing import whole_folder
 
 CARD = "README.md"
 GENERATION = "generation_config.json"
@@ -86,15 +87,12 @@ def write(files: Mapping[str, Path | bytes], folder: Path) -> None:
     """
     if folder.exists():
         raise UserError(f"{folder} exists already: name a folder that does not.")
-    try:
-        folder.mkdir(parents=True)
+    with whole_folder(folder) as made:
         for name, content in files.items():
             if isinstance(content, bytes):
-                (folder / name).write_bytes(content)
+                (made / name).write_bytes(content)
             else:
-                shutil.copyfile(content, folder / name)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
+                shutil.copyfile(content, made / name)
 
 
 def upload(

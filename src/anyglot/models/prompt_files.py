@@ -7,7 +7,6 @@ prompts.safetensors     prompts, projections and length head: a few MB where the
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
@@ -27,7 +25,8 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.identity import weights_key
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
-from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of, publish
+from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of
+from anyglot.writing import write_json, write_tensors
 
 FOLDER = "prompts"
 """Where they lie in the folder of a run."""
@@ -59,18 +58,18 @@ class SavedPrompts:
 
 
 def save_prompts(model: PromptedEncoder, folder: Path) -> None:
-    """Write all of a model but its encoder; each file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all of a model but its encoder; each file appears whole or not at all.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written.
+    """
     own = {name: tensor for name, tensor in parameters_of(model).items() if not name.startswith(_BASE)}
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in own.items()}
     if model.output.rows is not None:
-        tensors[OUTPUT_ROWS] = model.output.rows.ids.cpu()
-    save_file(tensors, folder / (WEIGHTS + ".tmp"), metadata={"format": FORMAT})
-    publish(folder / (WEIGHTS + ".tmp"), folder / WEIGHTS)
+        own[OUTPUT_ROWS] = model.output.rows.ids
+    write_tensors(folder / WEIGHTS, own, {"format": FORMAT})
     config = current_config(model).model_dump(mode="json")
     document = {"format": FORMAT, "base": weights_key(model.encoder), "config": config}
-    (folder / (FILE + ".tmp")).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    publish(folder / (FILE + ".tmp"), folder / FILE)
+    write_json(folder / FILE, document)
 
 
 def load_prompts(folder: Path | str) -> SavedPrompts:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
@@ -19,6 +17,7 @@ from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.config import Config, EncoderConfig, ModelConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.restrict import restrict_output
+from anyglot.writing import write_json, write_tensors
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -58,25 +57,17 @@ def parameters_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def save_model(model: Model, folder: Path | str) -> None:
-    """Write config and weights into a folder; each file appears whole or not at all."""
+    """Write config and weights into a folder; each file appears whole or not at all.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in parameters_of(model).items()}
+    tensors = parameters_of(model)
     if not isinstance(model, Encoder) and model.output.rows is not None:
-        tensors[OUTPUT_ROWS] = model.output.rows.ids.cpu()
-    temporary = folder / (WEIGHTS + ".tmp")
-    save_file(tensors, temporary, metadata={"format": FORMAT})
-    publish(temporary, folder / WEIGHTS)
-    temporary = folder / (CONFIG + ".tmp")
-    temporary.write_text(json.dumps(config_document(model), indent=2) + "\n", encoding="utf-8")
-    publish(temporary, folder / CONFIG)
-
-
-def publish(temporary: Path, final: Path) -> None:
-    """Move a finished file to its name, on disk before it is visible."""
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(final)
+        tensors[OUTPUT_ROWS] = model.output.rows.ids
+    write_tensors(folder / WEIGHTS, tensors, {"format": FORMAT})
+    write_json(folder / CONFIG, config_document(model))
 
 
 def is_model_folder(folder: Path | str) -> bool:

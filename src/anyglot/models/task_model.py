@@ -6,13 +6,11 @@ fine-tuned encoder, with `head.json` and `head.safetensors` beside them.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field, ValidationError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
@@ -22,7 +20,8 @@ from anyglot.models.config import Frozen
 from anyglot.models.encoder import Encoder
 from anyglot.models.initialise import initialise_bert
 from anyglot.models.parts import without_cross_attention
-from anyglot.models.store import assign, load_model, load_tensors, parameters_of, publish, save_model
+from anyglot.models.store import assign, load_model, load_tensors, parameters_of, save_model
+from anyglot.writing import write_json, write_tensors
 
 HEAD = "head.json"
 HEAD_WEIGHTS = "head.safetensors"
@@ -104,15 +103,14 @@ def _head(config: HeadConfig, width: int) -> ClassificationHead | PositionHead:
 
 
 def save_task_model(model: TaskModel, folder: Path) -> None:
-    """Write the encoder's model folder and the head beside it; each file appears whole or not at all."""
+    """Write the encoder's model folder and the head beside it; each file appears whole or not at all.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written.
+    """
     save_model(model.encoder, folder)
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in parameters_of(model.head).items()}
-    temporary = folder / (HEAD_WEIGHTS + ".tmp")
-    save_file(tensors, temporary)
-    publish(temporary, folder / HEAD_WEIGHTS)
-    temporary = folder / (HEAD + ".tmp")
-    temporary.write_text(json.dumps(model.config.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-    publish(temporary, folder / HEAD)
+    write_tensors(folder / HEAD_WEIGHTS, parameters_of(model.head))
+    write_json(folder / HEAD, model.config.model_dump(mode="json"))
 
 
 def load_task_model(folder: Path) -> TaskModel:

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from anyglot.phrasebook.languages import check_languages, known_languages, load_
 from anyglot.phrasebook.levels import level_named
 from anyglot.phrasebook.meaning import Meaning
 from anyglot.phrasebook.sampler import MeaningSampler
+from anyglot.writing import whole_folder, write_json, write_text
 
 __all__ = ["Phrasebook", "Sentence", "known_languages", "realise", "write_phrasebook"]
 
@@ -101,9 +100,7 @@ def write_phrasebook(
     target = Path(out_dir)
     if target.exists() and not (target / "manifest.json").exists():
         raise UserError(f"{target} exists and is no phrasebook; name a new folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with whole_folder(target, replaces=True) as work:
         written = {split: _write_split(work, book, split, count) for split, count in sentences.items()}
         manifest: dict[str, object] = {
             "seed": seed,
@@ -112,15 +109,8 @@ def write_phrasebook(
             "sentences": written,
             "sha256": {path.name: _sha256(path) for path in sorted(work.iterdir())},
         }
-        (work / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        (work / "README.md").write_text(_readme(book, written), encoding="utf-8")
-        work.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        work.rename(target)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
+        write_json(work / "manifest.json", manifest)
+        write_text(work / "README.md", _readme(book, written))
     return manifest
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from anyglot.data.frames import LANGUAGES
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
+from anyglot.locking import held, is_empty
 from anyglot.models.config import Config
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import CONFIG, assemble, load_config, save_model
 from anyglot.training.averaging import average, choose_best, choose_last, choose_steps, metric_of
-from anyglot.training.checkpoint import write_document
 from anyglot.weights.run_checkpoints import CHECKPOINTS, DamagedCheckpoint
 from anyglot.weights.runs import unmoved_of
+from anyglot.writing import whole_folder, write_json
 
 
 def average_run(
@@ -38,7 +39,12 @@ def average_run(
     """
     if (last is not None) + (best is not None) + bool(steps) != 1:
         raise UserError("Give one of --last N, --best N and --step N.")
-    if out.exists() and any(out.iterdir()):
+    with held(out):
+        return _average(run, out, last, best, steps)
+
+
+def _average(run: Path, out: Path, last: int | None, best: int | None, steps: Sequence[int]) -> list[Path]:
+    if out.exists() and not is_empty(out):
         raise UserError(f"{out} is not empty; name another folder for the average.")
     root = run / CHECKPOINTS
     if not root.is_dir():
@@ -56,15 +62,15 @@ def average_run(
     except DamagedCheckpoint as damage:
         raise UserError(f"The checkpoints of {run} cannot be averaged: {damage}.") from None
     model = assemble(_config(folders, run), unmoved | dict(average(folders)), str(root))
-    out.mkdir(parents=True, exist_ok=True)
-    save_model(model, out)
-    load_tokenizer(run).save(out)
-    if isinstance(model, PromptedEncoder):
-        save_prompts(model, out / PROMPTS)
-    for name in (LANGUAGES, "recipe.yaml", f"{PROMPTS}/{LANGUAGES}"):
-        if (run / name).is_file():
-            shutil.copyfile(run / name, out / name)
-    write_document(out / "average.json", {"run": str(run), "checkpoints": [folder.name for folder in folders]})
+    with whole_folder(out, replaces=True) as made:
+        save_model(model, made)
+        load_tokenizer(run).save(made)
+        if isinstance(model, PromptedEncoder):
+            save_prompts(model, made / PROMPTS)
+        for name in (LANGUAGES, "recipe.yaml", f"{PROMPTS}/{LANGUAGES}"):
+            if (run / name).is_file():
+                shutil.copyfile(run / name, made / name)
+        write_json(made / "average.json", {"run": str(run), "checkpoints": [folder.name for folder in folders]}, 1)
     return folders
 
 

@@ -13,6 +13,7 @@ from anyglot.recipe.document import read_document
 from anyglot.recipe.faults import described
 from anyglot.recipe.given import GivenData
 from anyglot.recipe.schema import Recipe
+from anyglot.writing import write_text
 
 # A sheet of a thousand corpora can be wrong a thousand times in the same way.
 _MOST_TOLD = 40
@@ -44,6 +45,4 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = (), given: 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe with every default spelt out, so that it can be run again."""
-    partial = path.with_name(path.name + ".tmp")
-    partial.write_text(yaml_text.dump(recipe.document()), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, yaml_text.dump(recipe.document()))

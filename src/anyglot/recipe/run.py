@@ -19,6 +19,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
+from anyglot.locking import held
 from anyglot.methods import METHODS
 from anyglot.models.build import Model
 from anyglot.models.prompt_files import FOLDER as PROMPTS
@@ -83,9 +84,14 @@ def run_recipe(
         before and nothing was done.
 
     Raises:
-        UserError: The folder is taken, the data is at fault, or training went wrong.
+        UserError: The folder is taken, another process writes it, the data is at fault, or training went wrong.
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
+    with held(folder):
+        return _run(recipe, folder, resume=resume, quiet=quiet, command=command, say=say)
+
+
+def _run(recipe: Recipe, folder: Path, *, resume: bool, quiet: bool, command: str, say: Callable[[str], None]) -> bool:
     if resume and is_finished(folder):
         _refuse_another(recipe, folder, use="resumed")
         say(f"The run in {folder} is finished; there is nothing to resume.")
@@ -105,7 +111,7 @@ def run_recipe(
         else:
             outline(recipe)  # what is wrong with this recipe's model is told before hours go into its start
             told = partial(_say_of_start, say)
-            run_recipe(origin, start, resume=resume, quiet=quiet, command=command, say=told)
+            _run(origin, start, resume=resume, quiet=quiet, command=command, say=told)
         recipe = started_from(recipe, start)
     elif recipe.start is not None and is_unfinished(Path(recipe.start).expanduser()):
         raise UserError(
@@ -287,12 +293,11 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
         if isinstance(model, PromptedEncoder):
             save_prompts(model, folder / PROMPTS)
             write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
-    except OSError as error:
+        write_document(folder / RUN, run_record(recipe, plan, trained, command))
+    except UserError as error:
         raise UserError(
-            f"The model could not be written into {folder}: {error.strerror or error}. Its weights are safe in "
-            f"{folder / CHECKPOINTS}; free some space and run again with --resume."
+            f"{str(error).rstrip('.')}. Trained weights are safe in {folder / CHECKPOINTS}: run on with --resume."
         ) from error
-    write_document(folder / RUN, run_record(recipe, plan, trained, command))
 
 
 def _longest(recipe: Recipe) -> tuple[Longest, ...]:

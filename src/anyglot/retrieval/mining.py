@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, cast, get_args
@@ -11,13 +10,15 @@ from typing import Literal, Protocol, cast, get_args
 import numpy as np
 
 from anyglot.errors import UserError
+from anyglot.locking import held
 from anyglot.retrieval.inverted import approximate_both_ways, faiss_is_there
 from anyglot.retrieval.margin import MARGINS, RULES, Margin, Pairs, Rule, best_pairs
-from anyglot.retrieval.mining_job import Job, disk_errors, opened, whole
+from anyglot.retrieval.mining_job import ADVICE, Job, opened
 from anyglot.retrieval.mining_text import Sentences
 from anyglot.retrieval.neighbours import BLOCK, Neighbours, Progress, all_neighbours
 from anyglot.retrieval.operands import Side
 from anyglot.retrieval.search import SearchPrecision, chosen
+from anyglot.writing import whole_file
 
 Index = Literal["auto", "exact", "ivf"]
 EXACT_PAIRS = 4 * 10**12
@@ -121,11 +122,11 @@ def mine(
         # The product is asked for with a width it will be near to: the vectors may not be there yet.
         return {"precision": chosen(settings.precision, len(first), len(second), 1024), "block": settings.block}
 
-    job = opened(output.with_name(output.name + ".work"), asked, choose, overwrite=overwrite)
-    with closing(job):
+    with held(output, file=True):
+        job = opened(output.with_name(output.name + ".work"), asked, choose, overwrite=overwrite)
         sides = vectors.side(job, 0, first), vectors.side(job, 1, second)
         mined = _mined(sides, job, settings, index, say, progress)
-        with disk_errors(output), whole(output) as stream:
+        with whole_file(output, ADVICE) as stream:
             stream.writelines(_rows(mined.pairs, first, second))
         job.remove()
     return mined

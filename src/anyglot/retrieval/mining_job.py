@@ -3,22 +3,16 @@
 OUTPUT.work/job.json        what the job reads and computes; a job that differs is another job
 OUTPUT.work/vectors-a.npy   where the vectors were not given; appears whole
 OUTPUT.work/stripe-N.npz    what stripe N gave; appears whole
-OUTPUT.work/lock            held by the run that works here
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
@@ -26,29 +20,27 @@ import torch
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
 from anyglot.retrieval.search import Stripe
+from anyglot.writing import disk_errors, whole_file, write_text
 
+ADVICE = "free some space and run it again, what is done is kept"
 _FORMAT = 1
 _NAMES = ("scores", "ids", "found_rows", "found_ids", "found_scores", "crowded")
 
 
 class Job:
-    """The folder of one job, held by a lock. Open it with `opened`.
+    """The folder of one job. Open it with `opened`, while the output is held (`locking.py`).
 
     Attributes:
         folder: The job's own.
         facts: What the first run wrote down of it: what was asked, and what was chosen for it.
     """
 
-    def __init__(self, folder: Path, facts: Mapping[str, object], lock: IO[bytes]) -> None:
-        self.folder, self.facts, self._lock = folder, facts, lock
+    def __init__(self, folder: Path, facts: Mapping[str, object]) -> None:
+        self.folder, self.facts = folder, facts
 
     def remove(self) -> None:
         """The job is done."""
         shutil.rmtree(self.folder)
-
-    def close(self) -> None:
-        """Let others have the folder."""
-        self._lock.close()
 
     def read(self, number: int) -> Stripe | None:
         """A stripe that was written; None if it was not, or is damaged."""
@@ -64,7 +56,7 @@ class Job:
         """Keep a stripe."""
         rows, ids, coarse = (part.numpy() for part in stripe.found)
         crowded = stripe.crowded.numpy()
-        with disk_errors(self.folder), whole(self._stripe(number)) as stream:
+        with whole_file(self._stripe(number), ADVICE) as stream:
             np.savez(
                 stream,
                 scores=stripe.scores,
@@ -90,16 +82,10 @@ def opened(
         overwrite: Forget what another job left.
 
     Raises:
-        UserError: The folder holds another job or something else, or another run works in it.
+        UserError: The folder holds another job or something else.
     """
-    with disk_errors(folder):
+    with disk_errors(folder, ADVICE):
         folder.mkdir(exist_ok=True)
-        lock = (folder / "lock").open("ab")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise UserError(f"Another run is at work in {folder}: wait for it, or name another output.") from None
         path = folder / "job.json"
         done = [each for pattern in ("stripe-*.npz", "vectors-*.npy") for each in folder.glob(pattern)]
         if overwrite or not path.exists() or not done:  # of a job that did nothing, nothing is lost
@@ -107,8 +93,7 @@ def opened(
                 left.unlink(missing_ok=True)
         if not path.exists():
             content = json.dumps({"format": _FORMAT, "asked": dict(asked), "chosen": dict(chosen())}, indent=1)
-            with whole(path) as stream:
-                stream.write(content.encode())
+            write_text(path, content, ADVICE)
     known = _read(path)
     differ = sorted(name for name in asked if known["asked"].get(name) != asked[name])
     if differ:
@@ -116,29 +101,7 @@ def opened(
             f"{folder} holds an unfinished job with another {', '.join(differ)}: repeat its command to finish it, name "
             "another output, or give --overwrite to begin anew."
         )
-    return Job(folder, {**known["asked"], **known["chosen"]}, lock)
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears whole or not at all, even if the machine goes down."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses into a UserError."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "free some space and run it again, what is done is kept" if full else "put that right and run it again"
-        raise UserError(f"Cannot write {path}: {(error.strerror or str(error)).lower()}; {advice}.") from error
+    return Job(folder, {**known["asked"], **known["chosen"]})
 
 
 def _read(path: Path) -> dict[str, dict[str, object]]:

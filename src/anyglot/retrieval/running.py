@@ -14,7 +14,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report
 from anyglot.evaluation.markdown import markdown_table
 from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.report import write_report, write_text
+from anyglot.evaluation.report import write_report
 from anyglot.retrieval import bucc_report, tatoeba_report
 from anyglot.retrieval.bucc import Split
 from anyglot.retrieval.bucc_report import BuccResult
@@ -24,6 +24,7 @@ from anyglot.retrieval.sweep import LanguageResult, ModelResult, score_language,
 from anyglot.retrieval.system import System
 from anyglot.retrieval.tatoeba import LanguageFiles, SentencePairs, read_pairs
 from anyglot.retrieval.tuning import Outcome, from_other, mine_split, oracle, outcomes_of
+from anyglot.writing import write_text
 
 Say = Callable[[str], None]
 

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.report import write_text
 from anyglot.guarded import LARGE, read_json
+from anyglot.writing import write_text
 
 DONE, BEGUN, LOG, INPUT = "step.json", "begun.json", "log.txt", "input.json"
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -55,27 +52,6 @@ class StepFolder:
     def end(self, record: dict[str, Any]) -> None:
         """Mark the step done."""
         write_text(self.path / DONE, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
-
-
-@contextmanager
-def held(path: Path) -> Iterator[IO[str] | None]:
-    """Hold a step for this process and its child; None where the system has no locks.
-
-    Raises:
-        UserError: Another process holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield None
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"another process is running {path.name}; wait for it to end, or stop it.") from None
-        yield file
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -17,8 +17,10 @@ from types import FrameType
 
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit
+from anyglot.locking import held, inheritance
+from anyglot.stopping import Stopped
 from anyglot.study.file import Study
-from anyglot.study.folder import LOG, StepFolder, held
+from anyglot.study.folder import LOG, StepFolder
 from anyglot.study.keys import Contents, keys_of
 from anyglot.study.progress import Progress
 from anyglot.study.steps import Step, replaced, steps_of
@@ -27,13 +29,6 @@ _POLL = 0.05
 _TOLD_OF_LOG = 6
 # Where a command begins with the word "anyglot", the one that runs is this installation's.
 _OURS = ("-m", "anyglot.cli.main")
-
-
-class Halted(SystemExit):
-    """The study was asked to stop; its steps have saved what they had. The process exits with 143 or 130."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
 
 
 @dataclass
@@ -125,7 +120,7 @@ def run_study(work: Work, jobs: int, say: Callable[[str], None]) -> None:
 
     Raises:
         UserError: Steps failed, or an input is missing; which, and the end of their logs.
-        Halted: SIGTERM or SIGINT came; running steps were asked to save and have ended.
+        Stopped: SIGTERM or SIGINT came; running steps were asked to save and have ended.
     """
     _run(work, list(work.steps), jobs, say)
 
@@ -135,7 +130,7 @@ def run_step(work: Work, number: int, say: Callable[[str], None]) -> None:
 
     Raises:
         UserError: There is no such step, what it reads is not done, or it fails.
-        Halted: As `run_study`.
+        Stopped: As `run_study`.
     """
     if not 1 <= number <= len(work.steps):
         raise UserError(f"there is no step {number}; the study has the steps 1 to {len(work.steps)} (--list-steps).")
@@ -214,7 +209,8 @@ def _start(work: Work, step: Step, key: str, jobs: int) -> _Running:
             words = [sys.executable, *_OURS, *words[1:]]
         environment = {"OMP_NUM_THREADS": str(max(1, _cores() // jobs)), **os.environ}
         # The child holds the lock too: while it lives, even if we were killed, nobody else runs this step.
-        kept = () if lock is None else (lock.fileno(),)
+        kept = () if lock is None else (lock,)
+        environment |= {} if lock is None else inheritance(lock)
         try:
             process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, pass_fds=kept
@@ -254,7 +250,7 @@ def _halt(running: list[_Running], number: int, say: Callable[[str], None]) -> N
     for entry in running:
         entry.process.wait()
         entry.resources.close()
-    raise Halted(number)
+    raise Stopped(number, told=bool(running))
 
 
 def _told(failed: Mapping[str, str], left: list[Step]) -> str:

@@ -19,7 +19,7 @@ from anyglot.data.languages import language
 from anyglot.data.phrasebook_text import PREFIX, read_phrasebook
 from anyglot.data.readers import read_lines
 from anyglot.errors import UserError
-from anyglot.evaluation.report import write_text
+from anyglot.writing import write_text
 
 DIRECTIONS = ("m2m", "m2o", "o2m")
 _PLACE = "*"

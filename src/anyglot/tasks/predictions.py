@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from anyglot.errors import UserError
 from anyglot.tasks.examples import Example, Kind, QuestionExample, TaggedExample
 from anyglot.tasks.task import Task
+from anyglot.writing import disk_errors, whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +85,12 @@ def prediction_writer(task: Task, path: Path) -> Iterator[PredictionWriter]:
     Raises:
         UserError: It cannot be written.
     """
-    with _whole_file(path) as file:
+    with _opened(path) as file:
         if task.kind != "answering":
             yield _Lines(file, _LINES[task.kind], task.labels)
             return
         # Left first, so that where there is a file of answers its n-best lists are there too.
-        with _whole_file(nbest_path(path)) as best:
+        with _opened(nbest_path(path)) as best:
             answers = _Answers(_JsonObject(file), _JsonObject(best))
             yield answers
             answers.close()
@@ -106,37 +105,14 @@ class _File:
 
     def write(self, text: str) -> None:
         # Lone surrogates, which broken input has, become question marks.
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             self.stream.write(text.encode("utf-8", "replace"))
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"predictions could not be written to {path} ({error.strerror}); choose another folder, or make room"
-        ) from error
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[_File]:
-    """A file under a temporary name that takes its own when all is written."""
-    partial = path.with_name(path.name + ".tmp")
-    with _disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = partial.open("wb")
-    try:
-        with stream:
-            yield _File(path, stream)
-            with _disk_errors(path):
-                stream.flush()
-                os.fsync(stream.fileno())
-        with _disk_errors(path):
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _opened(path: Path) -> Iterator[_File]:
+    with whole_file(path) as stream:
+        yield _File(path, stream)
 
 
 @dataclass(frozen=True, slots=True)

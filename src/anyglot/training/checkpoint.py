@@ -28,6 +28,7 @@ from anyglot.weights.run_checkpoints import (
     file_hash,
     verify,
 )
+from anyglot.writing import flush, flush_folder, refused, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,14 +75,14 @@ def write_checkpoint(
             "metrics": dict(metrics),
         }
         _write_flushed(partial / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-        _flush_folder(partial)
+        flush_folder(partial)
         _remove(final)  # only ever a damaged one: a good one of this step would have been resumed from
         partial.rename(final)
-        _flush_folder(root)
+        flush_folder(root)
         _point_latest(root, final.name)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        reason = error.strerror or error
+        reason = refused(error)
         raise UserError(f"The checkpoint {final} could not be written: {reason}. {_standing(root)}") from error
     return final
 
@@ -149,17 +150,21 @@ def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: 
     Raises:
         UserError: Names every key that differs, with both values.
     """
+    if listed := differences(found, wanted):
+        raise UserError(
+            f"{folder} was trained otherwise and cannot be {use}: {listed}. "
+            "Give the recipe and data it was started with, or train into another folder."
+        )
+
+
+def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    """What differs, with both values, as a part of a sentence; nothing where nothing does."""
     changes = [
         f"{key} was {found.get(key, 'absent')}, now {wanted.get(key, 'absent')}"
         for key in sorted({*found, *wanted})
         if found.get(key) != wanted.get(key)
     ]
-    if changes:
-        listed = "; ".join(changes[:8]) + (f"; and {len(changes) - 8} more" if len(changes) > 8 else "")
-        raise UserError(
-            f"{folder} was trained otherwise and cannot be {use}: {listed}. "
-            "Give the recipe and data it was started with, or train into another folder."
-        )
+    return "; ".join(changes[:8]) + (f"; and {len(changes) - 8} more" if len(changes) > 8 else "")
 
 
 @cache
@@ -170,32 +175,13 @@ def versions() -> dict[str, str]:
 
 
 def write_document(path: Path, document: Any) -> None:
-    """Replace a JSON file in one step: a reader sees the old or the new one."""
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        _write_flushed(partial, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
-        partial.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file so that it is there in full or not at all.
+    """Replace a JSON file in one step: a reader sees the old or the new one.
 
     Raises:
         UserError: The disk is full or cannot be written.
     """
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_tensors(partial, tensors)
-        partial.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{path} could not be written: {error.strerror or error}.") from error
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    flush_folder(path.parent)
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -206,7 +192,7 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path)
     except SafetensorError as error:  # the library wraps what the operating system says, a full disk among it
         raise OSError(f"{path.name}: {error}") from error
-    _flush(path)
+    flush(path)
 
 
 def _write_flushed(path: Path, content: bytes) -> None:
@@ -216,24 +202,11 @@ def _write_flushed(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _flush_folder(path: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened for this
-        _flush(path)
-
-
 def _point_latest(root: Path, name: str) -> None:
     partial = root / f"{LATEST}.tmp"
     _write_flushed(partial, name.encode())
     partial.replace(root / LATEST)
-    _flush_folder(root)
+    flush_folder(root)
 
 
 def _remove(folder: Path) -> None:

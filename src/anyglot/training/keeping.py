@@ -16,6 +16,7 @@ from anyglot.training.plan import Plan
 from anyglot.training.unmoved import Unmoved
 from anyglot.weights import run_checkpoints
 from anyglot.weights.run_checkpoints import UNMOVED, UNMOVED_WEIGHTS
+from anyglot.writing import write_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +74,7 @@ class Keeper:
         moved = frozenset(model.state_dict(keep_vars=True)) - self.unmoved.names
         tensors = state.model_tensors(model, moved)
         if self.log is not None:
-            checkpoint.write_tensors(self._beside, tensors)
+            write_tensors(self._beside, tensors)
         self._beside = None
 
     def prune(self, progress: state.Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -9,7 +10,9 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from anyglot.errors import UserError
+from anyglot.writing import disk_errors, write_bytes
+
+ADVICE = "free some space and run again with --resume"
 
 
 class MetricsLog:
@@ -26,25 +29,25 @@ class MetricsLog:
                 if not line.endswith(b"\n") or not _is_upto(line, update):
                     break
                 kept.append(line)
-            partial = path.with_name(path.name + ".tmp")
-            partial.write_bytes(b"".join(kept))
-            partial.replace(path)
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+            write_bytes(path, b"".join(kept), ADVICE)
+        with disk_errors(path, ADVICE):
+            self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, event: dict[str, Any]) -> None:
         """Append an event; `update` must be among its keys."""
-        try:
+        with disk_errors(self._file.name, ADVICE):
             self._file.write(json.dumps(event, ensure_ascii=False) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise UserError(f"{self._file.name} could not be written: {error.strerror}.") from error
 
     def sync(self) -> None:
         """Flush to the disk itself, so that no checkpoint is newer than the lines before it."""
-        os.fsync(self._file.fileno())
+        with disk_errors(self._file.name, ADVICE):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        self._file.close()
+        # On a full disk a line may still be held back: it was told of when it could not be written.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _is_upto(line: bytes, update: int) -> bool:

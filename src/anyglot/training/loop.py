@@ -18,6 +18,7 @@ from torch import nn
 
 from anyglot.errors import UserError
 from anyglot.methods.base import Stage
+from anyglot.stopping import Stopped
 from anyglot.training import checkpoint, finishing, looking, state
 from anyglot.training.distributed import (
     agreed_precision,
@@ -39,7 +40,7 @@ from anyglot.training.options import BEST, StageOptions
 from anyglot.training.plan import Plan
 from anyglot.training.precision import Precision, choose_precision
 from anyglot.training.preparation import prepare, prepared_names
-from anyglot.training.signals import Stopped, StopRequests
+from anyglot.training.signals import StopRequests
 from anyglot.training.step import Outcome, Step
 from anyglot.training.unmoved import Unmoved
 from anyglot.weights import run_checkpoints
@@ -273,7 +274,7 @@ class Run:
             self.save(step)
         if signal:
             self.display.say(f"stopped by signal {signal} after update {progress.update}, saved; resume with --resume")
-            raise Stopped(signal)
+            raise Stopped(signal, told=True)
 
     def _leave(self, index: int, stage: Stage, step: Step) -> None:
         """Take the weights the stage ends with, close its books and save: the next one begins from a checkpoint."""

@@ -7,16 +7,6 @@ import threading
 from types import FrameType, TracebackType
 
 
-class Stopped(SystemExit):
-    """Training was asked to stop, and saved; the process exits with 143 (SIGTERM) or 130 (SIGINT).
-
-    A SystemExit, so that a caller who does not care needs to do nothing.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
-
-
 class StopRequests:
     """Context manager that notes SIGTERM and SIGINT in place of dying of them; a second SIGINT interrupts at once."""
 

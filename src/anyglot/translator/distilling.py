@@ -1,5 +1,6 @@
 """Sequence-level distillation: a teacher's translations in place of a recipe's targets (Kim and Rush, 2016).
 
+    OUT/distilling.json          what this is: recipe, text, teacher, settings; written first, and compared on resuming
     OUT/sources/0.de-en.de       the source side of the recipe's first corpus, a line each
     OUT/sources/0.de-en.out      the teacher's translations, line for line, and their journal
     OUT/text/0.de-en.de, .en     the pairs to learn from: without those the teacher had nothing to say to
@@ -13,27 +14,35 @@ Non-autoregressive models need it: a teacher translates alike what is alike, so 
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from anyglot.data.corpus import ParallelSource
+from anyglot.data.corpus import ADDRESSES, ParallelSource, content_hash
 from anyglot.data.progress import say
 from anyglot.data.sheet import write_sheet
 from anyglot.errors import UserError
+from anyglot.guarded import read_json
+from anyglot.locking import held, is_empty
 from anyglot.methods import METHODS
 from anyglot.recipe import yaml_text
+from anyglot.recipe.run import recipe_identity
 from anyglot.recipe.schema import Recipe
+from anyglot.stopping import stoppable
+from anyglot.training.checkpoint import differences
 from anyglot.translator.door import Translator
-from anyglot.translator.jobs import FileJob, disk_errors, inspect_input
+from anyglot.translator.jobs import ADVICE, FileJob, inspect_input
 from anyglot.translator.lines import clean
 from anyglot.translator.settings import SearchSettings
 from anyglot.translator.work import translate_file
+from anyglot.writing import whole_file, write_json
 
 RECIPE = "recipe.yaml"
 SHEET = "corpora.tsv"
+BEGUN = "distilling.json"
 
 
 @dataclass(frozen=True)
@@ -92,19 +101,38 @@ def distil(asked: Distillation) -> None:
     Raises:
         UserError: The recipe does not learn from pairs, the teacher cannot translate them, or the folder is taken.
     """
+    with held(asked.out), stoppable("what was translated is kept; go on with --resume"):
+        _distil(asked)
+
+
+def _distil(asked: Distillation) -> None:
     out = asked.out
-    if (out / RECIPE).exists() and asked.resume:
-        say(f"{out} is finished: nothing is left to translate.")
-        return
-    if out.exists() and any(out.iterdir()) and not asked.resume:
-        raise UserError(f"{out} is not empty; give --resume to go on with a distillation in it, or another folder.")
     corpora = [_Corpus(number, source, out) for number, source in enumerate(_pairs(asked.recipe))]
+    begun = _begun(asked, corpora)
+    wanted = _known_without_teacher(asked, corpora)
+    if begun is not None:  # what can be told without the teacher is
+        _refuse_another(begun, {**begun, **wanted}, out)
     translator = Translator.from_pretrained(asked.teacher, asked.device, asked.precision)
     settings = translator.searching.settle(asked.settings)
+    wanted |= {f"teacher.{key}": str(value) for key, value in asdict(settings).items()}
+    wanted["teacher"] = translator.identity
+    if begun is not None:
+        _refuse_another(begun, wanted, out)
+    if (out / RECIPE).exists():
+        say(f"{out} is finished: nothing is left to translate.")
+        return
     _check_directions(translator, corpora)
-    with disk_errors(str(out)):
-        for name in ("sources", "text"):
-            (out / name).mkdir(parents=True, exist_ok=True)
+    if begun is None:
+        write_json(out / BEGUN, wanted, advice=ADVICE)
+    try:
+        _translate(asked, corpora, translator, settings)
+    except UserError:
+        if not _has_translations(corpora):
+            _forget(out)
+        raise
+
+
+def _translate(asked: Distillation, corpora: list[_Corpus], translator: Translator, settings: SearchSettings) -> None:
     jobs = []
     for corpus in corpora:  # all are written and looked at before hours go into the first
         _write_lines(corpus.original, (source for source, _ in _filled(corpus.source)))
@@ -117,6 +145,71 @@ def distil(asked: Distillation) -> None:
         source, target = framing.source(corpus.source.source), framing.target(corpus.source.target)
         translate_file(translator, job, source, target, settings, resume=asked.resume)
     _conclude(asked, corpora, {"teacher": asked.teacher, "identity": translator.identity, **asdict(settings)})
+
+
+def _begun(asked: Distillation, corpora: list[_Corpus]) -> dict[str, str] | None:
+    """What an earlier run in the folder was to do, which is gone on with; None if there was none to go on with.
+
+    A run that translated nothing yet is in nobody's way.
+
+    Raises:
+        UserError: The folder holds something else, or a distillation, and --resume was not given.
+    """
+    out = asked.out
+    if not out.exists() or is_empty(out):
+        return None
+    try:
+        begun = read_json(out / BEGUN)
+    except FileNotFoundError:
+        raise UserError(f"{out} is not empty, and holds no distillation; name another folder.") from None
+    if not isinstance(begun, dict):
+        raise UserError(f"{out / BEGUN} is damaged: delete {out}, or name another folder.")
+    if asked.resume:
+        return {str(key): str(value) for key, value in begun.items()}
+    if (out / RECIPE).exists() or _has_translations(corpora):
+        raise UserError(f"{out} is not empty; give --resume to go on with the distillation in it, or another folder.")
+    _forget(out)
+    return None
+
+
+def _known_without_teacher(asked: Distillation, corpora: list[_Corpus]) -> dict[str, str]:
+    """All but the teacher that decides what comes out: the recipe, the text of its pairs, whether it is mixed in."""
+    known = recipe_identity(asked.recipe) | {"mix": str(asked.mix)}
+    known["data.validation_split"] = str(asked.recipe.data.validation_split)
+    for corpus in corpora:
+        location = corpus.source.locations[0]
+        text = location if location.startswith(ADDRESSES) else content_hash(corpus.source)
+        known[f"data.{corpus.number}.{corpus.source.name}"] = text
+    return known
+
+
+def _refuse_another(begun: dict[str, str], wanted: dict[str, str], out: Path) -> None:
+    if listed := differences(begun, wanted):
+        raise UserError(
+            f"{out} was begun with another distillation and cannot be resumed with this one: {listed}. Give what it "
+            "was begun with, or name another folder."
+        )
+
+
+def _has_translations(corpora: list[_Corpus]) -> bool:
+    """Whether a translation of the teacher's is there that has words."""
+    for corpus in corpora:
+        for path in (corpus.translated, corpus.translated.with_name(corpus.translated.name + ".partial")):
+            if path.is_file():
+                with path.open("rb") as stream:
+                    if any(line.strip() for line in stream):
+                        return True
+    return False
+
+
+def _forget(out: Path) -> None:
+    """Take away what a run without a translation left."""
+    for name in ("sources", "text"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in (SHEET, "distilled.json", BEGUN):
+        (out / name).unlink(missing_ok=True)
+    if is_empty(out):
+        out.rmdir()
 
 
 def _pairs(recipe: Recipe) -> list[ParallelSource]:
@@ -178,8 +271,5 @@ def _conclude(asked: Distillation, corpora: list[_Corpus], facts: dict[str, Any]
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
     """A file that appears whole or not at all."""
-    partial = path.with_name(path.name + ".tmp")
-    with disk_errors(str(path)):
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(f"{line}\n" for line in lines)
-        partial.replace(path)
+    with whole_file(path, ADVICE) as stream:
+        stream.writelines(f"{line}\n".encode() for line in lines)

@@ -9,9 +9,7 @@ file may be ahead of the journal; what is ahead is thrown away and made again. W
 run, so a resumed run gives the same bytes as an unbroken one. Resuming a finished translation does nothing.
 """
 
-import errno
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,8 +20,10 @@ from anyglot.data.readers import refuse_packed
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
 from anyglot.translator.lines import check_length
+from anyglot.writing import disk_errors, flush_folder, write_json
 
 WINDOW_LINES = 512
+ADVICE = "free some space, then continue with --resume"
 _FORMAT = "anyglot-translation-2"
 Facts = dict[str, str | int | float | None]
 """What decides how the translations come out: model, languages, settings."""
@@ -74,12 +74,7 @@ class Journal:
 
     def save(self, path: Path) -> None:
         """Replace the journal; it is the old or the new one at every moment."""
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as stream:
-            stream.write(json.dumps({"format": _FORMAT, **asdict(self)}, indent=1).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        write_json(path, {"format": _FORMAT, **asdict(self)}, indent=1, advice=ADVICE)
 
 
 def inspect_input(path: Path, max_characters: int) -> InputFacts:
@@ -199,7 +194,7 @@ class FileJob:
             raise UserError(f"{path} is not what its journal says: leave out --resume to replace it.")
 
     def _start(self) -> None:
-        with disk_errors(str(self.partial)), self.partial.open("wb"):
+        with disk_errors(self.partial, ADVICE), self.partial.open("wb"):
             self.journal.save(self.journal_path)
 
     def _forget_nothing_done(self) -> None:
@@ -219,7 +214,7 @@ class FileJob:
             UserError: The disk is full, or the input changed meanwhile.
         """
         assert not self.finished
-        with open_input(self.source) as reading, disk_errors(str(self.partial)), self.partial.open("r+b") as writing:
+        with open_input(self.source) as reading, disk_errors(self.partial, ADVICE), self.partial.open("r+b") as writing:
             reading.seek(self.journal.input_offset)
             writing.truncate(self.journal.output_offset)
             writing.seek(self.journal.output_offset)
@@ -239,9 +234,9 @@ class FileJob:
                 f"{self.source} changed during the work ({self.facts.lines} lines before, {self.journal.lines} now): "
                 f"delete {self.partial} and start again."
             )
-        with disk_errors(str(self.output)):
+        with disk_errors(self.output, ADVICE):
             self.partial.replace(self.output)
-            _sync_folder(self.output.parent)
+            flush_folder(self.output.parent)
 
 
 def _windows(stream: BinaryIO) -> Iterator[tuple[list[bytes], int]]:
@@ -254,29 +249,3 @@ def _windows(stream: BinaryIO) -> Iterator[tuple[list[bytes], int]]:
             window = []
     if window:
         yield window, stream.tell()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class disk_errors:
-    """A context that turns what a disk refuses into a UserError; a broken pipe passes."""
-
-    def __init__(self, what: str, *, resumable: bool = True) -> None:
-        self.what = what
-        self.advice = "free some space, then continue with --resume" if resumable else "free some space and try again"
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = (error.strerror or str(error)).lower()
-            advice = self.advice if full else "put that right and try again"
-            raise UserError(f"cannot write {self.what}: {reason}; {advice}.") from error

@@ -2,27 +2,25 @@
 
 import contextlib
 import os
-import signal
 import stat
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO
 
 from anyglot.data.languages import language
 from anyglot.data.progress import say
 from anyglot.errors import UserError
+from anyglot.locking import held
+from anyglot.stopping import stoppable
 from anyglot.translator.door import Translator
 from anyglot.translator.jobs import (
     WINDOW_LINES,
     Facts,
     FileJob,
     check_output,
-    disk_errors,
     inspect_input,
     open_input,
 )
@@ -33,6 +31,7 @@ from anyglot.translator.reporting import Report
 from anyglot.translator.settings import SearchSettings
 from anyglot.translator.streams import arriving_lines
 from anyglot.trimming.record import UnreadableWarning
+from anyglot.writing import disk_errors, whole_file
 
 
 @dataclass(frozen=True)
@@ -65,45 +64,28 @@ class Work:
     draft_file: str | None = None
 
 
-class Stopped(BaseException):
-    """A signal asked to stop. No Exception, so nothing on the way mistakes it for a failure."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def run(work: Work) -> int:
+def run(work: Work) -> None:
     """Do the work.
-
-    Returns:
-        The exit code: 0 done, 130 or 143 after SIGINT or SIGTERM with everything finished so far kept.
 
     Raises:
         UserError: What the user can put right.
+        Stopped: SIGINT or SIGTERM came; what was told is kept.
     """
-    try:
-        return until_stopped(lambda: _run(work), kept=_is_file_job(work))
-    except BrokenPipeError:
-        return 0  # whoever read our output has seen enough
+    output = work.output
+    with contextlib.suppress(BrokenPipeError), contextlib.ExitStack() as stack:  # who read it has seen enough
+        stack.enter_context(stoppable(_kept(work)))
+        if output is not None:
+            stack.enter_context(held(output, file=True))
+        _run(work)
 
 
-def until_stopped(act: Callable[[], None], *, kept: bool) -> int:
-    """Act until it is done, or SIGINT or SIGTERM comes.
-
-    Args:
-        kept: Whether what was done by then is of use.
-
-    Returns:
-        The exit code.
-    """
-    try:
-        with _signals():
-            act()
-    except Stopped as stopped:
-        say(f"stopped{'; what was done is kept, continue with --resume' if kept else ''}.")
-        return 128 + stopped.number
-    return 0
+def _kept(work: Work) -> str:
+    """What is left of the work when a signal stops it."""
+    if _is_file_job(work):
+        return "what was done is kept, continue with --resume"
+    if work.output is None:
+        return "what was written stays, the rest of the input is not translated"
+    return f"nothing of {work.output} was written, since only a file can be gone on with: begin again"
 
 
 def _run(work: Work) -> None:
@@ -296,18 +278,11 @@ def _writer(output: Path | None) -> Iterator[Callable[[bytes], None]]:
     """A function that writes bytes so that they have left this process when it returns."""
     if output is None:
         descriptor = sys.stdout.fileno()
-        with disk_errors("standard output", resumable=False):
+        with disk_errors("standard output"):
             yield lambda content: _write_all(descriptor, content)
         return
-    partial = output.with_name(f"{output.name}.{os.getpid()}.tmp")
-    try:
-        with disk_errors(str(output), resumable=False):
-            with partial.open("wb") as stream:
-                yield lambda content: _write_through(stream, content)
-                os.fsync(stream.fileno())
-            partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(output) as stream:
+        yield lambda content: _write_through(stream, content)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -319,21 +294,3 @@ def _write_all(descriptor: int, content: bytes) -> None:
 def _write_through(stream: BinaryIO, content: bytes) -> None:
     stream.write(content)
     stream.flush()
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """SIGINT and SIGTERM raise Stopped. A thread that is not the main one cannot catch signals and need not."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from anyglot.trimming.tokenizers import completed, differing, write_trimmed
 from anyglot.weights.hub import local_folder
 from anyglot.weights.load import load_pretrained
 from anyglot.weights.save import save_pretrained
+from anyglot.writing import whole_folder
 
 # Beside config, weights and tokenizer, what a folder of ours holds that stays true of a trimmed model.
 _COPIED = ("languages.json", "generation_config.json")
@@ -107,9 +107,7 @@ def trim(
     if is_model_folder(folder) or (isinstance(model, Encoder) and not model.config.embeddings.position_offset):
         pad_with(model, tokenizer.pad_id)  # where a family counts positions from its padding, they stay what they are
     trim_tables(model, torch.from_numpy(vocabulary.ids.copy()))
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
+    with whole_folder(out) as temporary:
         trimmed = write_trimmed(tokenizer, folder, vocabulary, temporary)
         checked, different = _check(wish, tokenizer, trimmed, vocabulary)
         if target is not None:
@@ -130,11 +128,6 @@ def trim(
             checked=checked,
             different=different,
         )
-        temporary.rename(out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return result
 
 

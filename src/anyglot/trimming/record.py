@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
+from anyglot.writing import write_json
 
 FILE = "trimmed.json"
 # Above this share of unreadable characters a translation would be made up.
@@ -38,7 +38,7 @@ class Record:
 
     def save(self, folder: Path) -> None:
         """Write it."""
-        (folder / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(folder / FILE, asdict(self))
 
     @classmethod
     def load(cls, folder: Path) -> Record | None:

@@ -21,6 +21,7 @@ from anyglot.data.tokenizer import MODEL_FILE, Tokenizer, load_tokenizer
 from anyglot.data.vocabulary import Vocabulary, with_specials
 from anyglot.errors import UserError
 from anyglot.guarded import LARGE, read_bytes, read_json
+from anyglot.writing import write_bytes, write_text
 
 TOKENIZER_JSON = "tokenizer.json"
 # Files that say something about tokens without numbering them.
@@ -136,8 +137,7 @@ def _write_json(folder: Path, vocabulary: Vocabulary, out: Path) -> None:
     specials = (document.get("post_processor") or {}).get("special_tokens", {})
     for special in specials.values():
         special["ids"] = [place[id] for id in special["ids"]]
-    out.mkdir(parents=True, exist_ok=True)
-    (out / TOKENIZER_JSON).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    write_text(out / TOKENIZER_JSON, json.dumps(document, ensure_ascii=False))
     for name in _COMPANIONS:
         if (folder / name).is_file():
-            (out / name).write_bytes(read_bytes(folder / name))
+            write_bytes(out / name, read_bytes(folder / name))

@@ -13,7 +13,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report, Table
 from anyglot.evaluation.markdown import markdown_table
 from anyglot.evaluation.provenance import provenance, tell_command
-from anyglot.evaluation.report import write_report, write_text
+from anyglot.evaluation.report import write_report
 from anyglot.understanding.averages import Measure, Values, measures, values_of
 from anyglot.understanding.comparing import compare, earlier_results
 from anyglot.understanding.requests import SuiteRequest
@@ -29,6 +29,7 @@ from anyglot.understanding.tables import (
     threshold_table,
     training_table,
 )
+from anyglot.writing import write_text
 
 
 def scoreboard(request: SuiteRequest, outcome: Outcome) -> Scoreboard:

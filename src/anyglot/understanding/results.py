@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.errors import UserError
-from anyglot.evaluation.report import write_text
 from anyglot.guarded import LARGE, read_json
+from anyglot.writing import write_bytes, write_text
 
 FORMAT = "anyglot-suite-1"
 RESULT, SUMS = "result.json", "resamples.npz"
@@ -89,17 +88,7 @@ def write_result(folder: Path, result: SeedResult, sums: Sums) -> None:
     arrays: dict[str, Any] = {f"{language}|{metric}": values for (language, metric), values in sums.items()}
     np.savez_compressed(buffer, **arrays)
     content = buffer.getvalue()
-    path = folder / SUMS
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} could not be written ({error.strerror}); choose another folder with --out") from error
+    write_bytes(folder / SUMS, content)
     record = {
         "format": FORMAT,
         "key": key_of(result.made_from),

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
-from anyglot.evaluation.report import write_text
 from anyglot.guarded import read_json
+from anyglot.locking import held
 from anyglot.tasks.catalogue import SUITES, suite_tasks, task_named
 from anyglot.tasks.task import Task
 from anyglot.translator import Translator
@@ -26,6 +26,7 @@ from anyglot.understanding.sources import LabelledSizes, TaskSources, data_folde
 from anyglot.understanding.systems import System, open_systems
 from anyglot.understanding.translated import Translate, Translated, given, made, refuse_places
 from anyglot.understanding.units import Unit, run_unit, train_unit
+from anyglot.writing import write_text
 
 Say = Callable[[str], None]
 Results = tuple[tuple[SeedResult, Path], ...]
@@ -134,6 +135,11 @@ def run_suite(request: SuiteRequest, say: Say) -> Outcome:
         UserError: What was asked for does not fit together, a model cannot be opened, or no task is left.
         Stopped: SIGTERM or SIGINT came; the state is saved.
     """
+    with held(request.out):
+        return _run_all(request, say)
+
+
+def _run_all(request: SuiteRequest, say: Say) -> Outcome:
     check_request(request)
     names = tuple(name for name in request.tasks if name not in RETRIEVAL)
     tasks = {task.name: task for task in tasks_of(request.suite, names)}

@@ -26,6 +26,7 @@ from anyglot.models.store import is_model_folder, save_model
 from anyglot.weights.hub import local_folder, tokenizer_source
 from anyglot.weights.load import load_encoder
 from anyglot.weights.runs import taken
+from anyglot.writing import write_text
 
 RANDOM, BAG = "random encoder", "bag of pieces"
 
@@ -101,7 +102,7 @@ def _random_encoder(model: str, folder: Path, weights: str, seed: int, say: Call
             initialise_bert(encoder, 0.02 if config.stack.width >= 512 else 0.8 * config.stack.width**-0.5)
         load_tokenizer(tokenizer_source(model)).save(folder)
         save_model(encoder, folder)
-        mark.write_text(made_from, encoding="utf-8")
+        write_text(mark, made_from)
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror}); choose another --out") from error
     return folder

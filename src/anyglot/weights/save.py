@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import LanguageModel
-from anyglot.models.store import current_config, parameters_of, publish
+from anyglot.models.store import current_config, parameters_of
 from anyglot.weights.checkpoint import WHOLE
 from anyglot.weights.families import FAMILIES
 from anyglot.weights.family import Config, Contents, Family
 from anyglot.weights.foreign import CONFIG
+from anyglot.writing import write_json, write_tensors
 
 # What the comparison of configs passes over: training settings, and a segment table that zeros stand in for.
 _UNCOMPARED = ("family", "dropout", "attention_dropout", "activation_dropout", "segments")
@@ -51,17 +49,8 @@ def save_pretrained(
         raise UserError(f"no transformers family is known as '{named}'. Supported are {', '.join(FAMILIES)}.")
     fields = _expressed(chosen, config)
     tensors = _renamed(chosen, config, parameters_of(model))
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / (WHOLE + ".tmp")
-        save_file(tensors, temporary, metadata={"format": "pt"})
-        publish(temporary, folder / WHOLE)
-        temporary = folder / (CONFIG + ".tmp")
-        temporary.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
-        publish(temporary, folder / CONFIG)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"the model cannot be written to {folder}: {error}.") from error
+    write_tensors(Path(folder) / WHOLE, tensors, {"format": "pt"})
+    write_json(Path(folder) / CONFIG, fields)
 
 
 def _own_family(config: Config) -> str:

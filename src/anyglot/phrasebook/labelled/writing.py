@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -35,6 +33,7 @@ from anyglot.phrasebook.labelled.topics import named_items, tagged_items, topic_
 from anyglot.phrasebook.languages import check_languages, load_grammar
 from anyglot.phrasebook.levels import level_named
 from anyglot.phrasebook.meaning import Meaning
+from anyglot.writing import whole_folder, write_json
 
 ITEMS: dict[str, Callable[[Draws], Iterator[Item]]] = {
     "nli": inference_items,
@@ -229,9 +228,7 @@ def write_labelled(
     target = Path(folder)
     if target.exists() and not (target / "manifest.json").exists():
         raise UserError(f"{target} exists and is no phrasebook; name a new folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with whole_folder(target, replaces=True) as work:
         digests: dict[str, str] = {}
         for task in ITEMS:
             (work / task).mkdir()
@@ -248,12 +245,5 @@ def write_labelled(
             "sizes": dict(sizes),
             "sha256": dict(sorted(digests.items())),
         }
-        (work / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        work.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        work.rename(target)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
+        write_json(work / "manifest.json", manifest)
     return manifest
