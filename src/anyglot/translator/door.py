@@ -82,7 +82,7 @@ class Translator:
             vocabulary: A file of `anyglot vocabulary`: translations are written with its tokens only. A model that was
                 trained or trimmed with such a choice keeps to it anyway.
             batch_independent: On a CPU a text's translation and score are the same, bit for bit, whatever is translated
-                beside it.
+                beside it, where a measurement does not find that this machine cannot: the attribute says.
             prompts: A folder of prompts (`anyglot export RUN --to prompts`, or the run itself) that make a translator
                 of the model, which is then any encoder with its language head.
 
@@ -91,7 +91,8 @@ class Translator:
                 vocabulary of another tokenizer, or prompts of an encoder of another shape.
 
         Warns:
-            UserWarning: The prompts were trained over an encoder of the same shape with other weights.
+            UserWarning: The prompts were trained over an encoder of the same shape with other weights; translations
+                depend on the batch here though that was not wanted.
         """
         place = choose_device(device)
         arguments.place("the model", path_or_name)
@@ -101,12 +102,13 @@ class Translator:
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
         writer = model.config.writer
         kind = choose_precision(precision, place, writer.width, writer.feedforward_width, model.output.size)
+        model = prepare(model, kind, place, batch_independent=batch_independent)
         return cls(
-            model=prepare(model, kind, place, batch_independent=batch_independent),
+            model=model,
             tokenizer=tokenizer,
             languages=ModelLanguages.load(folder if saved is None else saved.folder),
             name=str(path_or_name),
-            identity=f"{fingerprint(folder)}-{kind}{'' if batch_independent else '-dependent'}{restriction}"
+            identity=f"{fingerprint(folder)}-{kind}{'' if model.steady else '-dependent'}{restriction}"
             + ("" if saved is None else f"-{fingerprint(saved.folder)}"),
             precision=kind,
             trimmed=Record.load(folder),
@@ -141,6 +143,11 @@ class Translator:
             counts=Counts(),
             _remarked=set(),
         )
+
+    @property
+    def batch_independent(self) -> bool:
+        """Whether a text's translation and score are the same, bit for bit, whatever is translated beside it."""
+        return self.model.steady and next(self.model.parameters()).device.type == "cpu"
 
     def translate(
         self,
