@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from anyglot import machine
 from anyglot.errors import UserError
 from anyglot.models import precision, probe
 
@@ -19,7 +20,7 @@ def own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_int8_without_its_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_processor_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(UserError, match="int8 needs a processor with AVX-512 VNNI"):
         precision.check_precision("int8", torch.device("cpu"))
 
@@ -31,13 +32,13 @@ def test_a_choice_is_remembered_against_a_changed_clock(monkeypatch: pytest.Monk
     seconds.update(fp32=0.1)
     probe._chosen.cache_clear()  # a new process
     assert probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16"
-    assert list(json.loads(probe.memory_file().read_text()).values()) == ["bf16"]
+    assert list(json.loads(machine.memory(probe.MEMORY).read_text()).values()) == ["bf16"]
     assert probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "fp32", "another question"
 
 
 def test_a_damaged_memory_is_asked_again_and_narrow_models_never(monkeypatch: pytest.MonkeyPatch) -> None:
-    probe.memory_file().parent.mkdir(parents=True)
-    probe.memory_file().write_text("{broken")
+    machine.memory(probe.MEMORY).parent.mkdir(parents=True)
+    machine.memory(probe.MEMORY).write_text("{broken")
     monkeypatch.setattr(probe, "measured", lambda name, *sizes: {"fp32": 2.0, "bf16": 1.0}[name])
     assert probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "bf16"
     assert probe.fastest(["fp32", "bf16"], 64, 128, 9000) == "fp32"

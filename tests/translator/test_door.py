@@ -50,7 +50,7 @@ def test_a_long_text_is_the_join_of_its_pieces(translator: Translator) -> None:
     before = translator.counts.split
     sentence, other = "Das Haus ist alt.", "Die Katze sieht."
     limit = len(translator.tokenizer.encode_source([sentence + " " + other])[0]) - 3
-    options = {"source": "de", "max_length": limit}
+    options = {"source": "de", "max_length": 20, "max_source_length": limit}
     parts = translator.translate([sentence, other], target="en", **options)
     assert translator.counts.split == before
     assert translator.translate([f"{sentence} {other}"], target="en", **options) == [" ".join(parts)]

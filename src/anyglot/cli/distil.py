@@ -39,7 +39,7 @@ def distil(
 
     Example:
 
-        anyglot distil tiny/nat --teacher runs/transformer --out runs/distilled
+        anyglot distil nat/tiny --teacher runs/transformer --out runs/distilled
 
         anyglot train runs/distilled/recipe.yaml --out runs/nat
     """

@@ -47,6 +47,13 @@ ROUNDS = Annotated[
 ]
 PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
 MAX_LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a translation.", metavar="N")]
+MAX_SOURCE_LENGTH = Annotated[
+    int | None,
+    typer.Option("--max-source-length", help="Most source tokens read at once: see anyglot translate.", metavar="N"),
+]
+OVERLONG = Annotated[
+    str | None, typer.Option("--overlong", help="Longer sources: split or truncate; see anyglot translate.")
+]
 METRICS = Annotated[str, typer.Option("--metrics", help="Of BLEU, chrF, chrF++; comma-separated.")]
 TOKENIZER = Annotated[
     str | None, typer.Option("--tokenizer", help="BLEU tokenizer for all languages, e.g. flores200.", metavar="NAME")
@@ -89,6 +96,8 @@ def evaluate(
     rounds: ROUNDS = None,
     length_penalty: PENALTY = 1.0,
     max_length: MAX_LENGTH = 200,
+    max_source_length: MAX_SOURCE_LENGTH = None,
+    overlong: OVERLONG = None,
     metrics: METRICS = "BLEU,chrF++",
     tokenizer: TOKENIZER = None,
     resamples: RESAMPLES = 1000,
@@ -187,6 +196,8 @@ def evaluate(
                 "--metrics": metrics != "BLEU,chrF++",
                 "--length-penalty": length_penalty != 1.0,
                 "--max-length": max_length != 200,
+                "--max-source-length": max_source_length,
+                "--overlong": overlong,
                 "--samples": samples != 10,
             }
         )
@@ -209,6 +220,8 @@ def evaluate(
         rounds=rounds,
         length_penalty=length_penalty,
         max_length=max_length,
+        max_source_length=max_source_length,
+        overlong=overlong,
     )
     names = [*models, *([baseline] if baseline is not None and baseline not in models else [])]
     if baseline is not None and against is not None:
@@ -300,6 +313,7 @@ def _opener(
         from anyglot.evaluation.running import System
         from anyglot.evaluation.timing import BATCH, Timed, parameters_of
         from anyglot.translator import Translator
+        from anyglot.translator.pieces import TruncatedWarning
         from anyglot.weights.hub import local_folder
         from anyglot.weights.runs import taken
 
@@ -324,7 +338,14 @@ def _opener(
 
         def translate(texts: list[str], source: str, target: str) -> list[str]:
             done = _Shares(f"{label}: {source}-{target}")
-            ranked = translator.translate_n_best(texts, source=source, target=target, settings=own, progress=done.told)
+            before = translator.counts.truncated
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TruncatedWarning)  # said below, once a test set
+                ranked = translator.translate_n_best(
+                    texts, source=source, target=target, settings=own, progress=done.told
+                )
+            if (truncated := translator.counts.truncated - before) > 0:
+                _say(f"{label}: {source}-{target} {truncated:,} texts longer than is read at once, their end not read")
             return [candidates[0].text for candidates in ranked]
 
         room = replace(own, batch_tokens=max(own.batch_tokens, BATCH * (own.max_length + 2)))

@@ -70,7 +70,25 @@ N_BEST = Annotated[
     int, typer.Option("--n-best", help="Above 1: so many lines a line, `line ||| translation ||| score`.", metavar="N")
 ]
 MAX_LENGTH = Annotated[
-    int, typer.Option("--max-length", help="Most tokens of a translation; longer lines are split.", metavar="N")
+    int, typer.Option("--max-length", help="Most tokens of what is written; it is cut there.", metavar="N")
+]
+MAX_SOURCE_LENGTH = Annotated[
+    int | None,
+    typer.Option(
+        "--max-source-length",
+        help="Most tokens of a line that are read at once: 202, or where lines are not split as many as the model has "
+        "positions for.",
+        metavar="N",
+    ),
+]
+OVERLONG = Annotated[
+    str | None,
+    typer.Option(
+        "--overlong",
+        help="A line with more: split (into sentences, their translations joined) or truncate (its end is not read). "
+        "Default: truncate where the model writes something else than a translation, as from en to en.",
+        metavar="RULE",
+    ),
 ]
 BATCH = Annotated[int, typer.Option("--batch-tokens", help="Source tokens translated at a time.", metavar="N")]
 CHARACTERS = Annotated[int, typer.Option("--max-characters", help="A longer line is refused.", metavar="N")]
@@ -116,6 +134,8 @@ def translate(
     prefix: PREFIX = None,
     n_best: N_BEST = 1,
     max_length: MAX_LENGTH = 200,
+    max_source_length: MAX_SOURCE_LENGTH = None,
+    overlong: OVERLONG = None,
     batch_tokens: BATCH = 4096,
     max_characters: CHARACTERS = 200_000,
     device: DEVICE = None,
@@ -155,6 +175,8 @@ def translate(
         length_penalty=length_penalty,
         n_best=n_best,
         max_length=max_length,
+        max_source_length=max_source_length,
+        overlong=overlong,
         batch_tokens=batch_tokens,
         max_characters=max_characters,
         temperature=temperature,

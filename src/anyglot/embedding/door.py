@@ -21,6 +21,8 @@ from anyglot.embedding.settings import EmbeddingSettings, Layer, depth_of
 from anyglot.embedding.vectors import normalised
 from anyglot.embedding.windows import Window, windows
 from anyglot.layers.embeddings import LearnedPositions
+from anyglot.layers.filling import FORMATS
+from anyglot.layers.steadiness import unsteady
 from anyglot.models.choice import choose_device, choose_precision
 from anyglot.models.encoder import Encoder
 from anyglot.models.identity import encoder_key
@@ -101,6 +103,9 @@ class Embedder:
         Raises:
             UserError: No such model, a damaged one, one of an unknown family, or a device or precision that is not
                 there.
+
+        Warns:
+            UserWarning: A sentence's vector depends on the batch here: see `batch_independent`.
         """
         place = choose_device(device)
         arguments.place("the model", name_or_folder)
@@ -119,6 +124,12 @@ class Embedder:
             cache=cache,
             identity=identity,
         )
+
+    @property
+    def batch_independent(self) -> bool:
+        """Whether a sentence's vector is the same, bit for bit, whatever stands beside it, as far as a CPU can."""
+        weight = self.encoder.embeddings.tokens.weight
+        return weight.device.type == "cpu" and unsteady((FORMATS[weight.dtype],), attention=None) is None
 
     @property
     def layers(self) -> int:

@@ -1,6 +1,7 @@
 """Int8 products: weights with one scale a row of the matrix, activations with one scale a row, found as they come.
 
-The sum over the width is one of integers, so it is exact in any order and a row's result never depends on other rows.
+The sum over the width is one of integers, so it is exact in any order and a row's result does not depend on other rows
+(`filling.py` makes sure: a kernel that saturates on its way would be found out).
 With a scale per tensor instead of per row the largest number of a batch would decide how its other rows are rounded.
 """
 
@@ -9,7 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from anyglot.layers.filling import filled
 from anyglot.layers.heads import OutputProjection, Parts
+from anyglot.layers.steady import steady_rows
 
 LARGEST = 127
 
@@ -30,7 +33,7 @@ def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 def integer_product(x: Tensor, weight: Tensor) -> Tensor:
     """x @ weight.T in int32.  x: (rows, D) int8    weight: (N, D) int8    returns: (rows, N) int32."""
     # The transposed view is what the kernel reads best: a copy would cost more than the product.
-    return torch._int_mm(x, weight.t())
+    return filled(lambda rows: torch._int_mm(rows, weight.t()), x, steady_rows(x))
 
 
 class QuantisedLinear(nn.Module):

@@ -1,17 +1,18 @@
 """Arithmetic whose result for one sentence does not depend on what else is in the batch, bit for bit.
 
 A matrix product sums in an order that its shapes decide, and a batch decides the shapes. Measured with torch 2.13 on
-x86 with 1 and 2 threads (`tests/layers/test_steady.py` measures again):
+x86 with 1 and 2 threads:
 
 - fp32 products give a row the same bits when every thread has a multiple of 4 rows on AMD's processors, of 16 on
-  Intel's with AMX; bf16 and int8 products always do.
+  Intel's with AMX. Of bf16 and int8 it depends on the machine, and so `filling.py` measures it there.
 - attention gives a query the same bits when there are 16, 32, 48 ... queries (on AMD's 8, 16 ...), a mask is always
   there, and the number of keys is a multiple of 32. Above 192 keys fp32 sums in blocks that depend on their number:
   there a multiple of 512, of which Intel's takes one at a time.
 - elementwise functions do, but for GELU's tanh approximation where a thread's share is not whole vectors.
 
 So shapes are rounded up and the rest is masked or cut off: weights of exactly 0 add nothing. Rounding costs little,
-as the number of sentences and so the rows of the large products stay what they are. Of GPUs nothing is claimed.
+as the number of sentences and so the rows of the large products stay what they are. Whether it is enough on the machine
+at hand is measured too (`steadiness.py`), and where it is not nothing is promised. Of GPUs nothing is claimed.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anyglot.layers.filling import FORMATS, filled, filling
+
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
 """query (B, H, T, d), key and value (B, H, S, d), mask for (B, H, T, S) or None, dropout -> (B, H, T, d)"""
 
-_ROWS_A_THREAD = 16
 _KEYS_AT_ONCE = 512
 _VECTORS = 64  # values that torch's vector loops take at a time, at most
 _GRAIN = 32_768  # values below which torch does not share elementwise work among threads
@@ -95,7 +97,9 @@ def steady_attention(
 
 def steady_rows(x: Tensor) -> int:
     """The number whose multiples of rows give every thread its rows in a product of `x`'s format and device."""
-    return _ROWS_A_THREAD * torch.get_num_threads() if x.dtype == torch.float32 and x.device.type == "cpu" else 1
+    if x.device.type != "cpu" or x.dtype not in FORMATS:
+        return 1
+    return filling(FORMATS[x.dtype], torch.get_num_threads()) or 1
 
 
 def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -104,12 +108,11 @@ def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     Shape:
         x: (..., D)    weight: (N, D)    bias: (N,) or None    returns: (..., N)
     """
-    flat = x.reshape(-1, x.shape[-1])
-    spare = -len(flat) % steady_rows(x)
-    if not spare:
+    step = steady_rows(x)
+    if step == 1:
         return functional.linear(x, weight, bias)
-    padded = functional.linear(functional.pad(flat, (0, 0, 0, spare)), weight, bias)
-    return padded[: len(flat)].view(*x.shape[:-1], -1)
+    flat = x.reshape(-1, x.shape[-1])
+    return filled(lambda rows: functional.linear(rows, weight, bias), flat, step).view(*x.shape[:-1], -1)
 
 
 def steady_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

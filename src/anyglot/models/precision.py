@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 import torch
@@ -17,9 +17,11 @@ from anyglot.layers.attention import Attention
 from anyglot.layers.block import Block
 from anyglot.layers.embeddings import Embeddings
 from anyglot.layers.feedforward import FeedForward, gelu_tanh
+from anyglot.layers.filling import FORMATS, Format
 from anyglot.layers.heads import MaskedLanguageHead
 from anyglot.layers.projection import TargetProjection
 from anyglot.layers.quantised import QuantisedLinear, QuantisedOutput, QuantisedTable
+from anyglot.layers.steadiness import said, unsteady
 from anyglot.layers.steady import (
     Attend,
     SteadyLinear,
@@ -29,6 +31,7 @@ from anyglot.layers.steady import (
     steady_elementwise,
     steady_linear,
 )
+from anyglot.machine import processor_flags
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import PromptedLanguageModel
@@ -51,12 +54,17 @@ def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_
             processor multiplies it.
         device: Where it will run.
         batch_independent: On a CPU a sentence's result is the same, bit for bit, whatever else is in the batch; of a
-            model that writes all words at once, whatever other sources of the same length are.
+            model that writes all words at once, whatever other sources of the same length are. The model's `steady`
+            says whether it is so: where a measurement finds that it cannot be, it is False.
 
     Raises:
         UserError: This machine cannot compute in this precision.
+
+    Warns:
+        UserWarning: Batch independence was asked for and cannot be had here.
     """
     check_precision(precision, device)
+    batch_independent = batch_independent and promised(precision, device)
     model.to(device=device, dtype=_TYPES[precision]).eval().requires_grad_(False)
     for block in [module for module in model.modules() if isinstance(module, Block)]:
         _join(block.self_attention.inner)
@@ -100,6 +108,9 @@ def prepare_encoder(encoder: Encoder, precision: Precision, device: torch.device
 
     Raises:
         UserError: int8, or this machine cannot compute in this precision.
+
+    Warns:
+        UserWarning: A sentence's states depend on the batch here.
     """
     if precision == "int8":
         raise UserError("an encoder alone does not run in int8: choose --precision auto, fp32, bf16 or fp16.")
@@ -110,7 +121,27 @@ def prepare_encoder(encoder: Encoder, precision: Precision, device: torch.device
         block.cross_attention = None
         _join(block.self_attention.inner)
         _steady_activation(block.feedforward.inner)
+    promised(precision, device, attention=False)
     return encoder
+
+
+def promised(precision: Precision, device: torch.device, *, attention: bool = True) -> bool:
+    """Whether results are independent of the batch here; of GPUs nothing is said, and nothing was measured.
+
+    Args:
+        attention: Whether sentences of several lengths are attended to together.
+
+    Warns:
+        UserWarning: They are not.
+    """
+    if device.type != "cpu":
+        return True
+    products: tuple[Format, ...] = ("int8", "fp32") if precision == "int8" else (FORMATS[_TYPES[precision]],)
+    attended: Format = "bf16" if precision == "int8" and multiplies_bf16(device) else products[-1]
+    reason = unsteady(products, attended if attention else None)
+    if reason is not None:
+        warnings.warn(said(reason), UserWarning, stacklevel=4)
+    return reason is None
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
@@ -134,20 +165,12 @@ def multiplies_bf16(device: torch.device) -> bool:
     """Whether the device has instructions for bf16 products."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool({"avx512_bf16", "amx_bf16"} & _processor_flags())
+    return device.type == "cpu" and bool({"avx512_bf16", "amx_bf16"} & processor_flags())
 
 
 def multiplies_int8(device: torch.device) -> bool:
     """Whether the device has instructions for int8 products, and torch a product that uses them."""
-    return device.type == "cpu" and "avx512_vnni" in _processor_flags() and hasattr(torch, "_int_mm")
-
-
-def _processor_flags() -> frozenset[str]:
-    flags = Path("/proc/cpuinfo")
-    if not flags.is_file():
-        return frozenset()
-    lines = flags.read_text(errors="replace").splitlines()
-    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+    return device.type == "cpu" and "avx512_vnni" in processor_flags() and hasattr(torch, "_int_mm")
 
 
 def _join(attention: Attention) -> None:
@@ -220,7 +243,7 @@ def _share_joined(attention: Attention) -> None:
 
 def _steady(model: AnyWriter) -> None:
     """Arithmetic that rounds its shapes up, where a format needs it."""
-    if next(model.parameters()).dtype == torch.float32:
+    if next(model.parameters()).device.type == "cpu" or next(model.parameters()).dtype == torch.float32:
         _replace(model, SteadyLinear)
         model.output.linear = steady_linear
     for module in model.modules():

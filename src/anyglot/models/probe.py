@@ -7,28 +7,23 @@ to ask again.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch.nn import functional
 
-from anyglot.errors import UserError
-from anyglot.guarded import read_json
+from anyglot import machine
 from anyglot.layers.quantised import integer_product, quantise_rows
 from anyglot.models.precision import Precision
-from anyglot.places import user_cache
 
 GAIN = 1.25
 """How many times as fast a coarser precision must be."""
 NARROW = 256
 """Below this width products are too small for another format to pay."""
 ROWS = 40
+MEMORY = "precision"
 _MOST_TOKENS = 16_384
 
 
@@ -48,17 +43,18 @@ def fastest(candidates: Sequence[Precision], width: int, feedforward_width: int,
 
 @cache
 def _chosen(candidates: tuple[Precision, ...], width: int, feedforward_width: int, tokens: int) -> Precision:
-    key = "|".join([_processor(), torch.__version__, *candidates, *map(str, (width, feedforward_width, tokens))])
-    known = _read()
+    place = f"{machine.processor()}, {torch.get_num_threads()} threads"
+    key = "|".join([place, torch.__version__, *candidates, *map(str, (width, feedforward_width, tokens))])
+    known = machine.recalled(MEMORY).get(key)
     for candidate in candidates:
-        if known.get(key) == candidate:
+        if known == candidate:
             return candidate
     choice, best = candidates[0], measured(candidates[0], width, feedforward_width, tokens)
     for candidate in candidates[1:]:
         seconds = measured(candidate, width, feedforward_width, tokens)
         if seconds * GAIN <= best:
             choice, best = candidate, seconds
-    _write(_read() | {key: choice})
+    machine.remember(MEMORY, {key: choice})
     return choice
 
 
@@ -83,35 +79,3 @@ def _seconds(product: Callable[[], object]) -> float:
     begin = time.perf_counter()
     product()
     return time.perf_counter() - begin
-
-
-def memory_file() -> Path:
-    """Where choices are remembered."""
-    return user_cache() / "precision.json"
-
-
-def _read() -> dict[str, str]:
-    try:
-        known = read_json(memory_file())
-    except (FileNotFoundError, UserError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _write(known: dict[str, str]) -> None:
-    """Remember; where that is impossible the choice holds for this process."""
-    path = memory_file()
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return f"{name or platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"

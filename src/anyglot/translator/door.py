@@ -3,8 +3,9 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import cast
 
 from anyglot import arguments
 from anyglot.data.protocols import TextTokenizer
@@ -19,10 +20,10 @@ from anyglot.translator.languages import ModelLanguages
 from anyglot.translator.lines import clean, too_long
 from anyglot.translator.loading import TranslationModel, fetch_model, fingerprint, restrict
 from anyglot.translator.parallel import ParallelPieceSearch
-from anyglot.translator.pieces import Candidate, Piece, joined
+from anyglot.translator.pieces import Candidate, Piece, TruncatedWarning, joined
 from anyglot.translator.searching import Counts, PieceSearch, Progress, StepByStep
 from anyglot.translator.sentences import joiner, split_to_fit
-from anyglot.translator.settings import SearchSettings, chosen_decoder
+from anyglot.translator.settings import Overlong, SearchSettings, chosen_decoder
 from anyglot.translator.speculating import drafted
 from anyglot.trimming.record import Record, UnreadableWarning
 
@@ -45,7 +46,7 @@ class Translator:
     Example:
         >>> translator = Translator.from_pretrained("runs/demo/sixt")            # doctest: +SKIP
         >>> translator.translate(["Il gatto dorme in giardino."], source="it", target="en")  # doctest: +SKIP
-        ['The cat sleeps in the garden.']
+        ['The cat slept in the garden.']
     """
 
     model: TranslationModel
@@ -81,7 +82,7 @@ class Translator:
             vocabulary: A file of `anyglot vocabulary`: translations are written with its tokens only. A model that was
                 trained or trimmed with such a choice keeps to it anyway.
             batch_independent: On a CPU a text's translation and score are the same, bit for bit, whatever is translated
-                beside it.
+                beside it, where a measurement does not find that this machine cannot: the attribute says.
             prompts: A folder of prompts (`anyglot export RUN --to prompts`, or the run itself) that make a translator
                 of the model, which is then any encoder with its language head.
 
@@ -90,7 +91,8 @@ class Translator:
                 vocabulary of another tokenizer, or prompts of an encoder of another shape.
 
         Warns:
-            UserWarning: The prompts were trained over an encoder of the same shape with other weights.
+            UserWarning: The prompts were trained over an encoder of the same shape with other weights; translations
+                depend on the batch here though that was not wanted.
         """
         place = choose_device(device)
         arguments.place("the model", path_or_name)
@@ -100,12 +102,13 @@ class Translator:
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
         writer = model.config.writer
         kind = choose_precision(precision, place, writer.width, writer.feedforward_width, model.output.size)
+        model = prepare(model, kind, place, batch_independent=batch_independent)
         return cls(
-            model=prepare(model, kind, place, batch_independent=batch_independent),
+            model=model,
             tokenizer=tokenizer,
             languages=ModelLanguages.load(folder if saved is None else saved.folder),
             name=str(path_or_name),
-            identity=f"{fingerprint(folder)}-{kind}{'' if batch_independent else '-dependent'}{restriction}"
+            identity=f"{fingerprint(folder)}-{kind}{'' if model.steady else '-dependent'}{restriction}"
             + ("" if saved is None else f"-{fingerprint(saved.folder)}"),
             precision=kind,
             trimmed=Record.load(folder),
@@ -141,6 +144,11 @@ class Translator:
             _remarked=set(),
         )
 
+    @property
+    def batch_independent(self) -> bool:
+        """Whether a text's translation and score are the same, bit for bit, whatever is translated beside it."""
+        return self.model.steady and next(self.model.parameters()).device.type == "cpu"
+
     def translate(
         self,
         texts: Sequence[str],
@@ -152,6 +160,8 @@ class Translator:
         beam: int | None = None,
         length_penalty: float = 1.0,
         max_length: int = 200,
+        max_source_length: int | None = None,
+        overlong: str | None = None,
         batch_tokens: int = 4096,
         rounds: int | None = None,
         draft: "Translator | Sequence[str] | None" = None,
@@ -160,8 +170,9 @@ class Translator:
         """Translate texts; as many come out as went in, each on one line.
 
         Control characters and line separators count as spaces. An empty or blank text stays empty. A text
-        longer than the model takes is cut into sentences (then at commas, whitespace, characters), and the
-        translated pieces are joined.
+        longer than is read at once is cut into sentences (then at commas, whitespace, characters), and the
+        translated pieces are joined; where something else than a translation is written (see `generates`) its end is
+        not read.
 
         Args:
             texts: Texts in the source language.
@@ -173,7 +184,10 @@ class Translator:
                 writes all words at once "ctc". None: "beam" or "ctc". Settings of sampling: see `translate_n_best`.
             beam: Hypotheses per sentence; None: 5, and for "ctc" 1, the best path.
             length_penalty: See `decoding.beam_search`.
-            max_length: Most tokens of a translation, and most source tokens of a piece.
+            max_length: Most tokens of a translation.
+            max_source_length: Most source tokens read at once; None: 202, or where nothing is split what the model has
+                positions for. See `SearchSettings.source_room`.
+            overlong: "split" or "truncate": what happens to a longer text. None: as said above.
             batch_tokens: Source tokens in a batch, padding included.
             rounds: How often a model that writes all words at once may write over what it wrote: see `SearchSettings`.
             draft: Of "speculative": what drafts, or the drafts, one a text; they decide how long it takes and nothing
@@ -187,12 +201,15 @@ class Translator:
 
         Warns:
             UserWarning: Once a direction, if the model saw no parallel data of it.
+            TruncatedWarning: Of texts whose end was not read, how many.
         """
         settings = SearchSettings(
             decoder=chosen_decoder(decoder),
             beam=beam,
             length_penalty=length_penalty,
             max_length=max_length,
+            max_source_length=max_source_length,
+            overlong=overlong,
             batch_tokens=batch_tokens,
             rounds=rounds,
         )
@@ -231,7 +248,10 @@ class Translator:
             if len(text) > settings.max_characters:
                 raise too_long(number, len(text), settings.max_characters)
         framed = zip(texts, targets, openings, strict=True)
-        wanted = [Piece(clean(text), language, clean(opening)) for text, language, opening in framed]
+        rooms = {language: self._room(source_code, language, settings) for language in dict.fromkeys(targets)}
+        wanted = [
+            Piece(clean(text), language, clean(opening), room=rooms[language]) for text, language, opening in framed
+        ]
         self._check_readable([piece.source for piece in wanted])
         pieces = self._pieces(wanted, source_code, settings)
         unique = list(dict.fromkeys(piece for row in pieces for piece in row))
@@ -289,23 +309,55 @@ class Translator:
             self._remarked.add(remark)
             warnings.warn(remark, UserWarning, stacklevel=3)
 
+    def generates(self, source: str, target: str) -> bool:
+        """Whether this model, asked for a direction, writes something else than a translation: a summary, a question.
+
+        So it does where both languages are one, where it was trained on such pairs only, and where it was made to write
+        freely (`method: sga_generation`). A source that is too long is then read to its limit and answered once: the
+        outputs of its parts, joined, would be several summaries.
+        """
+        source, target = self.framing.source(source), self.framing.target(target)
+        alone = source == target if self.languages is None else self.languages.generates(source, target)
+        return alone or self.searching.writes_freely
+
+    def overlong(self, source: str, target: str, settings: SearchSettings) -> Overlong:
+        """What happens to a source of a direction that is too long to be read at once."""
+        return cast(Overlong, settings.overlong or ("truncate" if self.generates(source, target) else "split"))
+
+    def _room(self, source: str, target: str, settings: SearchSettings) -> int:
+        return settings.source_room(self.searching.source_limit, self.overlong(source, target, settings))
+
     def _pieces(self, texts: Sequence[Piece], source: str, settings: SearchSettings) -> list[list[Piece]]:
-        """Each text as the pieces it is translated in; an empty text has none."""
-        limit = min(self.searching.source_limit, settings.max_length + 2)
+        """Each text as the pieces it is written from; an empty text has none."""
 
-        def fits(pieces: Sequence[str]) -> list[bool]:
-            targets = [text.target for text in texts[:1]] * len(pieces)  # each takes the same room
-            return [len(ids) <= limit for ids in self.framing.encode(pieces, source, targets)]
+        def fits(parts: Sequence[str], like: Piece) -> list[bool]:
+            encoded = self.framing.encode(parts, source, [like.target] * len(parts))
+            return [len(ids) <= (like.room or self.searching.source_limit) for ids in encoded]
 
-        full = list(dict.fromkeys(text.source for text in texts if text.source))
-        whole = {text for text, fitting in zip(full, fits(full), strict=True) if fitting}
+        whole: dict[tuple[str, str], bool] = {}
+        for example in {text.target: text for text in texts}.values():
+            full = list(dict.fromkeys(text.source for text in texts if text.source and text.target == example.target))
+            fitting = fits(full, example)
+            whole.update({(text, example.target): fit for text, fit in zip(full, fitting, strict=True)})
         result: list[list[Piece]] = []
+        truncated: list[Piece] = []
         for text in texts:
-            if not text.source or text.source in whole:
+            if not text.source or whole[text.source, text.target]:
                 result.append([text] if text.source else [])
-                continue
-            self.counts.split += 1
-            result.append(text.split(split_to_fit(text.source, fits)))
+            elif self.overlong(source, text.target, settings) == "truncate":
+                truncated.append(text)
+                result.append([text])
+            else:
+                self.counts.split += 1
+                result.append(text.split(split_to_fit(text.source, partial(fits, like=text))))
+        self.counts.truncated += len(truncated)
+        if truncated:
+            warnings.warn(
+                f"{len(truncated)} of {len(texts)} texts have more than the {truncated[0].room} tokens that are read "
+                "at once: their end is not read.",
+                TruncatedWarning,
+                stacklevel=3,
+            )
         return result
 
     def check_prefixes(self, prefixes: Sequence[str], target: str, settings: SearchSettings) -> None:

@@ -31,8 +31,14 @@ class Framing(Protocol):
         """One sentence on a pair that may come out badly; None for one the checkpoint was trained for."""
         ...
 
-    def encode(self, texts: Sequence[str], source: str, targets: Sequence[str]) -> list[list[int]]:
-        """Tokens of source texts, each with its own target, and the special ones around them."""
+    def encode(
+        self, texts: Sequence[str], source: str, targets: Sequence[str], limits: Sequence[int] | None = None
+    ) -> list[list[int]]:
+        """Tokens of source texts, each with its own target, and the special ones around them.
+
+        Args:
+            limits: Most tokens of each, special ones included; a text that has more loses its end.
+        """
         ...
 
     def start(self, target: str) -> tuple[int, ...]:
@@ -65,8 +71,17 @@ class PlainFraming:
     def doubt(self, source: str, target: str) -> str | None:
         return None if self.languages is None else self.languages.doubt(source, target)
 
-    def encode(self, texts: Sequence[str], source: str, targets: Sequence[str]) -> list[list[int]]:
-        return self.tokenizer.encode_source(texts)
+    def encode(
+        self, texts: Sequence[str], source: str, targets: Sequence[str], limits: Sequence[int] | None = None
+    ) -> list[list[int]]:
+        encoded = self.tokenizer.encode_source(texts)
+        if limits is None:
+            return encoded
+        # `</s>` is the last one and stays.
+        return [
+            ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+            for ids, limit in zip(encoded, limits, strict=True)
+        ]
 
     def start(self, target: str) -> tuple[int, ...]:
         return () if self.start_id is None else (self.start_id,)
@@ -107,11 +122,14 @@ class TokenFraming:
             return f"this model was trained on {named(language(read).code)}, not on {named(source)}."
         return self.remark
 
-    def encode(self, texts: Sequence[str], source: str, targets: Sequence[str]) -> list[list[int]]:
+    def encode(
+        self, texts: Sequence[str], source: str, targets: Sequence[str], limits: Sequence[int] | None = None
+    ) -> list[list[int]]:
         encoded: list[list[int]] = []
-        for ids, target in zip(self.tokenizer.encode(texts), targets, strict=True):
+        for index, (ids, target) in enumerate(zip(self.tokenizer.encode(texts), targets, strict=True)):
             frame = self.frames.spelled(source, target)
-            encoded.append([*frame.front, *ids, *frame.behind])
+            room = len(ids) if limits is None else max(0, limits[index] - len(frame.front) - len(frame.behind))
+            encoded.append([*frame.front, *ids[:room], *frame.behind])
         return encoded
 
     def start(self, target: str) -> tuple[int, ...]:

@@ -56,6 +56,13 @@ class ModelLanguages:
             pairs = frozenset(product(supervised, target))
         return cls(source=source, pairs=pairs, target=target, tokens=raw.get(TOKENS) is True)
 
+    def generates(self, source: str, target: str) -> bool:
+        """Whether a direction is none of translation: one language, or one that is new to a model that saw no other."""
+        if source == target:
+            return True
+        alike = [read == written for read, written in self.pairs]
+        return bool(alike) and all(alike)
+
     def check_target(self, code: str) -> None:
         """Refuse a target language the model cannot write."""
         if not self.target:

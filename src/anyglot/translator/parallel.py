@@ -22,7 +22,7 @@ from anyglot.models.prompted import PromptedEncoder
 from anyglot.translator.framing import Framing
 from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.pieces import Candidate, Piece
-from anyglot.translator.searching import Counts, Found, Progress, position_limit, search_batches, shortened
+from anyglot.translator.searching import Counts, Found, Progress, position_limit, read_pieces, search_batches
 from anyglot.translator.settings import GENERATIVE, PARALLEL, Decoder, SearchSettings
 
 
@@ -52,7 +52,7 @@ class ParallelPieceSearch:
         positions = position_limit(config.encoder.embeddings)
         if isinstance(config, ParallelEncoderDecoderConfig):
             return min(positions, position_limit(config.decoder_embeddings) // config.canvas.factor)
-        if self._predicts_lengths:
+        if self.writes_freely:
             return positions
         hidden = 0 if config.source_end else 1  # `</s>`, which has no share in the canvas
         return min(positions, positions // config.canvas.factor + hidden)
@@ -63,7 +63,8 @@ class ParallelPieceSearch:
         Raises:
             UserError: Something was asked for that it cannot do.
         """
-        return settings.settled(GENERATIVE if self._predicts_lengths else PARALLEL, refines=self.refines)
+        settings.check_positions(self.source_limit)
+        return settings.settled(GENERATIVE if self.writes_freely else PARALLEL, refines=self.refines)
 
     @property
     def refines(self) -> bool:
@@ -73,7 +74,7 @@ class ParallelPieceSearch:
     @property
     def quickest(self) -> Decoder:
         """What to write drafts with."""
-        return "mask-predict" if self._predicts_lengths else "ctc"
+        return "mask-predict" if self.writes_freely else "ctc"
 
     def check_direction(self, source: str, target: str) -> None:
         """Refuse a direction that the model has no prompts or no projection for.
@@ -100,13 +101,12 @@ class ParallelPieceSearch:
     ) -> list[list[Candidate]]:
         """Translate pieces in batches of one length and one set of prompts, and return them in order."""
         self.prefixes(pieces, settings)
-        encoded = self.framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces])
-        encoded = [shortened(ids, self.source_limit) for ids in encoded]
+        encoded = read_pieces(self.framing, pieces, source, self.source_limit)
         parts = [self._part(source, piece.target) for piece in pieces]
         reading = Reading(
             frame=self._frame,
             never=self._never,
-            beams=1 if self._predicts_lengths else settings.rows,
+            beams=1 if self.writes_freely else settings.rows,
             n_best=settings.n_best,
             length_penalty=settings.length_penalty,
         )
@@ -139,14 +139,14 @@ class ParallelPieceSearch:
         return self.model.config.target_row(target) if languages else None
 
     @property
-    def _predicts_lengths(self) -> bool:
+    def writes_freely(self) -> bool:
         """Whether the model writes freely, on a canvas whose length it predicts."""
         return isinstance(self.model, PromptedEncoder) and self.model.config.length_classes > 0
 
     def _canvas_room(self, length: int, settings: SearchSettings) -> int:
         """Positions of the canvases of a source of this length, at most."""
         config = self.model.config
-        if isinstance(config, PromptedEncoderConfig) and self._predicts_lengths:
+        if isinstance(config, PromptedEncoderConfig) and self.writes_freely:
             return config.longest * config.upsampling * (settings.length_beam or 1)
         return length * config.canvas.factor
 
@@ -159,7 +159,7 @@ class ParallelPieceSearch:
             plain = NonAutoregressiveParallelModel(self.model, chosen)
             return refine(plain, tokens, mask, rounds=rounds, reading=reading)
         model = PromptedParallelModel(self.model, chosen)
-        if self._predicts_lengths:
+        if self.writes_freely:
             rule = settings.mask_predict_rule()
             return mask_predict(model, tokens, mask, rule=rule, rounds=rounds, reading=reading)
         return refine(model, tokens, mask, rounds=rounds, reading=reading)

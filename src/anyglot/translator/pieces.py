@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 
+class TruncatedWarning(UserWarning):
+    """Texts were longer than is read at once, and their end was not read."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """A text, or a part of one that is too long for the model, and what is wanted of its translation.
@@ -13,12 +17,15 @@ class Piece:
         target: Code of the target language.
         prefix: What the translation must begin with; empty for nothing.
         draft: Tokens that the translation is likely to have; None where nothing drafts.
+        room: Most source tokens, special ones included, that the model reads; None: as many as it has positions for.
+            What is beyond is cut off.
     """
 
     source: str
     target: str
     prefix: str = ""
     draft: tuple[int, ...] | None = None
+    room: int | None = None
 
     def split(self, parts: Sequence[str]) -> list["Piece"]:
         """The pieces of a text cut into parts: the prefix begins the first."""

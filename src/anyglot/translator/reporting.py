@@ -50,7 +50,8 @@ class Report:
         facts = [f"lines translated: {self._lines:,} ({self._progress.speed(self._lines, self._counts.tokens)})"]
         for count, fact in (
             (self.damaged, "with bytes that are not UTF-8, read as U+FFFD"),
-            (self._counts.split, "longer than the model takes, translated in pieces"),
+            (self._counts.split, "longer than is read at once, translated in pieces"),
+            (self._counts.truncated, "longer than is read at once, their end not read"),
             (self._counts.unreadable, "with characters this trimmed model does not know"),
             (self._counts.cut, "pieces whose translation ran into the length limit"),
         ):

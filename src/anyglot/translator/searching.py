@@ -30,7 +30,7 @@ from anyglot.translator.framing import Framing
 from anyglot.translator.languages import check_projection, part_of
 from anyglot.translator.lines import clean
 from anyglot.translator.pieces import Candidate, Piece
-from anyglot.translator.settings import AUTOREGRESSIVE, VERIFYING, Decoder, SearchSettings
+from anyglot.translator.settings import AUTOREGRESSIVE, ENDLESS, VERIFYING, Decoder, SearchSettings
 from anyglot.translator.speculating import Speculation, draft_tokens
 
 StepByStep = EncoderDecoder | PromptedLanguageModel
@@ -49,7 +49,8 @@ class Counts:
     Attributes:
         texts: Texts translated, empty ones included.
         tokens: Tokens of the best translations.
-        split: Texts too long for the model, translated in pieces.
+        split: Texts too long to be read at once, translated in pieces.
+        truncated: Texts too long to be read at once, of which the end was not read.
         cut: Pieces whose best translation ran into the length limit.
         unreadable: Texts with characters that a trimmed model does not know.
         speculation: What drafts were worth.
@@ -58,6 +59,7 @@ class Counts:
     texts: int = 0
     tokens: int = 0
     split: int = 0
+    truncated: int = 0
     cut: int = 0
     unreadable: int = 0
     speculation: Speculation = field(default_factory=Speculation)
@@ -73,12 +75,13 @@ class Found:
 
 def position_limit(config: EmbeddingsConfig) -> int:
     """Tokens a side of the model has positions for; wave positions have no end, so any length that fits a machine."""
-    return config.position_rows - config.position_offset if config.positions == "learned" else 1_000_000
+    return config.position_rows - config.position_offset if config.positions == "learned" else ENDLESS
 
 
-def shortened(ids: Sequence[int], limit: int) -> list[int]:
-    """Source tokens cut to a limit; the last one, which ends a source, stays."""
-    return list(ids) if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+def read_pieces(framing: Framing, pieces: Sequence[Piece], source: str, limit: int) -> list[list[int]]:
+    """The source tokens of pieces, each cut to its room and to the model's limit."""
+    limits = [min(limit, piece.room or limit) for piece in pieces]
+    return framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces], limits)
 
 
 def search_batches(
@@ -153,6 +156,8 @@ class PieceSearch:
 
     refines = False
     """Whether the model can write over what it wrote."""
+    writes_freely = False
+    """Whether the model was made to write something other than a translation."""
 
     def settle(self, settings: SearchSettings) -> SearchSettings:
         """The settings with this model's defaults.
@@ -160,6 +165,7 @@ class PieceSearch:
         Raises:
             UserError: Something was asked for that it cannot do.
         """
+        settings.check_positions(self.source_limit)
         return settings.settled(VERIFYING if isinstance(self.model, EncoderDecoder) else AUTOREGRESSIVE)
 
     @property
@@ -184,8 +190,7 @@ class PieceSearch:
         self, pieces: Sequence[Piece], source: str, settings: SearchSettings, progress: Progress | None
     ) -> list[list[Candidate]]:
         """Translate pieces in batches of similar length and return them in order."""
-        encoded = self.framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces])
-        encoded = [shortened(ids, self.source_limit) for ids in encoded]
+        encoded = read_pieces(self.framing, pieces, source, self.source_limit)
         prefixes = self.prefixes(pieces, settings)
         # A draw looks at the logits of the whole vocabulary at once; a search does not.
         room = max(1, SAMPLED_LOGITS // (settings.rows * self.model.output.size))

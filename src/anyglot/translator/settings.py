@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from anyglot.arguments import real, shown, truth, whole
 from anyglot.decoding import SamplingRule
@@ -21,6 +21,17 @@ PARALLEL: tuple[Decoder, ...] = ("ctc",)
 GENERATIVE: tuple[Decoder, ...] = ("mask-predict",)
 """Those of one that writes all words at once on a canvas whose length it predicts."""
 DECODERS = VERIFYING + PARALLEL + GENERATIVE
+Overlong = Literal["split", "truncate"]
+OVERLONG: tuple[Overlong, ...] = get_args(Overlong)
+"""What may happen to a source that is too long to be read at once."""
+TRANSLATED_AT_ONCE = 202
+"""Source tokens of a text that is translated whole: SixT+'s most tokens of a translation (method card 1.6), 200, and
+the two special ones."""
+READ_AT_ONCE = 512
+"""Source tokens that are read where positions have no end: those of summarisation (method card 1.7)."""
+ENDLESS = 1_000_000
+"""Positions of a model that has no last one."""
+SHORTEST_SOURCE = 8
 BEAMS = 5
 MAX_BEAMS = 100
 MAX_ROUNDS = 100
@@ -52,8 +63,11 @@ class SearchSettings:
             wanted, and 1 is the best path).
         length_penalty: Exponent of the length that a hypothesis's log-probability is divided by.
         n_best: Translations wanted of each text.
-        max_length: Most tokens of a translation. Also the most source tokens of a piece: a longer line is split, so
-            that the limit never cuts a translation short silently.
+        max_length: Most tokens of what is written. One that runs into it is cut there, and counted.
+        max_source_length: Most source tokens read at a time, special ones included. None: see `source_room`.
+        overlong: What happens to a longer source: "split" after its sentences, the outputs of the pieces joined (what a
+            translation bears), or "truncate", one output of its beginning (what a summary or a question needs). None:
+            "truncate" where the task generates something, else "split"; see `Translator.generates`.
         batch_tokens: Source tokens in a batch, padding included; each stands for `rows` rows of work.
         max_characters: Longest text accepted.
         rounds: How often "ctc" lets the model write over what it wrote; a sentence that no longer changes stops before.
@@ -69,6 +83,8 @@ class SearchSettings:
     length_penalty: float = 1.0
     n_best: int = 1
     max_length: int = 200
+    max_source_length: int | None = None
+    overlong: str | None = None
     batch_tokens: int = 4096
     max_characters: int = MAX_CHARACTERS
     rounds: int | None = None
@@ -87,16 +103,18 @@ class SearchSettings:
             ("length_beam", MAX_BEAMS),
             ("n_best", MAX_BEAMS),
             ("max_length", 10_000),
+            ("max_source_length", ENDLESS),
             ("batch_tokens", 10_000_000),
             ("max_characters", 100_000_000),
         ):
             value = getattr(self, name)
-            if value is not None or name not in ("beam", "length_beam"):
+            if value is not None or name not in ("beam", "length_beam", "max_source_length"):
                 whole(name.replace("_", "-"), value, 1, highest)
         real("length-penalty", self.length_penalty, -10, 10)
         truth("show-rounds", self.show_rounds)
         if self.decoder is not None and self.decoder not in DECODERS:
             raise UserError(f"there is no decoder {shown(self.decoder)}: choose one of {', '.join(DECODERS)}.")
+        self._check_source()
         self._check_sampling()
         self._check_rounds()
         self._check_mask_predict()
@@ -166,7 +184,10 @@ class SearchSettings:
         }
         assert self.decoder is not None  # settled
         named = {name.replace("_", " "): getattr(self, name) for name in of_decoder.get(self.decoder, ())}
-        further = {"length penalty": self.length_penalty, "max length": self.max_length}
+        further: dict[str, object] = {"length penalty": self.length_penalty, "max length": self.max_length}
+        for name in ("max_source_length", "overlong"):
+            if getattr(self, name) is not None:
+                further[name.replace("_", " ")] = getattr(self, name)
         return {"decoder": self.decoder, **named, **further}
 
     def mask_predict_rule(self) -> MaskPredictRule:
@@ -188,6 +209,44 @@ class SearchSettings:
             raise UserError(f"there is no re-masking '{self.remasking}': choose one of {', '.join(REMASKINGS)}.")
         if self.decoder is not None and self.decoder != "mask-predict":
             self._refuse_mask_predict(self.decoder)
+
+    def source_room(self, positions: int, overlong: Overlong) -> int:
+        """Most source tokens read at a time, special ones included.
+
+        Args:
+            positions: What the model has positions for.
+            overlong: What happens to a source with more.
+
+        Returns:
+            `max_source_length` where that is given. Else the model's positions where the rest would be cut off, or 512
+            (method card 1.7) where they have no end; where it is split what a translation of 200 tokens
+            has room for, as a translation that is cut short loses text and a split one does not.
+        """
+        usual = TRANSLATED_AT_ONCE if overlong == "split" else positions if positions < ENDLESS else READ_AT_ONCE
+        return min(positions, self.max_source_length or usual)
+
+    def check_positions(self, positions: int) -> None:
+        """Refuse a source length that a model has no positions for.
+
+        Raises:
+            UserError: It has fewer.
+        """
+        if self.max_source_length is not None and self.max_source_length > positions:
+            raise UserError(
+                f"this model has positions for {positions} source tokens, --max-source-length asks for "
+                f"{self.max_source_length}: lower it."
+            )
+
+    def _check_source(self) -> None:
+        if self.max_source_length is not None and self.max_source_length < SHORTEST_SOURCE:
+            raise UserError(
+                f"--max-source-length {self.max_source_length} leaves no room for text between the special tokens: "
+                f"take at least {SHORTEST_SOURCE}."
+            )
+        if self.overlong is not None and self.overlong not in OVERLONG:
+            raise UserError(
+                f"there is no rule {shown(self.overlong)} for overlong sources: choose one of {', '.join(OVERLONG)}."
+            )
 
     def _check_rounds(self) -> None:
         if self.rounds is not None:

@@ -25,7 +25,7 @@ from anyglot.translator.jobs import (
     open_input,
 )
 from anyglot.translator.lines import check_length, read_line
-from anyglot.translator.pieces import Candidate
+from anyglot.translator.pieces import Candidate, TruncatedWarning
 from anyglot.translator.prefixes import Prefixes
 from anyglot.translator.reporting import Report
 from anyglot.translator.settings import SearchSettings
@@ -117,7 +117,7 @@ def _run(work: Work) -> None:
         drafter = None if work.draft is None else Translator.from_pretrained(work.draft, work.device, work.precision)
         if drafter is not None:
             drafter.check_languages(source, target)
-    warnings.simplefilter("ignore", UnreadableWarning)  # the report counts such lines
+    _leave_to_the_report(UnreadableWarning, TruncatedWarning)
     for warning in caught:
         say(f"warning: {warning.message}")
     source, target = translator.framing.source(source), translator.framing.target(target)
@@ -129,6 +129,12 @@ def _run(work: Work) -> None:
         return
     with Report(translator.counts, None if facts is None else facts.lines) as report:
         _run_stream(work, _Windows(translator, source, target, prefixes, drafter or drafts, settings, report))
+
+
+def _leave_to_the_report(*kinds: type[Warning]) -> None:
+    """Warn of such lines no more: the report counts them."""
+    for kind in kinds:
+        warnings.simplefilter("ignore", kind)
 
 
 def translate_file(
