@@ -49,7 +49,7 @@ def fastest(candidates: Sequence[Precision], width: int, feedforward_width: int,
 @cache
 def _chosen(candidates: tuple[Precision, ...], width: int, feedforward_width: int, tokens: int) -> Precision:
     key = "|".join([_processor(), torch.__version__, *candidates, *map(str, (width, feedforward_width, tokens))])
-    known = _read()
+    known = remembered()
     for candidate in candidates:
         if known.get(key) == candidate:
             return candidate
@@ -58,7 +58,7 @@ def _chosen(candidates: tuple[Precision, ...], width: int, feedforward_width: in
         seconds = measured(candidate, width, feedforward_width, tokens)
         if seconds * GAIN <= best:
             choice, best = candidate, seconds
-    _write(_read() | {key: choice})
+    _write(remembered() | {key: choice})
     return choice
 
 
@@ -90,12 +90,13 @@ def memory_file() -> Path:
     return user_cache() / "precision.json"
 
 
-def _read() -> dict[str, str]:
+def remembered() -> dict[str, str]:
+    """The choices made on this machine: what was asked -> precision; nothing where they cannot be read."""
     try:
         known = read_json(memory_file())
     except (FileNotFoundError, UserError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return {key: value for key, value in known.items() if isinstance(value, str)} if isinstance(known, dict) else {}
 
 
 def _write(known: dict[str, str]) -> None:

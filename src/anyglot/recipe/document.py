@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from anyglot import yaml_text
 from anyglot.errors import UserError
-from anyglot.recipe import yaml_text
 from anyglot.recipe.given import GivenData, refuse_wrong_forms
 from anyglot.recipe.paths import anchored
 from anyglot.recipe.sheets import expanded

@@ -13,8 +13,6 @@ import fcntl
 import json
 import os
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import IO
 import numpy as np
 import torch
 
+from anyglot.arrays import UNSOUND_ARCHIVE
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
 from anyglot.retrieval.search import Stripe
@@ -55,9 +54,11 @@ class Job:
         try:
             with np.load(self._stripe(number), allow_pickle=False) as held:
                 scores, ids, *rest = (held[name] for name in _NAMES)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                rows, columns, coarse, crowded = (torch.from_numpy(part) for part in rest)
+        except UNSOUND_ARCHIVE:
             return None
-        rows, columns, coarse, crowded = (torch.from_numpy(part) for part in rest)
+        if scores.shape != ids.shape or not len(rows) == len(columns) == len(coarse):
+            return None
         return Stripe(scores, ids, (rows, columns, coarse), crowded)
 
     def write(self, number: int, stripe: Stripe) -> None:
@@ -109,9 +110,14 @@ def opened(
             content = json.dumps({"format": _FORMAT, "asked": dict(asked), "chosen": dict(chosen())}, indent=1)
             with whole(path) as stream:
                 stream.write(content.encode())
-    known = _read(path)
+    try:
+        known = _read(path)
+    except UserError:
+        lock.close()
+        raise
     differ = sorted(name for name in asked if known["asked"].get(name) != asked[name])
     if differ:
+        lock.close()
         raise UserError(
             f"{folder} holds an unfinished job with another {', '.join(differ)}: repeat its command to finish it, name "
             "another output, or give --overwrite to begin anew."

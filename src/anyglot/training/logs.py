@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from anyglot.errors import UserError
+from anyglot.guarded import parse_json, read_bytes
 
 
 class MetricsLog:
@@ -22,7 +23,7 @@ class MetricsLog:
     def __init__(self, path: Path, update: int) -> None:
         kept: list[bytes] = []
         if path.exists():
-            for line in path.read_bytes().splitlines(keepends=True):
+            for line in read_bytes(path).splitlines(keepends=True):
                 if not line.endswith(b"\n") or not _is_upto(line, update):
                     break
                 kept.append(line)
@@ -49,8 +50,9 @@ class MetricsLog:
 
 def _is_upto(line: bytes, update: int) -> bool:
     try:
-        return int(json.loads(line)["update"]) <= update
-    except (ValueError, KeyError, TypeError):
+        done = parse_json(line, finite=False)["update"]
+        return type(done) is int and done <= update
+    except (ValueError, LookupError, TypeError):
         return False
 
 

@@ -19,12 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from anyglot import yaml_text
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.progress import say
 from anyglot.data.sheet import write_sheet
 from anyglot.errors import UserError
 from anyglot.methods import METHODS
-from anyglot.recipe import yaml_text
 from anyglot.recipe.schema import Recipe
 from anyglot.translator.door import Translator
 from anyglot.translator.jobs import FileJob, disk_errors, inspect_input
