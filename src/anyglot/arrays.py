@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from anyglot.errors import UserError
 from anyglot.guarded import DAMAGE, LARGE, check_regular
 
-UNSOUND_ARCHIVE = (OSError, EOFError, SyntaxError, MemoryError, NotImplementedError, BadZipFile, zlib.error, *DAMAGE)
+_UNSOUND = (OSError, EOFError, SyntaxError, TokenError, MemoryError, *DAMAGE)
+UNSOUND_ARCHIVE = (*_UNSOUND, NotImplementedError, BadZipFile, zlib.error)
 """What numpy gives for a .npz file that is cut, damaged or none."""
 _BEGINNING = b"\x93NUMPY"
 
@@ -41,7 +43,7 @@ def load_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
             if stream.tell() + kind.itemsize * _count(shape) != size:
                 raise ValueError("its size is not what its header says")
         found: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, EOFError, SyntaxError, MemoryError, *DAMAGE) as error:
+    except _UNSOUND as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is no .npy file ({told:.100}).") from None
     return found

@@ -170,6 +170,14 @@ def number(value: object, *, finite: bool = True) -> float:
     return float(value)
 
 
+def written_number(text: str) -> int | None:
+    """The whole number that a text writes in at most 18 decimal digits; None: it writes none, or one nobody counts to.
+
+    Python's own `int` refuses texts of thousands of digits with an error, and what it takes fits no array.
+    """
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
 def text_of(value: object) -> str:
     """A text of a document.
 

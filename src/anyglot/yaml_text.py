@@ -35,7 +35,8 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}, line {mark.line + 1}" if mark is not None else origin
-        raise UserError(f"{where}: this is not valid YAML ({getattr(error, 'problem', None) or error}).") from None
+        told = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UserError(f"{where}: this is not valid YAML ({told}).") from None
     except (ValueError, KeyError, OverflowError) as error:  # !!int x, !!bool x, integers too long to read
         raise UserError(f"{origin}: a value cannot be read ({error}); put it in quotes.") from None
     return value, lines

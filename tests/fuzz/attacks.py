@@ -276,7 +276,7 @@ def spoiled_lines(draw: st.DrawFn, content: bytes) -> bytes:
         elif how == "mark":
             lines[at] = lines[at][:2] + strange + lines[at][2:]
         else:
-            lines[at] = lines[at] * 500
+            lines[at] = lines[at][:2_000] * 500
     return b"\n".join(lines)
 
 

@@ -51,14 +51,14 @@ def attacks(form: Form, content: bytes) -> st.SearchStrategy[tuple[bool, bytes]]
     return st.sampled_from((alike, *[hostile] * 9)).flatmap(lambda chosen: chosen)
 
 
-def _json_alike(content: bytes) -> Bytes:
+def _json_alike(content: bytes, spaces: str = " :\t") -> Bytes:
     value = json.loads(content)
     return st.sampled_from(
         tuple(
             json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=separators).encode()
             for indent in (None, 0, 4)
             for ascii_only in (True, False)
-            for separators in ((",", ":"), (" , ", " :\t"))
+            for separators in ((",", ":"), (" , ", spaces))
         )
     )
 
@@ -97,7 +97,7 @@ def _yaml_spoiled(content: bytes) -> Bytes:
 
 
 YAML = Form(
-    _json_alike,
+    lambda content: _json_alike(content, " : "),  # where a tab may not stand between
     _yaml_spoiled,
     lambda content: st.one_of(
         _json_strange(content),

@@ -103,8 +103,10 @@ def _read_override(path: Path) -> Any:
 
 
 def _read_keys(path: Path) -> Any:
-    """The whole text as an override: key and value."""
-    return load_recipe(path.with_name("recipe.yaml"), [path.read_text(encoding="utf-8", errors="surrogateescape")])
+    """The whole text as an override, key and value, as a shell passes it on."""
+    return load_recipe(
+        path.with_name("recipe.yaml"), [path.read_bytes().replace(b"\0", b"").decode("utf-8", "surrogateescape")]
+    )
 
 
 def _keys(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from fuzz.running import Reader, attack, report
 from fuzz.texts import TEXTS
 
 READERS: tuple[Reader, ...] = (*FOLDERS, *RECIPES, *RECORDS, *TEXTS)
-FEW = 6
+FEW = 4
 """Inputs a reader in `make test`."""
 
 

@@ -65,7 +65,7 @@ def find_record(folder: Path) -> TuningRecord | None:
         for name in ("epoch", "updates", "examples", "tokens"):
             whole_number(getattr(record, name))
         number(record.seconds)
-        if not 1 <= record.epoch <= len(record.scores):
+        if record.scores and not 1 <= record.epoch <= len(record.scores):  # without a dev set there are none
             raise ValueError(f"epoch {record.epoch} is none of {len(record.scores)}")
         _check_protocol(record.protocol)
         return record
