@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from fuzz.folders import FOLDERS
+from fuzz.jobs import JOBS
 from fuzz.recipes import RECIPES
 from fuzz.records import RECORDS
 from fuzz.running import Reader, attack, report
+from fuzz.studies import STUDIES
 from fuzz.texts import TEXTS
 
-READERS: tuple[Reader, ...] = (*FOLDERS, *RECIPES, *RECORDS, *TEXTS)
+READERS: tuple[Reader, ...] = (*FOLDERS, *RECIPES, *JOBS, *RECORDS, *STUDIES, *TEXTS)
 FEW = 4
 """Inputs a reader in `make test`."""
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from anyglot.guarded import written_number
+
 BEST, LAST, AVERAGE = "best", "last", "average:"  # how a stage may finish
 
 
