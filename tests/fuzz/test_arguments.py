@@ -14,8 +14,8 @@ from fuzz.words import commands, folder_for, options, spoiled_words
 
 FEW = 12
 """Command lines in `make test`."""
-SHARE = 20
-"""Of all inputs that are asked for, one in so many is a command line: each takes as long as fifty files."""
+SHARE = 100
+"""Of all inputs that are asked for, one in so many is a command line: each takes as long as a hundred files."""
 
 
 def test_whatever_is_asked(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -177,7 +177,7 @@ def test_t3_a_study_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="close what you open"):
         steps_of(load_study(str(path)))
     names = [f"v{number}" for number in range(9)]
-    grown = {name: "{%s}" % following * 20 for name, following in zip(names, [*names[1:], "v9"], strict=True)}
+    grown = {name: ("{" + following + "}") * 20 for name, following in zip(names, [*names[1:], "v9"], strict=True)}
     steps = {"a": {"command": "anyglot list {v0}"}}
     path.write_text(json.dumps({**STUDY, "variables": {**grown, "v9": "x"}, "steps": steps}))
     with pytest.raises(UserError, match="characters"):

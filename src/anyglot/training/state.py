@@ -92,7 +92,10 @@ class Progress:
             UserError: It is damaged, or of another version.
         """
         with understood(path, "go on from another checkpoint, or start anew in another folder"):
-            found = cls.of(run_checkpoints.read_document(path))
+            document = run_checkpoints.read_document(path)
+            if not isinstance(document, dict) or not {"stage", "stage_update", "update"} <= document.keys():
+                raise ValueError("no progress of a run")
+            found = cls.of(document)
             for name in _COUNTS:
                 whole_number(getattr(found, name))
             for place in found.place:
@@ -118,7 +121,10 @@ def read_generators(path: Path) -> list[dict[str, Any]]:
         UserError: It is damaged.
     """
     with understood(path):
-        found = [dict(each) for each in run_checkpoints.read_document(path)]
+        document = run_checkpoints.read_document(path)
+        if not isinstance(document, list):
+            raise ValueError("no list of generators")
+        found = [dict(each) for each in document]
         for each in found:
             each["python"], each["numpy"], each["torch"], each["cuda"]
         return found
