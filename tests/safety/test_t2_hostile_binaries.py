@@ -176,6 +176,11 @@ def test_t3_a_study_that_is_none(tmp_path: Path) -> None:
     path.write_text(json.dumps({**STUDY, "steps": steps}))
     with pytest.raises(UserError, match="close what you open"):
         steps_of(load_study(str(path)))
+    for each, seeds in ((["seed", "seed"], [1, 2]), (["seed"], [1, 1])):
+        steps = {"a": {"command": "anyglot list", "each": each}}
+        path.write_text(json.dumps({**STUDY, "steps": steps, "lists": {"seed": seeds, "model": ["x"]}}))
+        with pytest.raises(UserError, match="two steps are called"):
+            steps_of(load_study(str(path)))
     names = [f"v{number}" for number in range(9)]
     grown = {name: ("{" + following + "}") * 20 for name, following in zip(names, [*names[1:], "v9"], strict=True)}
     steps = {"a": {"command": "anyglot list {v0}"}}

@@ -60,7 +60,10 @@ def steps_of(study: Study) -> tuple[Step, ...]:
         lists = [study.lists[name] for name in template.each]
         for combination in itertools.product(*lists):
             values = dict(zip(template.each, combination, strict=True))
-            steps.append(_step(study, template, values, known, len(steps) + 1))
+            step = _step(study, template, values, known, len(steps) + 1)
+            if any(step.name == other.name for other in steps):
+                raise UserError(f"{study.origin}: two steps are called {step.name}; a list holds or is named twice.")
+            steps.append(step)
     return tuple(steps)
 
 
