@@ -54,7 +54,8 @@ class Tokenizer:
         head = pieces[:3]
         if head != ["<unk>", "<s>", "</s>"]:
             raise UserError(
-                f"A SentencePiece model in XLM-R's layout starts with <unk> <s> </s>; found {' '.join(map(repr, head))}."
+                "A SentencePiece model in XLM-R's layout starts with <unk> <s> </s>; "
+                f"found {' '.join(map(repr, head))}."
             )
         self.vocabulary_size = self._pieces + 2
         self.mask_id = self.vocabulary_size - 1
