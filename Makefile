@@ -7,7 +7,10 @@ TORCH  ?= torch==2.13.0
 PIP_FLAGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-all lint types clean
+# As many inputs for all readers and the command line together; the table is printed, and --fuzz-seed N repeats it.
+INPUTS ?= 10000
+
+.PHONY: demo test test-all fuzz lint types clean
 
 # torch goes first: with none installed a bare range elsewhere pulls gigabytes of CUDA packages.
 $(VENV)/.installed: pyproject.toml
@@ -25,6 +28,9 @@ test: $(VENV)/.installed
 
 test-all: $(VENV)/.installed
 	$(BIN)/python -m pytest -m ''
+
+fuzz: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/fuzz -n auto --inputs $(INPUTS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -12,7 +12,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +25,10 @@ DOCUMENT = 16 * 2**20
 LARGE = 256 * 2**20
 # 2**128 has 39 digits, the state of a random generator among them; longer ones overflow all that is done with them.
 _DIGITS = 40
+# Half a character, which UTF-8 cannot write; only JSON's escapes can bring one into a document.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What taking the values of a document gives where they are other than they ought to be."""
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe (FIFO)"),
@@ -120,21 +127,112 @@ def read_json(path: Path | str, largest: int = DOCUMENT, *, finite: bool = True)
         raise UserError(f"{path} cannot be read as JSON ({error}): copy or download it again.") from None
 
 
-def parse_json(text: str | bytes, *, finite: bool = True) -> Any:
-    """The document in a JSON text.
+@contextmanager
+def understood(path: Path | str, advice: str = "copy or download it again") -> Iterator[None]:
+    """A context in which the values of a document are taken for what they ought to be.
+
+    Put nothing but that inside: what goes wrong in a computation is no damage of a file.
 
     Raises:
-        ValueError: It is not JSON, too deeply nested, or holds a number nobody writes; the message says which.
+        UserError: They are something else; one that is raised inside is left as it is.
     """
     try:
-        return json.loads(
+        yield
+    except DAMAGE as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged ({type(error).__name__}: {told:.100}): {advice}.") from None
+
+
+def whole_number(value: object, lowest: int = 0, highest: int = 2**63 - 1) -> int:
+    """A whole number of a document: 2.0, "2" and true are none.
+
+    Raises:
+        ValueError: It is none, or lies outside.
+    """
+    if type(value) is not int or not lowest <= value <= highest:
+        raise ValueError(f"{value!r:.40} is no whole number from {lowest:,} to {highest:,}")
+    return value
+
+
+def number(value: object, *, finite: bool = True) -> float:
+    """A number of a document.
+
+    Args:
+        finite: Refuse nan and infinity, which only a training's own records may hold.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r:.40} is no number")
+    if finite and not abs(value) <= 1e308:
+        raise ValueError(f"{value!r:.40} is no finite number")
+    return float(value)
+
+
+def written_number(text: str) -> int | None:
+    """The whole number that a text writes in at most 18 decimal digits; None: it writes none, or one nobody counts to.
+
+    Python's own `int` refuses texts of thousands of digits with an error, and what it takes fits no array.
+    """
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
+def text_of(value: object) -> str:
+    """A text of a document.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} is no text")
+    return value
+
+
+def parse_json(text: str | bytes, *, finite: bool = True, unique_keys: bool = False) -> Any:
+    """The document in a JSON text.
+
+    Args:
+        unique_keys: Refuse an object with a key twice; else the last of its values holds, as for other programs.
+
+    Raises:
+        ValueError: It is not JSON, too deeply nested, or holds a number nobody writes or half a character; the
+            message says which.
+        DuplicateKey: As asked for.
+    """
+    try:
+        value = json.loads(
             text,
+            object_pairs_hook=unique if unique_keys else None,
             parse_int=_integer,
             parse_float=_float if finite else None,
             parse_constant=_refuse_constant if finite else None,
         )
+        if isinstance(text, bytes) or _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character, a surrogate without its other half") from None
+    return value
+
+
+class DuplicateKey(ValueError):
+    """An object of JSON has a key twice: which of its values was meant nobody knows."""
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `json.loads(object_pairs_hook=)`.
+
+    Raises:
+        DuplicateKey: It has a key twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise DuplicateKey(f"the key {twice!r:.60} stands twice in one object")
+    return found
 
 
 def _integer(digits: str) -> int:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from anyglot import yaml_text
 from anyglot.errors import UserError
-from anyglot.recipe import yaml_text
 from anyglot.recipe.document import bundled_recipes
 from anyglot.recipe.load import load_recipe, save_recipe
 from anyglot.recipe.paths import anchored

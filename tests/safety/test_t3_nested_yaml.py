@@ -14,9 +14,9 @@ from anyglot.errors import UserError
 from anyglot.evaluation.table import read_tests
 from anyglot.hub.record import read_record
 from anyglot.recipe.load import load_recipe
-from anyglot.recipe.yaml_text import parse
 from anyglot.shallow import DEEPEST
 from anyglot.study.file import load_study
+from anyglot.yaml_text import parse
 
 FORMS = {
     "flow lists": lambda depth: "a: " + "[" * depth + "]" * depth,

@@ -122,10 +122,11 @@ def _embedded(
     from anyglot.embedding.door import Embedder
     from anyglot.embedding.settings import EmbeddingSettings
     from anyglot.errors import UserError
+    from anyglot.guarded import written_number
     from anyglot.retrieval.mining_vectors import EmbeddedVectors
 
     layer, pooling, max_length = form
-    if layer not in ("middle", "embeddings") and not layer.removeprefix("-").isdecimal():
+    if layer not in ("middle", "embeddings") and written_number(layer.removeprefix("-")) is None:
         raise UserError(f"--layer is {layer}; give a number, middle or embeddings.")
     spoken: tuple[str | None, ...] = listed(languages) or (None, None)
     if len(spoken) != 2:

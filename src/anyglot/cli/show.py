@@ -126,8 +126,8 @@ def _show_model(console: Console, name: str, folder: Path) -> None:
     from anyglot.recipe.outline import parts_of
     from anyglot.recipe.record import told_of_source
     from anyglot.recipe.taking_apart import fates
-    from anyglot.recipe.yaml_text import dump
     from anyglot.weights.load import load_pretrained
+    from anyglot.yaml_text import dump
 
     if is_model_folder(folder):
         config = load_config(folder)

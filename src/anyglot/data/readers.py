@@ -3,14 +3,14 @@
 import gzip
 import hashlib
 import io
-import json
 import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from anyglot.errors import UserError
+from anyglot.guarded import DuplicateKey, parse_json
 
 _CHUNK = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -40,24 +40,6 @@ def refuse_packed(stream: IO[bytes], path: Path, *, unpacks: bool = True) -> Non
         if magic.match(head):
             what = f"rename it to {path.name}.gz, or unpack it" if kind == "gzip" and unpacks else "unpack it"
             raise UserError(f"{path} is a {kind} file, not text: {what} first.")
-
-
-class DuplicateKey(ValueError):
-    """An object of JSON has a key twice: which of its values was meant nobody knows."""
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, for `json.loads(object_pairs_hook=)`.
-
-    Raises:
-        DuplicateKey: It has a key twice.
-    """
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise DuplicateKey(f"the key {twice!r} stands twice in one object")
-    return found
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -141,9 +123,9 @@ def read_fields(path: Path, fields: tuple[str, ...]) -> Iterator[tuple[str, ...]
             continue
         where = f"{path} line {number}"
         try:
-            record = json.loads(line, object_pairs_hook=unique_keys)
-        except (ValueError, RecursionError) as error:
-            told = error if isinstance(error, DuplicateKey) else type(error).__name__
+            record = parse_json(line, finite=False, unique_keys=True)
+        except ValueError as error:
+            told = error if type(error) in (ValueError, DuplicateKey) else type(error).__name__
             raise UserError(f"{where} is not JSON ({told}); write one object on each line.") from error
         yield tuple(pick(record, field, where) for field in fields)
 

@@ -121,7 +121,10 @@ class StateStore:
         """Learn of what other processes have written."""
         fresh: list[NDArray[Any]] = []
         for path in sorted(self.folder.glob("index-*.bin")):
-            number = int(path.stem.removeprefix("index-"))
+            name = path.stem.removeprefix("index-")
+            if not name.isdecimal() or not path.is_file():
+                continue  # nothing that a store wrote
+            number = int(name)
             if self._own is not None and number == self._own.number:
                 continue
             begun = self._read.get(number, 0)
@@ -229,7 +232,8 @@ def _whole_records(path: Path, begun: int, row_bytes: int) -> NDArray[Any]:
     records = np.frombuffer(raw[: len(raw) // _RECORD.itemsize * _RECORD.itemsize], dtype=_RECORD)
     states = path.with_name(path.name.replace("index-", "states-"))
     there = states.stat().st_size if states.is_file() else 0
-    within = records["offset"] + records["positions"] * np.uint64(row_bytes) <= there
+    # Compared so that nothing a damaged record says can overflow.
+    within = (records["offset"] <= there) & (records["positions"] <= (there - records["offset"]) // row_bytes)
     return records if bool(within.all()) else records[: int(np.argmin(within))]
 
 

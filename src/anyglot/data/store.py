@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from anyglot.data.corpus import ParallelSource, Source, content_hash, line_count, nothing_left, rows
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
+from anyglot.guarded import DAMAGE, read_json, whole_number
 from anyglot.places import user_cache
 
 _FORMAT = 2
@@ -255,8 +255,8 @@ def _open(entry: Path, source: Source, raw: str) -> TokenisedCorpus | None:
         if any(len(side) != facts["sentences"] or side.offsets[-1] != len(side.tokens) for side in sides):
             return None
         documents = _mapped(entry / _DOCUMENTS) if len(languages) == 1 else np.zeros(1, dtype=np.int64)
-        return TokenisedCorpus(languages, sides, int(facts["skipped"]), raw, entry.name, documents)
-    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError):
+        return TokenisedCorpus(languages, sides, whole_number(facts["skipped"]), raw, entry.name, documents)
+    except (UserError, OSError, EOFError, RuntimeError, SyntaxError, *DAMAGE):
         return None
 
 

@@ -46,10 +46,15 @@ class Tokenizer:
         except RuntimeError as error:
             raise UserError("This is not a SentencePiece model; give XLM-R's sentencepiece.bpe.model.") from error
         self._pieces = int(self._processor.GetPieceSize())
-        head = [self._processor.IdToPiece(piece) for piece in range(min(3, self._pieces))]
+        try:
+            pieces = [self._processor.IdToPiece(piece) for piece in range(self._pieces)]
+        except UnicodeDecodeError as error:
+            raise UserError("This SentencePiece model is damaged: a piece of it is not UTF-8.") from error
+        head = pieces[:3]
         if head != ["<unk>", "<s>", "</s>"]:
             raise UserError(
-                f"A SentencePiece model in XLM-R's layout starts with <unk> <s> </s>; found {' '.join(head)}."
+                "A SentencePiece model in XLM-R's layout starts with <unk> <s> </s>; "
+                f"found {' '.join(map(repr, head))}."
             )
         self.vocabulary_size = self._pieces + 2
         self.mask_id = self.vocabulary_size - 1

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from anyglot.data.protocols import TextTokenizer
 from anyglot.data.scripts import is_written_in, script_of, scripts_of
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, read_json
+from anyglot.guarded import DAMAGE, LARGE, read_json, whole_number
 from anyglot.writing import write_text
 
 _FORMAT = "anyglot-vocabulary-1"
 # A script with fewer of a text's letters than this is a foreign name here and there, not what the text is written in.
 _SCRIPT_SHARE = 0.01
 _CHUNK = 10_000
+_MOST_ROWS = 10_000_000  # of a table; the largest known has 1,000,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +112,14 @@ class Vocabulary:
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise UserError(f"{path} is no vocabulary of this package; make one with `anyglot vocabulary`.")
         try:
-            full_size = int(document["full_size"])
-            runs = [range(int(first), int(last) + 1) for first, last in document["runs"]]
-            if sum(map(len, runs)) > full_size:
+            full_size = whole_number(document["full_size"], 1, _MOST_ROWS)
+            ends = [(whole_number(first), whole_number(last)) for first, last in document["runs"]]
+            if sum(last + 1 - first for first, last in ends) > full_size or any(last < first for first, last in ends):
                 raise ValueError("more rows than there are")
+            runs = [range(first, last + 1) for first, last in ends]
             ids = np.fromiter((id for run in runs for id in run), dtype=np.int64)
             vocabulary = cls(ids, full_size, str(document["tokenizer"]))
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except DAMAGE:
             raise UserError(f"The vocabulary {path} is damaged; make it again.") from None
         if vocabulary.fingerprint != document.get("fingerprint"):
             raise UserError(f"The vocabulary {path} is damaged, its content and its hash differ; make it again.")

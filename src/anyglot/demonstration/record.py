@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
+from anyglot.guarded import number, read_json, text_of, understood, whole_number
 from anyglot.writing import write_text
 
 MARKER = "demo.json"
@@ -96,7 +97,10 @@ def _found(folder: Path) -> dict[str, Any] | None:
     if not (folder / MARKER).is_file():
         raise UserError(f"{folder} exists and holds no demo; name another folder with --out.")
     try:
-        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except ValueError:
+        found = read_json(folder / MARKER)
+        with understood(folder / MARKER):
+            legs = {text_of(name): number(seconds) for name, seconds in found["legs"].items()}
+            seconds, starts = max(0.0, number(found["seconds"])), whole_number(found["starts"])
+    except UserError:  # half a record, or none of ours: that demo is not gone on with
         return {}
-    return found if isinstance(found, dict) else {}
+    return {**found, "legs": legs, "seconds": seconds, "starts": starts}

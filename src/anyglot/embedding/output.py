@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anyglot.arrays import load_array
 from anyglot.embedding.vectors import centred, normalised
 from anyglot.errors import UserError
 from anyglot.locking import held
@@ -170,11 +171,11 @@ def load_mean(path: Path, width: int) -> NDArray[np.float64]:
         UserError: No such file, or not one vector of this width.
     """
     try:
-        mean = np.load(path, allow_pickle=False)
+        mean = load_array(path)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}: name the .mean.npy that --centre wrote.") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no .npy file ({error}): name the .mean.npy that --centre wrote.") from None
+    except UserError as error:
+        raise UserError(f"{error} Name the .mean.npy that --centre wrote.") from None
     if mean.shape != (width,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
         raise UserError(
             f"{path} holds {mean.dtype} of shape {mean.shape}, not one vector of {width} numbers: name the .mean.npy "

@@ -16,6 +16,7 @@ from typing import Any
 from anyglot.errors import UserError
 from anyglot.evaluation.metrics import Statistics, mean_statistics
 from anyglot.evaluation.table import TestSentences
+from anyglot.guarded import parse_json, read_bytes
 
 NAME = "COMET"
 MODEL = "Unbabel/wmt22-comet-da"
@@ -77,7 +78,7 @@ class Comet:
             )
         return CometScores(
             tuple(map(float, scores)),
-            {str(name): str(version) for name, version in dict(answer.get("versions", {})).items()},
+            {str(name): str(version) for name, version in _object(answer.get("versions")).items()},
             str(answer.get("model_sha256", "")),
             bool(answer.get("references", True)),
         )
@@ -145,8 +146,8 @@ class Comet:
                     "environment in which unbabel-comet is installed"
                 ) from error
             try:
-                answer = json.loads(answered.read_text("utf-8"))
-            except (OSError, ValueError) as error:
+                answer = read_answer(read_bytes(answered))
+            except (OSError, UserError) as error:
                 told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
                 raise UserError(
                     f"--comet {self.python} gave no answer (exit code {done.returncode}"
@@ -173,6 +174,25 @@ class Comet:
         raise UserError(
             f"COMET failed while scoring ({told}); the translations are kept, evaluate again without --comet"
         )
+
+
+def _object(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def read_answer(content: bytes) -> Mapping[str, Any]:
+    """The answer of the process that scores.
+
+    Raises:
+        UserError: It is none.
+    """
+    try:
+        answer = parse_json(content)
+    except ValueError as error:
+        raise UserError(f"the answer is no JSON ({error})") from None
+    if not isinstance(answer, dict):
+        raise UserError("the answer is no JSON object")
+    return answer
 
 
 def _finite(value: Any) -> bool:

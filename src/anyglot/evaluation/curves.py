@@ -1,6 +1,5 @@
 """Learning curves from a run's `metrics.jsonl`: read liberally, so that an older or a cut-off file still draws."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Curves, Line
+from anyglot.guarded import LARGE, parse_json, read_bytes
 
 _QUALITY = {"bleu": "BLEU", "chrf": "chrF"}
 _SHUFFLED = "shuffled_source_loss"
@@ -29,7 +29,7 @@ def curves_from_metrics(path: Path) -> tuple[Curves, ...]:
         UserError: The file is missing or cannot be read.
     """
     try:
-        content = path.read_text("utf-8", errors="replace")
+        content = read_bytes(path, LARGE).decode("utf-8", errors="replace")
     except OSError as error:
         raise UserError(f"{path} could not be read ({error.strerror}); give the folder of a training run") from error
     points: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
@@ -92,7 +92,7 @@ def _lines(
 def _events(content: str) -> Iterator[dict[str, Any]]:
     for line in content.split("\n"):
         try:
-            event = json.loads(line)
+            event = parse_json(line, finite=False)
         except ValueError:
             continue
         if isinstance(event, dict):

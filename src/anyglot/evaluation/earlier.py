@@ -18,7 +18,7 @@ from anyglot.data.languages import language
 from anyglot.errors import UserError
 from anyglot.evaluation.hypotheses import record_path
 from anyglot.evaluation.table import TestSentences, TestSet
-from anyglot.guarded import LARGE, read_json
+from anyglot.guarded import LARGE, read_bytes, read_json
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def read_earlier(earlier: Earlier, tests: Sequence[TestSet], sentences: Mapping[
 
 def _read(path: Path, test: TestSet, texts: TestSentences) -> tuple[list[str], bool]:
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path)
         content = raw.decode("utf-8")
     except OSError as error:
         raise UserError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, read_json
+from anyglot.guarded import LARGE, read_bytes, read_json
 from anyglot.writing import write_text
 
 _FORMAT = "anyglot-hypotheses-1"
@@ -55,7 +55,7 @@ def translated(
 def _kept(path: Path, record: Mapping[str, Any]) -> list[str] | None:
     try:
         found = read_json(record_path(path), LARGE)
-        raw = path.read_bytes()
+        raw = read_bytes(path)
         content = raw.decode("utf-8")
     except (OSError, ValueError, UserError):
         return None

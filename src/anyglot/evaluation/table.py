@@ -15,13 +15,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from anyglot import yaml_text
 from anyglot.data.corpus import ParallelSource, content_hash, read_parallel
 from anyglot.errors import UserError
-from anyglot.guarded import DOCUMENT, read_bytes
-from anyglot.shallow import ShallowLoader
 
 
 class TestSet(BaseModel):
@@ -65,14 +63,9 @@ def read_tests(path: Path) -> tuple[TestSet, ...]:
         UserError: The file is missing, no such list, or entries have mistakes; all of them are told at once.
     """
     try:
-        content = yaml.load(read_bytes(path, DOCUMENT).decode("utf-8"), Loader=ShallowLoader)
-    except OSError as error:
-        raise UserError(f"{path} could not be read ({error.strerror}); give a YAML list of test sets") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; give a YAML list of test sets") from error
-    except yaml.YAMLError as error:
-        place = " ".join(str(error).split())
-        raise UserError(f"{path} is not sound YAML ({place}); see docs/evaluate.md for an example") from error
+        content, _ = yaml_text.read(path)
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}; give a YAML list of test sets, as in docs/evaluate.md") from error
     entries = content.get("tests") if isinstance(content, dict) else content
     if not isinstance(entries, list) or not entries:
         raise UserError(f"{path} holds no list of test sets; write one entry per test set, as in docs/evaluate.md")
@@ -89,7 +82,7 @@ def parse_tests(entries: list[Any], *, folder: Path, where: str) -> tuple[TestSe
     mistakes: list[str] = []
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
-            mistakes.append(f"entry {number} is not a mapping but {entry!r}")
+            mistakes.append(f"entry {number} is not a mapping but {entry!r:.80}")
             continue
         fields = {str(key): value for key, value in entry.items() if key != "name"}
         try:

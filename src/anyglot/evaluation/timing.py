@@ -104,7 +104,7 @@ def parameters_of(run: Path) -> tuple[int | None, int | None]:
     except (FileNotFoundError, UserError):
         return None, None
     found = [told.get(name) if isinstance(told, dict) else None for name in ("parameters", "trained_parameters")]
-    total, trained = (count if isinstance(count, int) else None for count in found)
+    total, trained = (count if type(count) is int and count >= 0 else None for count in found)
     return total, trained
 
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from anyglot import yaml_text
 from anyglot.data.huggingface import PREFIX
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, read_json, read_text
+from anyglot.guarded import LARGE, is_there, number, read_json, text_of, understood, whole_number
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.store import WEIGHTS, load_config
-from anyglot.shallow import ShallowLoader
 from anyglot.translator.languages import ModelLanguages
 
 RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
@@ -94,6 +92,7 @@ def read_record(folder: Path, scores: Path | None = None) -> Record:
     method = recipe.get("method")
     method = method if isinstance(method, dict) else {}
     start = method.get("start")
+    named = run.get("method") or method.get("name")
     found, data_hash = ([], None) if scores is None else _scores(scores, folder.resolve().name)
     config = load_config(folder)
     assert isinstance(config, EncoderConfig | EncoderDecoderConfig)  # no other kind is described (hub/push.py)
@@ -103,7 +102,7 @@ def read_record(folder: Path, scores: Path | None = None) -> Record:
         languages=ModelLanguages.load(folder),
         base=None if start is None else _base(str(start)),
         base_on_hub=start is not None and _is_hub_name(str(start)),
-        method=run.get("method") or method.get("name"),
+        method=None if named is None else str(named),
         run=run,
         corpora=_corpora(recipe, run),
         scores=found,
@@ -132,17 +131,24 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _recipe(path: Path) -> dict[str, Any]:
     """The recipe as it was saved; not checked, as another version may have written it."""
-    try:
-        raw = yaml.load(read_text(path), Loader=ShallowLoader)
-    except FileNotFoundError:
+    if not is_there(path):
         return {}
-    except (ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}): copy the folder again.") from None
+    try:
+        raw, _ = yaml_text.read(path)
+    except UserError as error:
+        raise UserError(f"{path} cannot be read ({error}) Copy the folder again.") from None
     return raw if isinstance(raw, dict) else {}
 
 
 def _is_hub_name(start: str) -> bool:
-    return _HUB_NAME.fullmatch(start) is not None and not Path(start).expanduser().exists()
+    return _HUB_NAME.fullmatch(start) is not None and not _exists(start)
+
+
+def _exists(place: str) -> bool:
+    try:
+        return Path(place).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long, the ~ of nobody, a zero byte: names of no file here
+        return False
 
 
 def _base(start: str) -> str:
@@ -155,14 +161,18 @@ def _corpora(recipe: Mapping[str, Any], run: Mapping[str, Any]) -> list[Corpus]:
     sources = data.get("train") if isinstance(data, dict) else None
     known = run.get("corpora")
     hashes = [entry.get("hash") for entry in known if isinstance(entry, dict)] if isinstance(known, list) else []
+    digests = [digest if isinstance(digest, str) else None for digest in hashes]
     found: list[Corpus] = []
     for place, source in enumerate(sources if isinstance(sources, list) else []):
-        files = source.get("files") or [source.get("file") or "?"]
+        if not isinstance(source, dict):
+            continue
+        given = source.get("files")
+        files = given if given and isinstance(given, list) else [source.get("file") or "?"]
         address = str(files[0])
-        on_hub = address.startswith(PREFIX) and not Path(address.removeprefix(PREFIX).split("?")[0]).exists()
+        on_hub = address.startswith(PREFIX) and not _exists(address.removeprefix(PREFIX).split("?")[0])
         pair = source.get("language") or f"{source.get('source')}-{source.get('target')}"
         origin = address.removeprefix(PREFIX).split("?")[0] if on_hub else ", ".join(Path(str(f)).name for f in files)
-        found.append(Corpus(str(pair), origin, on_hub, hashes[place] if place < len(hashes) else None))
+        found.append(Corpus(str(pair), origin, on_hub, digests[place] if place < len(digests) else None))
     return found
 
 
@@ -172,8 +182,9 @@ def _scores(place: Path, label: str) -> tuple[list[TestScore], str | None]:
     if not path.is_file():
         raise UserError(f"there is no evaluation in {place}: name the folder that `anyglot evaluate --out` wrote.")
     report = _object(path)
-    tables = [table for table in report.get("tables", []) if isinstance(table, dict) and table.get("title") == "Scores"]
-    found = [score for table in tables for score in _table_scores(table, label)]
+    with understood(path, "evaluate the model again"):
+        tables = [table for table in report.get("tables", []) if table.get("title") == "Scores"]
+        found = [score for table in tables for score in _table_scores(table, label)]
     if not found:
         raise UserError(
             f"{path} holds no scores of a model called '{label}'; evaluate the folder that is to be pushed."
@@ -193,15 +204,15 @@ def _table_scores(table: Mapping[str, Any], label: str) -> list[TestScore]:
                 continue
             found.append(
                 TestScore(
-                    test=str(row[0]),
-                    pair=str(row[1]),
-                    kind=None if kind_place is None else row[kind_place],
-                    sentences=int(cell["sentences"]),
-                    metric=str(cell["name"]),
-                    value=float(cell["value"]),
-                    low=float(cell["low"]),
-                    high=float(cell["high"]),
-                    signature=str(cell["signature"]),
+                    test=text_of(row[0]),
+                    pair=text_of(row[1]),
+                    kind=None if kind_place is None or row[kind_place] is None else text_of(row[kind_place]),
+                    sentences=whole_number(cell["sentences"]),
+                    metric=text_of(cell["name"]),
+                    value=number(cell["value"]),
+                    low=number(cell["low"]),
+                    high=number(cell["high"]),
+                    signature=text_of(cell["signature"]),
                 )
             )
     return found

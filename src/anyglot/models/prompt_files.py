@@ -25,7 +25,7 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.identity import weights_key
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
-from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of
+from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of, row_count
 from anyglot.writing import write_json, write_tensors
 
 FOLDER = "prompts"
@@ -136,7 +136,7 @@ def prompted(base: Encoder, saved: SavedPrompts, origin: str, base_key: str) -> 
     assign(
         nn.ModuleDict(parts), {name: tensor.float() for name, tensor in tensors.items()}, str(saved.folder / WEIGHTS)
     )
-    if (None if rows is None else len(rows)) != saved.config.output_rows:
+    if row_count(rows, str(saved.folder / WEIGHTS)) != saved.config.output_rows:
         raise UserError(f"{saved.folder / WEIGHTS} does not hold the output rows that {FILE} tells of.")
     if rows is not None:
         restrict_output(model, rows, str(saved.folder))

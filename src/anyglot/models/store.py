@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.guarded import check_regular, read_json
+from anyglot.guarded import DAMAGE, check_regular, read_json
 from anyglot.models.blank import blank
 from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.config import Config, EncoderConfig, ModelConfig
@@ -131,7 +132,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except FileNotFoundError:
         raise UserError(f"{path.parent} holds no {path.name}. Was the training ended?") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, *DAMAGE) as error:
         raise UserError(f"{path} is damaged or not safetensors: {error}.") from None
     return tensors
 
@@ -158,14 +159,28 @@ def assemble(config: Config, tensors: dict[str, Tensor], origin: str) -> Model:
         model = build(config)
     assign(model, tensors, origin)
     wanted = None if isinstance(config, EncoderConfig) else config.output_rows
-    if (None if rows is None else len(rows)) != wanted:
+    found = row_count(rows, origin)
+    if found != wanted:
         raise UserError(
-            f"{origin} does not fit its config: it holds {'no' if rows is None else len(rows)} output rows, "
+            f"{origin} does not fit its config: it holds {'no' if found is None else found} output rows, "
             f"the config asks for {wanted}."
         )
     if rows is not None and not isinstance(model, Encoder):
         restrict_output(model, rows, origin)
     return model.eval()
+
+
+def row_count(rows: Tensor | None, origin: str) -> int | None:
+    """How many output rows a file of weights holds; None: it holds none.
+
+    Raises:
+        UserError: They are no list of ids.
+    """
+    if rows is None:
+        return None
+    if rows.dim() != 1 or rows.is_floating_point() or rows.is_complex() or rows.dtype == torch.bool:
+        raise UserError(f"{origin} is damaged: its output rows are {rows.dtype} of shape {tuple(rows.shape)}, no ids.")
+    return len(rows)
 
 
 def assign(model: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:

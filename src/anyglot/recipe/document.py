@@ -13,8 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from anyglot import yaml_text
 from anyglot.errors import UserError
-from anyglot.recipe import yaml_text
+from anyglot.guarded import written_number
 from anyglot.recipe.given import GivenData, refuse_wrong_forms
 from anyglot.recipe.paths import anchored
 from anyglot.recipe.sheets import expanded
@@ -166,8 +167,8 @@ def _index(place: Any, key: str, keys: Iterable[str], override: str) -> Any:
     """The key as it is used on `place`: a name in a mapping, a number in a list."""
     if isinstance(place, dict):
         return key
-    if not key.isdecimal() or int(key) >= len(place):
-        raise UserError(
-            f"Override '{override}': {'.'.join(keys)} does not exist; the list has the items 0 to {len(place) - 1}."
-        )
-    return int(key)
+    number = written_number(key)
+    if not isinstance(place, list) or number is None or number >= len(place):
+        held = f"the list has the items 0 to {len(place) - 1}" if isinstance(place, list) else "it is no section"
+        raise UserError(f"Override '{override}': {'.'.join(keys)} does not exist; {held}.")
+    return number

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from anyglot.guarded import written_number
 from anyglot.recipe.schema import Recipe
 
 
@@ -102,7 +103,8 @@ def _literal_name(kind: type[BaseModel]) -> Any:
 
 def _has(place: Any, key: str) -> bool:
     if isinstance(place, list):
-        return key.isdecimal() and int(key) < len(place)
+        number = written_number(key)
+        return number is not None and number < len(place)
     return isinstance(place, dict) and key in place
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from anyglot import yaml_text
 from anyglot.errors import UserError
-from anyglot.recipe import yaml_text
 from anyglot.recipe.document import read_document
 from anyglot.recipe.faults import described
 from anyglot.recipe.given import GivenData

@@ -17,7 +17,7 @@ from anyglot.data.corpus import ParallelSource
 from anyglot.data.frames import LANGUAGES
 from anyglot.data.languages import known_languages
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
+from anyglot.guarded import read_json, text_of, understood
 from anyglot.methods import METHODS
 from anyglot.models.store import is_model_folder
 from anyglot.recipe.schema import Recipe
@@ -60,7 +60,8 @@ def languages_read(start: Path) -> set[str]:
     """What a pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
     told = run_of(start) / LANGUAGES
     if told.is_file():
-        return set(read_json(told).get("source", []))
+        with understood(told, "copy the model folder again"):
+            return {text_of(code) for code in read_json(told).get("source", [])}
     return set() if is_model_folder(start) else {language.code for language in known_languages()}
 
 
@@ -106,10 +107,12 @@ def told_of_source(folder: Path) -> str | None:
     if not isinstance(run, dict) or "looks_at_source" not in run:
         return None
     looks, since = run["looks_at_source"], run.get("looks_at_source_from")
+    if type(since) is not int and since is not None:
+        return None
     if looks is None:
         return "whether the decoder looks at its source could not be told"
     if looks:
-        return f"the decoder looks at its source, first seen after update {since:,}"
+        return "the decoder looks at its source" + ("" if since is None else f", first seen after update {since:,}")
     return "the decoder does not look at its source" + ("" if since is None else f"; it did after update {since:,}")
 
 

@@ -19,6 +19,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
+from anyglot.guarded import is_there, read_json, text_of, understood
 from anyglot.locking import held
 from anyglot.methods import METHODS
 from anyglot.models.build import Model
@@ -164,13 +165,25 @@ def _texts_learned(found: Recipe, wanted: Recipe, folder: Path) -> tuple[dict[st
 
     What stands under the same address (Hugging Face, phrasebook) is not read again.
     """
-    recorded = [corpus["hash"] for corpus in json.loads((folder / RUN).read_text(encoding="utf-8")).get("corpora", [])]
-    pairs = zip(recorded, found.data.train, wanted.data.train, strict=False)
+    pairs = zip(corpora_of(folder), found.data.train, wanted.data.train, strict=False)
     was, now = {}, {}
     for number, (known, before, after) in enumerate(pairs):
         if before.locations != after.locations or not after.locations[0].startswith(ADDRESSES):
             was[f"data.{number}.{after.name}"], now[f"data.{number}.{after.name}"] = known, content_hash(after)
     return was, now
+
+
+def corpora_of(folder: Path) -> list[str]:
+    """Hashes of the corpora that a finished run learned from, in the recipe's order.
+
+    Raises:
+        UserError: Its record is missing or damaged.
+    """
+    path = folder / RUN
+    if not is_there(path):
+        raise UserError(f"{path} is missing: train into another folder.")
+    with understood(path, "train into another folder"):
+        return [text_of(corpus["hash"]) for corpus in read_json(path, finite=False).get("corpora", [])]
 
 
 def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> TextTokenizer:
@@ -182,7 +195,7 @@ def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) 
         return load_tokenizer(place)
     learned, sizes = folder / TOKENIZER, wanted.train
     settings = json.loads(recipe.model_dump_json(include={"tokenizer", "seed"}))
-    if (learned / "learned.json").is_file() and json.loads((learned / "learned.json").read_text()) == settings:
+    if _vouches(learned / "learned.json", settings):
         return load_tokenizer(learned)
     say(f"learning a tokenizer of {sizes.vocabulary_size} pieces")
     texts: Iterator[str | Path] = iter(sizes.files) if sizes.files else _texts(recipe)
@@ -196,6 +209,14 @@ def prepare_tokenizer(recipe: Recipe, folder: Path, say: Callable[[str], None]) 
     )
     write_document(learned / "learned.json", settings)  # last: it vouches for the rest
     return tokenizer
+
+
+def _vouches(record: Path, settings: object) -> bool:
+    """Whether a tokenizer was learned with these settings, to its end; a record nobody can read vouches for nothing."""
+    try:
+        return bool(read_json(record) == settings)
+    except (FileNotFoundError, UserError):
+        return False
 
 
 def make_plan(

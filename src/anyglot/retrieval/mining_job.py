@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from anyglot.arrays import UNSOUND_ARCHIVE
 from anyglot.errors import UserError
 from anyglot.guarded import read_json
 from anyglot.retrieval.search import Stripe
@@ -47,9 +46,11 @@ class Job:
         try:
             with np.load(self._stripe(number), allow_pickle=False) as held:
                 scores, ids, *rest = (held[name] for name in _NAMES)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                rows, columns, coarse, crowded = (torch.from_numpy(part) for part in rest)
+        except UNSOUND_ARCHIVE:
             return None
-        rows, columns, coarse, crowded = (torch.from_numpy(part) for part in rest)
+        if scores.shape != ids.shape or not len(rows) == len(columns) == len(coarse):
+            return None
         return Stripe(scores, ids, (rows, columns, coarse), crowded)
 
     def write(self, number: int, stripe: Stripe) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from anyglot.arrays import load_array
 from anyglot.data.readers import raw_hash
 from anyglot.embedding.door import Embedder
 from anyglot.embedding.door import Progress as EmbeddingProgress
@@ -37,12 +36,12 @@ class GivenVectors:
         """
         path = self.paths[which]
         try:
-            held = np.load(path, mmap_mode="r", allow_pickle=False)
+            held = load_array(path, mapped=True)
         except FileNotFoundError:
             raise UserError(f"No such file: {path}; `anyglot embed` writes vectors of a text.") from None
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} is no .npy file of vectors ({error}); `anyglot embed` writes one.") from None
-        if held.ndim != 2 or held.dtype.kind != "f":
+        except UserError as error:
+            raise UserError(f"{error} Give vectors; `anyglot embed` writes them.") from None
+        if held.ndim != 2 or held.dtype.kind != "f" or held.shape[1] == 0:
             raise UserError(f"{path} holds {held.dtype} of shape {held.shape}, not rows of floating-point vectors.")
         if len(held) != sentences.lines:
             raise UserError(
@@ -83,4 +82,4 @@ class EmbeddedVectors:
                 for part in parts:
                     written.append(part[0], ())
                 written.finish(written.mean if self.centre else None, False)
-        return Side(np.load(path, mmap_mode="r", allow_pickle=False))
+        return Side(load_array(path, mapped=True))

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from anyglot.data.languages import language
 from anyglot.data.readers import raw_hash, read_lines
 from anyglot.errors import UserError
+from anyglot.guarded import written_number
 from anyglot.retrieval.margin import best_pairs
 from anyglot.retrieval.neighbours import both_ways
 from anyglot.retrieval.protocol import Direction, RetrievalProtocol
@@ -228,9 +229,10 @@ def _right(
 
 def _read_gold(path: Path, rows: int) -> NDArray[np.int64]:
     lines = list(read_lines(path))
-    if len(lines) != rows or not all(line.strip().isdecimal() for line in lines):
+    places = [written_number(line.strip()) for line in lines]
+    if len(lines) != rows or None in places:
         raise UserError(f"{path} must hold {rows} row numbers, one a line, as many as there are sentences")
-    gold = np.array([int(line) for line in lines], dtype=np.int64)
+    gold = np.array(places, dtype=np.int64)
     if not np.array_equal(np.sort(gold), np.arange(rows)):
         known = np.isin(gold, np.arange(rows))
         told = f"names row {gold[~known][0]}" if not known.all() else "names a row twice"

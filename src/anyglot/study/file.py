@@ -27,8 +27,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from anyglot import yaml_text
 from anyglot.errors import UserError
-from anyglot.recipe import yaml_text
+from anyglot.guarded import DOCUMENT, read_bytes
 
 STUDY = "study"
 _EXTENDS = "extends"
@@ -117,7 +118,11 @@ def bundled_studies() -> dict[str, Path]:
 
 def is_study(path: Path) -> bool:
     """Whether a YAML file is a study and not a recipe."""
-    return any(line.startswith(f"{STUDY}:") for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        content = read_bytes(path, DOCUMENT)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return any(line.startswith(f"{STUDY}:".encode()) for line in content.splitlines())
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -141,12 +146,12 @@ def _override(values: dict[str, Any], override: str) -> None:
     keys = key.strip().split(".")
     if len(keys) == 1:
         for section in ("variables", "lists"):
-            if keys[0] in values.get(section, {}):
+            if keys[0] in _names(values, section):
                 keys = [section, keys[0]]
                 break
         else:
             if keys[0] not in _TOP:
-                known = [*values.get("variables", {}), *values.get("lists", {}), *_TOP]
+                known = [*_names(values, "variables"), *_names(values, "lists"), *_TOP]
                 raise UserError(f"--set {override}: the study has no {keys[0]!r}; it has {', '.join(known)}.")
     place = values
     for part in keys[:-1]:
@@ -154,6 +159,11 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict):
             raise UserError(f"--set {override}: {part} is not a section of the study.")
     place[keys[-1]] = value
+
+
+def _names(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    section = values.get(key)
+    return section if isinstance(section, dict) else {}
 
 
 def _checked(values: dict[str, Any], path: Path) -> Study:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+from anyglot import yaml_text
 from anyglot.errors import UserError
-from anyglot.recipe import yaml_text
 from anyglot.recipe.document import recipe_file
 from anyglot.study.steps import Step, replaced
 

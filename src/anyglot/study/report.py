@@ -12,7 +12,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report
 from anyglot.evaluation.provenance import provenance
 from anyglot.evaluation.report import ReportFiles
-from anyglot.guarded import LARGE, read_json
+from anyglot.guarded import LARGE, read_json, text_of, understood
 from anyglot.study.conclusion import conclusion
 from anyglot.study.effects import average, effects, trained_language, transfer
 from anyglot.study.folder import INPUT
@@ -48,16 +48,40 @@ def write_study_report(folder: Path, root: Path, *, figures: bool | None = None)
     Raises:
         UserError: There is no `input.json`, or no result at all.
     """
-    try:
-        manifest = read_json(folder / INPUT, LARGE)
-    except (FileNotFoundError, UserError) as error:
-        raise UserError(f"{folder / INPUT} cannot be read ({error}); run the study's report step.") from None
+    manifest = read_manifest(folder)
     results = read_results(manifest, root)
     if not (results.scores or results.to_base or results.spectra or results.apart or results.trainings):
         raise UserError(f"no step in {root} has results to report: {'; '.join(results.missing[:3]) or 'it is empty'}.")
     wanted = find_spec("matplotlib") is not None if figures is None else figures
     report, panels = build_study_report(results, manifest)
     return publish(folder, report, panels, numbers(results), figures=wanted)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What the study tells its report (`steps._manifest`), checked.
+
+    Raises:
+        UserError: There is none, or it is damaged.
+    """
+    path = folder / INPUT
+    try:
+        raw = read_json(path, LARGE)
+    except (FileNotFoundError, UserError) as error:
+        raise UserError(f"{path} cannot be read ({error}); run the study's report step.") from None
+    with understood(path, "run the study's report step"):
+        steps = [
+            {
+                "name": text_of(step["name"]),
+                "template": text_of(step["template"]),
+                "words": [text_of(word) for word in step["words"]],
+                "values": {text_of(name): text_of(value) for name, value in step["values"].items()},
+            }
+            for step in raw["steps"]
+        ]
+        if any("/" in step["name"] or "\0" in step["name"] for step in steps):
+            raise ValueError("a step's name is that of a folder")
+        variables = {text_of(name): value for name, value in raw.get("variables", {}).items()}
+        return {**raw, "steps": steps, "variables": variables, "report": dict(raw.get("report") or {})}
 
 
 def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Panels]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, read_json
+from anyglot.guarded import DAMAGE, LARGE, number, read_json, text_of, whole_number
 from anyglot.study.folder import StepFolder
 
 Model = tuple[str, str]
@@ -130,6 +130,7 @@ def read_results(manifest: Mapping[str, Any], root: Path) -> Results:
         for step in manifest["steps"]
         if step["template"] in conditions
     }
+    control = str(section.get("control"))
     seeds = tuple(dict.fromkeys(seed for _, seed in models.values()))
     reader = _Reader(root, models, conditions)
     for step in manifest["steps"]:
@@ -139,8 +140,8 @@ def read_results(manifest: Mapping[str, Any], root: Path) -> Results:
         conditions=conditions,
         train_language=str(section.get("train_language", "en")),
         seeds=seeds,
-        continued=tuple(str(name) for name in section.get("continued", []) if name in conditions),
-        control=section.get("control") if section.get("control") in conditions else None,
+        continued=tuple(str(name) for name in section.get("continued", []) if str(name) in conditions),
+        control=control if control in conditions else None,
         pairs=tuple((str(a), str(b)) for a, b in section.get("pairs", [])),
         scores=tuple(reader.scores),
         layers=reader.layers,
@@ -162,13 +163,16 @@ def _conditions(section: Mapping[str, Any]) -> dict[str, str]:
         conditions = {name: title for name, title in conditions.items() if title is not None}
     if not isinstance(conditions, dict) or len(conditions) < 2:
         raise UserError("the study's report section needs conditions, two or more: the name of a step, and a title.")
-    base = section.get("base", next(iter(conditions)))
-    if base not in conditions:
-        raise UserError(f"report.base is {base}, but report.conditions lists {', '.join(conditions)}.")
     named = {str(name): str(title) for name, title in conditions.items()}
+    base = str(section.get("base", next(iter(named))))
+    if base not in named:
+        raise UserError(f"report.base is {base:.80}, but report.conditions lists {', '.join(named)}.")
+    for name in ("pairs", "continued"):
+        if not isinstance(section.get(name, []), list):
+            raise UserError(f"report.{name} is a list; found {section[name]!r:.80}.")
     for pair in section.get("pairs", []):
         if not isinstance(pair, list) or len(pair) != 2 or not set(map(str, pair)) <= set(named):
-            raise UserError(f"report.pairs lists two conditions each, such as [sixt, m2m]; found {pair!r}.")
+            raise UserError(f"report.pairs lists two conditions each, such as [sixt, m2m]; found {pair!r:.80}.")
     return {base: named[base], **{name: title for name, title in named.items() if name != base}}
 
 
@@ -214,7 +218,7 @@ class _Reader:
         except (FileNotFoundError, UserError) as error:
             told = str(error) if isinstance(error, UserError) else str(error.strerror)
             self.missing.append(f"{name}: {path.name} cannot be read ({told})")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (*DAMAGE, StopIteration) as error:
             self.missing.append(f"{name}: {path.name} is not understood ({type(error).__name__}: {error})")
 
     def _scores(self, data: Any) -> None:
@@ -225,8 +229,9 @@ class _Reader:
             for code, part in result["languages"].items():
                 metric, values = next(iter(part["scores"].items()))
                 value = next(iter(values.values()))
-                self.scores.append(Score(model, result["task"], code, metric, float(value), int(part["units"])))
-                self.tests.setdefault(result["task"], {})[code] = part["data"]
+                units = whole_number(part["units"])
+                self.scores.append(Score(model, text_of(result["task"]), code, metric, number(value), units))
+                self.tests.setdefault(result["task"], {})[code] = text_of(part["data"])
 
     def _cka(self, data: Any) -> None:
         base = next(iter(self._conditions))
@@ -240,14 +245,18 @@ class _Reader:
                 self.between[self._models[label]] = self._rows(found)
 
     def _rows(self, found: Any) -> dict[str, tuple[float | None, ...]]:
-        self.layers = tuple(map(str, found["layers"]))
-        return {row: tuple(each["value"] for each in values) for row, values in found["values"].items()}
+        rows = {row: tuple(_value(each["value"]) for each in values) for row, values in found["values"].items()}
+        layers = tuple(map(text_of, found["layers"]))
+        if any(len(row) != len(layers) for row in rows.values()):
+            raise ValueError("a row has another number of layers")
+        self.layers = layers
+        return rows
 
     def _spectra(self, data: Any) -> None:
         distances: dict[tuple[str, Matrix], float | None] = {}
         for change in data["changes"]:
             for row in change["distances"]:
-                distances[change["model"], (row["side"], row["layer"], row["matrix"])] = row["d"]
+                distances[change["model"], (row["side"], row["layer"], row["matrix"])] = _value(row["d"])
         for found in data["models"]:
             model = self._models.get(found["model"])
             if model is None:
@@ -255,31 +264,35 @@ class _Reader:
             scales = {}
             for row in found["matrices"]:
                 name = f"cross {row['matrix']}" if row["attention"] == "cross" else row["matrix"]
-                place = (row["side"], int(row["layer"]), name)
-                scales[place] = Scale(float(row["norm"]), distances.get((found["model"], place)))
+                place = (text_of(row["side"]), whole_number(row["layer"]), name)
+                scales[place] = Scale(number(row["norm"]), distances.get((found["model"], place)))
             self.spectra[model] = scales
 
     def _apart(self, data: Any) -> None:
         for found in data["models"]:
             model = self._models.get(found["model"])
             if model is not None:
-                self.layers = self.layers or tuple(map(str, found["layers"]))
+                self.layers = self.layers or tuple(map(text_of, found["layers"]))
                 self.apart[model] = tuple(_apart_of(each) for each in found["values"])
 
     def _training(self, model: Model, data: Any) -> None:
         loss = (data.get("metrics") or {}).get("loss")
         self.data.setdefault(model[0], {})[str(data["data"])] = None
         self.trainings[model] = Training(
-            int(data["updates"]),
-            int(data["target_tokens"]),
-            float(data["seconds"]),
-            None if loss is None else float(loss),
+            whole_number(data["updates"]),
+            whole_number(data["target_tokens"]),
+            number(data["seconds"]),
+            None if loss is None else number(loss, finite=False),
         )
 
 
 def _apart_of(each: Any) -> Apart:
     variance = each["variance"]
-    return Apart(None if variance is None else 100 * float(variance["language"]), float(each["accuracy"]))
+    return Apart(None if variance is None else 100 * number(variance["language"]), number(each["accuracy"]))
+
+
+def _value(value: Any) -> float | None:
+    return None if value is None else number(value)
 
 
 def _digest(hashes: Mapping[str, str]) -> str:

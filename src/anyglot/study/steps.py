@@ -17,6 +17,7 @@ _PLAIN = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REFERENCE = re.compile(r"\{(step|file|path|recipe):([^{}\s]+)\}")
 _ALL = "*"
 _DEEPEST = 10
+_LONGEST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ def steps_of(study: Study) -> tuple[Step, ...]:
         lists = [study.lists[name] for name in template.each]
         for combination in itertools.product(*lists):
             values = dict(zip(template.each, combination, strict=True))
-            steps.append(_step(study, template, values, known, len(steps) + 1))
+            step = _step(study, template, values, known, len(steps) + 1)
+            if any(step.name == other.name for other in steps):
+                raise UserError(f"{study.origin}: two steps are called {step.name}; a list holds or is named twice.")
+            steps.append(step)
     return tuple(steps)
 
 
@@ -75,11 +79,7 @@ def replaced(words: tuple[str, ...], out: str, value: Callable[[str, str], str])
 
 def _step(study: Study, template: Template, values: dict[str, str], known: tuple[Step, ...], number: int) -> Step:
     where = f"{study.origin}: steps.{template.name}"
-    try:
-        parts = shlex.split(template.command)
-    except ValueError as error:
-        raise UserError(f"{where}.command: {str(error).lower()}; close what you open.") from None
-    words = tuple(_filled(word, study, values, where) for word in parts)
+    words = tuple(_filled(word, study, values, where) for word in _words(template.command, f"{where}.command"))
     needs: dict[str, None] = {}
     bound: list[str] = []
     for word in words:
@@ -92,17 +92,26 @@ def _step(study: Study, template: Template, values: dict[str, str], known: tuple
     name = "-".join([template.name, *values.values()])
     if any(step.name == name for step in known) or "/" in name or name.startswith("."):
         raise UserError(f"{where}: {name!r} cannot name a step's folder, or another step has it; rename it.")
-    resume = tuple(_filled(word, study, values, where) for word in shlex.split(template.resume))
+    resume = tuple(_filled(word, study, values, where) for word in _words(template.resume, f"{where}.resume"))
     says = _filled(template.says, study, values, where)
     reads = tuple(_filled(word, study, values, where) for word in template.reads)
     document = _manifest(study, known) if _ALL in template.after else None
     return Step(number, name, template.name, tuple(bound), values, tuple(needs), resume, says, reads, document)
 
 
+def _words(line: str, where: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UserError(f"{where}: {str(error).lower()}; close what you open.") from None
+
+
 def _filled(text: str, study: Study, values: Mapping[str, str], where: str) -> str:
     """The text with its variables; a variable may hold others."""
     for _ in range(_DEEPEST):
         filled = _PLAIN.sub(lambda found: _value(found[1], study, values, where), text)
+        if len(filled) > _LONGEST:  # a few variables of each other can stand for billions of characters
+            raise UserError(f"{where}: its variables make a text of more than {_LONGEST:,} characters.")
         if filled == text:
             return text
         text = filled

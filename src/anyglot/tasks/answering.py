@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from anyglot.data.readers import DuplicateKey, unique_keys
+from anyglot.errors import UserError
+from anyglot.guarded import parse_json
+from anyglot.guarded import read_bytes as read_guarded
 from anyglot.tasks.examples import Answer, QuestionExample
 from anyglot.tasks.faults import FileFaults
 from anyglot.tasks.lines import shown
 from anyglot.tasks.text import distinct
 
+_LARGEST = 2**30
+"""Bytes of a file, unpacked; it is read whole, and the largest known has 50 MB."""
 UNKNOWN = "the file is not JSON to its end, so it is probably half downloaded"
 
 
@@ -125,8 +130,10 @@ def _records(path: Path, faults: FileFaults) -> Iterator[tuple[int, str, dict[st
 def _loaded(path: Path, faults: FileFaults) -> Any:
     """The file's JSON, which is read whole: it is one object. None and a fault where it cannot be read."""
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+        raw = read_guarded(path, _LARGEST)
+        text = (_unpacked(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except UserError as error:
+        faults.add(0, str(error), "broken")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         faults.add(0, f"the file is no sound gzip file ({error}), so it is probably half downloaded", "broken")
     except UnicodeDecodeError:
@@ -135,13 +142,24 @@ def _loaded(path: Path, faults: FileFaults) -> Any:
         faults.add(0, f"the file cannot be read: {error.strerror or error}", "broken")
     else:
         try:
-            return json.loads(text, object_pairs_hook=unique_keys)
-        except DuplicateKey as error:
-            faults.add(0, str(error), "broken")
+            return parse_json(text, unique_keys=True)
         except json.JSONDecodeError as error:
             # At the end of the text, it breaks off; elsewhere it is damaged.
             message = UNKNOWN if error.pos >= len(text) - 1 or "Unterminated" in error.msg else f"no JSON: {error.msg}"
             faults.add(error.lineno, message, "broken")
-        except RecursionError:
-            faults.add(0, "the file's JSON is nested too deeply for SQuAD's format", "broken")
+        except ValueError as error:
+            faults.add(0, f"the file's JSON is not SQuAD's: {error}", "broken")
     return None
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """What a gzip file holds, up to a limit: a few megabytes can stand for as many gigabytes.
+
+    Raises:
+        UserError: It holds more.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+        content = stream.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise UserError(f"the file unpacks to more than {_LARGEST:,} bytes, which SQuAD's files do not")
+    return content

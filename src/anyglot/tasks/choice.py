@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from anyglot.data.readers import DuplicateKey, unique_keys
+from anyglot.guarded import DuplicateKey, parse_json
 from anyglot.tasks.examples import ChoiceExample
 from anyglot.tasks.faults import FileFaults
 from anyglot.tasks.lines import NOT_UTF8, numbered_lines, shown
@@ -65,9 +64,9 @@ def _record(text: str | None) -> tuple[dict[str, Any], str]:
     if text is None:
         return {}, NOT_UTF8
     try:
-        record = json.loads(text, object_pairs_hook=unique_keys)
+        record = parse_json(text, unique_keys=True)
     except DuplicateKey as error:
         return {}, str(error)
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}, "the line is not JSON"
     return (record, "") if isinstance(record, dict) else ({}, "the line is no JSON object")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from anyglot.guarded import written_number
 from anyglot.tasks.examples import TaggedExample
 from anyglot.tasks.faults import FileFaults
 from anyglot.tasks.lines import NOT_UTF8, numbered_lines, shown
@@ -192,10 +193,11 @@ def _fused(lines: list[tuple[int, str | None]], weights: list[str], faults: File
             wrong = NOT_UTF8 if line is None else f"{len(cells)} tab-separated columns where there are to be 10"
             faults.add(number, f"{wrong}; its sentence is left out")
             return None
-        first, dash, last = cells[0].partition("-")
-        if dash and first.isdecimal() and last.isdecimal():
-            ranges.append((int(first), int(last), _Word(number, cells[1].strip(), None)))
-        elif cells[0].isdecimal() and int(cells[0]) == len(words) + 1:
+        start, _, end = cells[0].partition("-")
+        first, last = written_number(start), written_number(end)
+        if first is not None and last is not None:
+            ranges.append((first, last, _Word(number, cells[1].strip(), None)))
+        elif written_number(cells[0]) == len(words) + 1:
             words.append(_Word(number, cells[1].strip(), cells[3].strip()))
         elif "." not in cells[0]:
             faults.add(number, f"the word's number is {shown(cells[0])}; its sentence is left out")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
+from anyglot.guarded import check_regular
 from anyglot.weights.run_checkpoints import (
     DamagedCheckpoint,
+    best_of,
     checkpoint_folders,
-    read_document,
     read_manifest,
     verify,
 )
@@ -42,10 +42,10 @@ def choose_best(root: Path, count: int, *, highest: bool) -> list[Path]:
         UserError: There are fewer that were validated when they were saved, or one is damaged.
     """
     folders = checkpoint_folders(root)
-    scores: dict[str, Any] = {}
+    scores: dict[str, float] = {}
     if folders:
         _verified(folders[-1:], 1, root)  # before it is asked
-        scores = read_document(folders[-1] / "progress.json")["best"]
+        scores = best_of(folders[-1])
     ranked = sorted(
         (folder for folder in folders if folder.name[5:] in scores),
         key=lambda folder: -scores[folder.name[5:]] if highest else scores[folder.name[5:]],
@@ -80,10 +80,9 @@ def average(folders: Sequence[Path], held: Mapping[str, Tensor] | None = None) -
         UserError: The checkpoints do not hold the same tensors.
     """
     import torch
-    from safetensors import safe_open
 
     with ExitStack() as stack:
-        files = [stack.enter_context(safe_open(str(folder / WEIGHTS), framework="pt")) for folder in folders]
+        files = [_opened(folder / WEIGHTS, stack) for folder in folders]
         names = sorted(files[0].keys())
         for folder, file in zip(folders, files, strict=True):
             if sorted(file.keys()) != names:
@@ -107,6 +106,16 @@ def average(folders: Sequence[Path], held: Mapping[str, Tensor] | None = None) -
             yield name, (total / (len(files) + (held is not None))).to(first.dtype)
 
 
+def _opened(path: Path, stack: ExitStack) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        check_regular(path)
+        return stack.enter_context(safe_open(str(path), framework="pt"))
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is damaged or not safetensors ({error}); average other checkpoints.") from None
+
+
 def _verified(folders: list[Path], count: int, root: Path) -> list[Path]:
     if len(folders) < count:
         raise UserError(
@@ -127,7 +136,7 @@ def metric_of(run: Path) -> str:
     if not folders:
         raise UserError(f"{run} holds no checkpoints; name the folder of a run.")
     try:
-        identity = read_manifest(folders[-1]).identity
+        metric = read_manifest(folders[-1]).metric
     except DamagedCheckpoint as damage:
         raise UserError(f"{folders[-1]} is damaged and cannot be averaged: {damage}.") from None
-    return str(json.loads(identity.get("validation.metric", '"loss"')))
+    return metric

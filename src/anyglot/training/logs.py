@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from anyglot.guarded import parse_json, read_bytes
 from anyglot.writing import disk_errors, write_bytes
 
 ADVICE = "free some space and run again with --resume"
@@ -25,7 +26,7 @@ class MetricsLog:
     def __init__(self, path: Path, update: int) -> None:
         kept: list[bytes] = []
         if path.exists():
-            for line in path.read_bytes().splitlines(keepends=True):
+            for line in read_bytes(path).splitlines(keepends=True):
                 if not line.endswith(b"\n") or not _is_upto(line, update):
                     break
                 kept.append(line)
@@ -52,8 +53,9 @@ class MetricsLog:
 
 def _is_upto(line: bytes, update: int) -> bool:
     try:
-        return int(json.loads(line)["update"]) <= update
-    except (ValueError, KeyError, TypeError):
+        done = parse_json(line, finite=False)["update"]
+        return type(done) is int and done <= update
+    except (ValueError, LookupError, TypeError):
         return False
 
 

@@ -80,7 +80,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     progress = state.Progress()
     if found is not None:
         checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
-        progress = state.Progress.of(run_checkpoints.read_document(found[0] / "progress.json"))
+        progress = state.Progress.read(found[0] / run_checkpoints.PROGRESS)
     plan.folder.mkdir(parents=True, exist_ok=True)
     state.seed(plan.seed)
     model = plan.build()
@@ -207,7 +207,7 @@ class Run:
     def _restore(self, folder: Path, optimizer: torch.optim.Optimizer) -> None:
         tensors = run_checkpoints.read_tensors(folder / "optimizer.safetensors")
         state.load_optimizer_tensors(self.model, optimizer, tensors)
-        generators = run_checkpoints.read_document(folder / "random.json")
+        generators = state.read_generators(folder / "random.json")
         if self.progress.stage_update > 0:  # a stage that has not begun draws from its own seed
             if len(generators) == self.accelerator.num_processes:
                 state.set_random_state(generators[self.accelerator.process_index])

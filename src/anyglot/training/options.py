@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from anyglot.guarded import written_number
+
 BEST, LAST, AVERAGE = "best", "last", "average:"  # how a stage may finish
 
 
@@ -85,7 +87,7 @@ class CheckpointOptions(Options):
     @model_validator(mode="after")
     def _finishes(self) -> CheckpointOptions:
         count = self.finish.removeprefix(AVERAGE)
-        averages = self.finish.startswith(AVERAGE) and count.isascii() and count.isdecimal() and int(count) >= 2
+        averages = self.finish.startswith(AVERAGE) and count.isascii() and (written_number(count) or 0) >= 2
         if self.finish not in (BEST, LAST) and not averages:
             raise ValueError(f"finish is best, last or average:N with an N of 2 or more, found {self.finish!r}")
         if self.finish == BEST and self.keep_best == 0:

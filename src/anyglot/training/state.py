@@ -7,11 +7,15 @@ import json
 import random
 from collections.abc import Set
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from anyglot.guarded import number, understood, whole_number
+from anyglot.weights import run_checkpoints
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -79,6 +83,51 @@ class Progress:
         # Checkpoints of earlier versions tell an epoch and a position.
         place = known.pop("place", None) or (known.pop("epoch", None), known.pop("position", None))
         return cls(**known, place=tuple(number for number in place if number is not None))
+
+    @classmethod
+    def read(cls, path: Path) -> Progress:
+        """That of a checkpoint.
+
+        Raises:
+            UserError: It is damaged, or of another version.
+        """
+        with understood(path, "go on from another checkpoint, or start anew in another folder"):
+            document = run_checkpoints.read_document(path)
+            if not isinstance(document, dict) or not {"stage", "stage_update", "update"} <= document.keys():
+                raise ValueError("no progress of a run")
+            found = cls.of(document)
+            for name in _COUNTS:
+                whole_number(getattr(found, name))
+            for place in found.place:
+                whole_number(place)
+            number(found.seconds)
+            for numbers in (found.window, found.metrics, found.best):
+                for value in numbers.values():
+                    number(value, finite=False)
+            if found.precision not in (None, "fp32", "bf16", "fp16") or not isinstance(found.finishes, list):
+                raise ValueError("of another version")
+            if found.processes is not None:
+                whole_number(found.processes, 1)
+            return found
+
+
+_COUNTS = ("stage", "stage_update", "update", "skipped", "skipped_in_a_row", "tokens")
+
+
+def read_generators(path: Path) -> list[dict[str, Any]]:
+    """`random_state` of each process that wrote a checkpoint.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    with understood(path):
+        document = run_checkpoints.read_document(path)
+        if not isinstance(document, list):
+            raise ValueError("no list of generators")
+        found = [dict(each) for each in document]
+        for each in found:
+            each["python"], each["numpy"], each["torch"], each["cuda"]
+        return found
 
 
 def whole(tensor: Tensor) -> Tensor:

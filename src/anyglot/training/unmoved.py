@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
 from anyglot.training.freezing import trained_names
-from anyglot.weights.run_checkpoints import UNMOVED, left_out, read_document, unmoved_key
+from anyglot.weights.run_checkpoints import key_of_left_out, left_out, unmoved_key
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ class Unmoved:
             UserError: The fresh model's values are not those it was trained beside.
         """
         names = left_out(checkpoint)
-        if names and read_document(checkpoint / UNMOVED)["key"] != self.key:
+        if names and key_of_left_out(checkpoint) != self.key:
             raise UserError(
                 f"{run} was trained over other frozen weights than its recipe's start has now: put back the model it "
                 "was started from, or train into another folder."

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from anyglot import yaml_text
 from anyglot.data.corpus import ADDRESSES, ParallelSource, content_hash
 from anyglot.data.progress import say
 from anyglot.data.sheet import write_sheet
@@ -28,7 +29,6 @@ from anyglot.errors import UserError
 from anyglot.guarded import read_json
 from anyglot.locking import held, is_empty
 from anyglot.methods import METHODS
-from anyglot.recipe import yaml_text
 from anyglot.recipe.run import recipe_identity
 from anyglot.recipe.schema import Recipe
 from anyglot.stopping import stoppable

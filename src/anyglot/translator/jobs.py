@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 
 from anyglot.data.readers import refuse_packed
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
+from anyglot.guarded import DAMAGE, read_json, whole_number
 from anyglot.translator.lines import check_length
 from anyglot.writing import disk_errors, flush_folder, write_json
 
@@ -64,13 +64,14 @@ class Journal:
             raw = read_json(path)
             if raw.pop("format") != _FORMAT or not isinstance(raw["work"], dict):
                 raise ValueError("another format")
-            return cls(raw["work"], int(raw["lines"]), int(raw["input_offset"]), int(raw["output_offset"]))
+            counts = (whole_number(raw[name]) for name in ("lines", "input_offset", "output_offset"))
+            return cls(raw["work"], *counts)
         except FileNotFoundError:
             return None
         except UserError as error:
             raise UserError(f"the journal cannot be used, {error} Delete it and start again.") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"the journal {path} cannot be read ({error}): delete it and start again.") from None
+        except DAMAGE as error:
+            raise UserError(f"the journal {path} cannot be read ({error!s:.100}): delete it and start again.") from None
 
     def save(self, path: Path) -> None:
         """Replace the journal; it is the old or the new one at every moment."""

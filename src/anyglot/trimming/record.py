@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
+from anyglot.guarded import read_json, text_of, understood, whole_number
 from anyglot.writing import write_json
 
 FILE = "trimmed.json"
@@ -49,12 +49,14 @@ class Record:
         """
         try:
             raw = read_json(folder / FILE)
-            scripts = tuple(str(script) for script in raw["scripts"])
-            return cls(int(raw["rows"]), int(raw["full_rows"]), scripts, str(raw["full_tokenizer"]))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{folder / FILE} cannot be read ({error}): copy the model folder again.") from None
+        with understood(folder / FILE, "copy the model folder again"):
+            if not isinstance(raw["scripts"], list):
+                raise ValueError("scripts is no list")
+            scripts = tuple(map(text_of, raw["scripts"]))
+            full_rows = whole_number(raw["full_rows"], 1)
+            return cls(whole_number(raw["rows"], 1, full_rows), full_rows, scripts, text_of(raw["full_tokenizer"]))
 
     def check(self, texts: Sequence[str], tokenizer: TextTokenizer) -> int:
         """Look for text the model cannot read.

@@ -8,6 +8,7 @@ rarest piece, which is why that piece is always kept.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from anyglot.data.protocols import TextTokenizer
 from anyglot.data.tokenizer import MODEL_FILE, Tokenizer, load_tokenizer
 from anyglot.data.vocabulary import Vocabulary, with_specials
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, read_bytes, read_json
+from anyglot.guarded import DAMAGE, LARGE, number, read_bytes, read_json, understood
 from anyglot.writing import write_bytes, write_text
 
 TOKENIZER_JSON = "tokenizer.json"
@@ -45,8 +46,11 @@ def completed(vocabulary: Vocabulary, tokenizer: TextTokenizer, folder: Path) ->
         scores = {id + _SHIFT: piece.score for id, piece in enumerate(pieces) if piece.type == _NORMAL}
         needed = [id + _SHIFT for id, piece in enumerate(pieces) if piece.type != _NORMAL]
     else:
-        scores = {id: float(score) for id, (_, score) in enumerate(_document(folder)["model"]["vocab"])}
+        with understood(folder / TOKENIZER_JSON, "copy the tokenizer again"):
+            scores = {id: number(score) for id, (_, score) in enumerate(_document(folder)["model"]["vocab"])}
         needed = []
+    if not scores or not all(map(math.isfinite, scores.values())):
+        raise UserError(f"the tokenizer in {folder} has no pieces, or scores that are no numbers: copy it again.")
     rarest = min(scores, key=lambda id: (scores[id], id))
     return with_specials(np.asarray([*vocabulary.ids.tolist(), *needed, rarest], dtype=np.int64), tokenizer)
 
@@ -119,7 +123,7 @@ def _document(folder: Path) -> dict[str, Any]:
         raise UserError(
             f"the tokenizer in {folder} cannot be trimmed: only Unigram ones can, of {MODEL_FILE} or {TOKENIZER_JSON}."
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except DAMAGE:
         raise UserError(f"{path} is no Unigram tokenizer, and only those can be trimmed.") from None
     found: dict[str, Any] = document
     return found
@@ -128,6 +132,16 @@ def _document(folder: Path) -> dict[str, Any]:
 def _write_json(folder: Path, vocabulary: Vocabulary, out: Path) -> None:
     document = _document(folder)
     place = {id: number for number, id in enumerate(vocabulary.ids.tolist())}
+    with understood(folder / TOKENIZER_JSON, "copy the tokenizer again"):
+        _renumber(document, place)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / TOKENIZER_JSON, json.dumps(document, ensure_ascii=False))
+    for name in _COMPANIONS:
+        if (folder / name).is_file():
+            write_bytes(out / name, read_bytes(folder / name))
+
+
+def _renumber(document: dict[str, Any], place: dict[int, int]) -> None:
     model = document["model"]
     model["vocab"] = [entry for id, entry in enumerate(model["vocab"]) if id in place]
     model["unk_id"] = place[model["unk_id"]]
@@ -137,7 +151,3 @@ def _write_json(folder: Path, vocabulary: Vocabulary, out: Path) -> None:
     specials = (document.get("post_processor") or {}).get("special_tokens", {})
     for special in specials.values():
         special["ids"] = [place[id] for id in special["ids"]]
-    write_text(out / TOKENIZER_JSON, json.dumps(document, ensure_ascii=False))
-    for name in _COMPANIONS:
-        if (folder / name).is_file():
-            write_bytes(out / name, read_bytes(folder / name))

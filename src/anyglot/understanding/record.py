@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
-from anyglot.tasks.task import Protocol, Task
+from anyglot.guarded import DAMAGE, number, read_json, text_of, whole_number
+from anyglot.tasks.task import Head, Protocol, Task
 
 FILE = "tuning.json"
 
@@ -59,11 +59,35 @@ def find_record(folder: Path) -> TuningRecord | None:
     path = folder / FILE
     try:
         raw = read_json(path, finite=False)
-        return TuningRecord(**{**raw, "scores": tuple(raw["scores"])})
+        record = TuningRecord(**{**raw, "scores": tuple(map(_score, raw["scores"]))})
+        for name in ("task", "precision", "commit"):
+            text_of(getattr(record, name))
+        for name in ("epoch", "updates", "examples", "tokens"):
+            whole_number(getattr(record, name))
+        number(record.seconds)
+        if record.scores and not 1 <= record.epoch <= len(record.scores):  # without a dev set there are none
+            raise ValueError(f"epoch {record.epoch} is none of {len(record.scores)}")
+        _check_protocol(record.protocol)
+        return record
     except FileNotFoundError:
         return None
-    except (UserError, ValueError, TypeError, KeyError) as error:
+    except (UserError, *DAMAGE) as error:
         raise UserError(f"{path} is damaged ({error}); delete {folder} and fine-tune again.") from error
+
+
+def _score(row: Mapping[str, Any]) -> dict[str, float]:
+    return {text_of(name): number(value, finite=False) for name, value in row.items()}
+
+
+def _check_protocol(protocol: Protocol) -> None:
+    for name in ("epochs", "batch", "max_length"):
+        whole_number(getattr(protocol, name), 1)
+    for name in ("warmup_updates", "stride"):
+        whole_number(getattr(protocol, name))
+    for name in ("learning_rate", "warmup", "weight_decay"):
+        number(getattr(protocol, name))
+    if protocol.head not in get_args(Head) or protocol.long not in ("cut", "windows"):
+        raise ValueError(f"head {protocol.head!r:.40} or long {protocol.long!r:.40} is none")
 
 
 def read_record(folder: Path, task: Task) -> TuningRecord:

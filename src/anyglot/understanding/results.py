@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anyglot.arrays import UNSOUND_ARCHIVE
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, read_json
+from anyglot.guarded import DAMAGE, LARGE, number, read_bytes, read_json, text_of, whole_number
 from anyglot.writing import write_bytes, write_text
 
 FORMAT = "anyglot-suite-1"
@@ -102,24 +102,32 @@ def read_result(folder: Path, key: str | None = None) -> SeedResult | None:
     """A result that is whole and, where a key is given, was made from what the key stands for; else None."""
     try:
         record = read_json(folder / RESULT, LARGE, finite=False)
-        whole = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
+        whole = hashlib.sha256(read_bytes(folder / SUMS)).hexdigest()
         if record["format"] != FORMAT or record["sums"] != whole or record["key"] != key_of(record["made_from"]):
             return None
         if key is not None and record["key"] != key:
             return None
-        languages = {code: LanguageScores(**part) for code, part in record["languages"].items()}
+        languages = {code: _scores_of(part) for code, part in record["languages"].items()}
         return SeedResult(
-            system=record["system"],
-            task=record["task"],
-            seed=record["seed"],
+            system=text_of(record["system"]),
+            task=text_of(record["task"]),
+            seed=whole_number(record["seed"], -1),
             made_from=record["made_from"],
             languages=languages,
-            unscored=tuple(record["unscored"]),
-            missing=tuple(record.get("missing", ())),  # results of before there were holes have none
-            facts=record["facts"],
+            unscored=tuple(map(text_of, record["unscored"])),
+            missing=tuple(map(text_of, record.get("missing", ()))),  # results of before there were holes have none
+            facts=dict(record["facts"]),
         )
-    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserError, OSError, *DAMAGE):
         return None
+
+
+def _scores_of(part: Mapping[str, Any]) -> LanguageScores:
+    scores = {
+        metric: {name: number(value, finite=False) for name, value in values.items()}
+        for metric, values in part["scores"].items()
+    }
+    return LanguageScores(whole_number(part["units"]), scores, text_of(part["data"]))
 
 
 def read_sums(folder: Path) -> dict[tuple[str, str], NDArray[np.float64]]:
@@ -135,6 +143,8 @@ def read_sums(folder: Path) -> dict[tuple[str, str], NDArray[np.float64]]:
             for name in arrays.files:
                 language, _, metric = name.partition("|")
                 found[language, metric] = np.asarray(arrays[name], dtype=np.float64)
+                if found[language, metric].ndim != 2:
+                    raise ValueError(f"{name} is no table")
             return found
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except UNSOUND_ARCHIVE as error:
         raise UserError(f"{path} is damaged; delete {folder} and run the suite again") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
-from anyglot.guarded import read_json
+from anyglot.guarded import DAMAGE, number, read_json
 from anyglot.locking import held
 from anyglot.tasks.catalogue import SUITES, suite_tasks, task_named
 from anyglot.tasks.task import Task
@@ -339,7 +339,7 @@ def _search(request: SuiteRequest, unit: Unit, say: Say) -> tuple[Trial, ...]:
         protocol = tried.settings.protocol
         name = f"rate-{protocol.learning_rate:g}-epochs-{protocol.epochs}-batch-{protocol.batch}"
         path, key = root / f"{name}.json", key_of(tried.training)
-        known = _known_score(path, key)
+        known = known_score(path, key)
         if known is not None:
             return known
         say(f"  search: {name}")
@@ -352,11 +352,12 @@ def _search(request: SuiteRequest, unit: Unit, say: Say) -> tuple[Trial, ...]:
     return search(grid_named(request.grid), unit.settings, dev_score)
 
 
-def _known_score(path: Path, key: str) -> float | None:
+def known_score(path: Path, key: str) -> float | None:
+    """The dev score that a point of the grid reached, if it was trained under this key."""
     try:
         found = read_json(path, finite=False)
-        return float(found["score"]) if found["key"] == key else None
-    except (FileNotFoundError, UserError, ValueError, KeyError, TypeError):
+        return number(found["score"]) if found["key"] == key else None
+    except (FileNotFoundError, UserError, *DAMAGE):
         return None
 
 

@@ -20,6 +20,7 @@ from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.evaluation.hypotheses import weights_hash
 from anyglot.evaluation.running import unique_labels
+from anyglot.guarded import read_text
 from anyglot.models.build import build_encoder
 from anyglot.models.initialise import initialise_bert
 from anyglot.models.store import is_model_folder, save_model
@@ -87,9 +88,9 @@ def _random_encoder(model: str, folder: Path, weights: str, seed: int, say: Call
     mark = folder / "made-from"
     made_from = f"{weights} {seed}"
     try:
-        if is_model_folder(folder) and mark.read_text("utf-8") == made_from:
+        if is_model_folder(folder) and read_text(mark) == made_from:
             return folder
-    except OSError:
+    except (FileNotFoundError, UserError):
         say("the random encoder is not whole: made again")
     say("making a random encoder of the same shape")
     try:

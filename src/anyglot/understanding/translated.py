@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from anyglot.errors import UserError
+from anyglot.guarded import DAMAGE, check_regular, parse_json
 from anyglot.tasks.examples import ChoiceExample, Example, TextExample
 from anyglot.tasks.faults import Faults
 from anyglot.tasks.task import Task
@@ -24,6 +25,7 @@ Translate = Callable[[list[str], str], list[str]]
 """Texts of the training language and a target language to as many texts."""
 
 _AT_ONCE = 1000
+_HEAD = 4096  # bytes of a file's first line, at most
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ def made(
         key = hashlib.sha256(f"{data_hash}\n{translator}\n{code}".encode()).hexdigest()
         if not _is_of(path, key):
             say(f"translating the training set of {task.name} into {code}")
-            write_text(path, json.dumps({"key": key}) + "\n" + "".join(_lines(examples(), code, translate)))
+            rows = "".join(_lines(examples(), code, translate))
+            sums = hashlib.sha256(rows.encode("utf-8", "replace")).hexdigest()
+            write_text(path, json.dumps({"key": key, "rows": sums}) + "\n" + rows)
         hashes[code], paths[code] = hashlib.sha256(path.read_bytes()).hexdigest(), path
 
     def opener(code: str) -> Callable[[], Iterator[Example]]:
@@ -151,7 +155,7 @@ def _plain(example: Example) -> dict[str, object]:
 
 
 def _read(path: Path) -> Iterator[Example]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", newline="\n") as file:
         next(file)
         for line in file:
             row = json.loads(line)
@@ -162,8 +166,14 @@ def _read(path: Path) -> Iterator[Example]:
 
 
 def _is_of(path: Path, key: str) -> bool:
+    """Whether a file holds the translations of this key, all of them and unchanged."""
     try:
-        with path.open(encoding="utf-8") as file:
-            return bool(json.loads(next(file)).get("key") == key)
-    except (OSError, ValueError, StopIteration, AttributeError):
+        check_regular(path)
+        with path.open("rb") as file:
+            head = parse_json(file.readline(_HEAD))
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return bool(head["key"] == key and head["rows"] == digest.hexdigest())
+    except (UserError, OSError, *DAMAGE):
         return False

@@ -20,6 +20,7 @@ from anyglot.data.labelled import LabelledBatch
 from anyglot.data.stream import Loader
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit
+from anyglot.guarded import is_there, number, parse_json, read_bytes, understood
 from anyglot.methods.understanding import Understanding, UnderstandingOptions
 from anyglot.methods.understanding.method import STAGE
 from anyglot.models.task_model import TaskModel, save_task_model
@@ -151,7 +152,7 @@ def tune(
         identity=wanted,
         settings=settings.document(),
         epoch=-(-chosen // per_epoch),
-        scores=_dev_scores(folder),
+        scores=logged_scores(folder / LOG),
         updates=trained.progress.update,
         examples=count,
         tokens=_tokens_read(loaders, trained.progress.update),
@@ -289,11 +290,18 @@ def _chosen_update(trained: Trained, choosing: bool) -> int:
     return min((int(update) for update in best), key=lambda update: (-best[str(update)], update))
 
 
-def _dev_scores(folder: Path) -> tuple[dict[str, float], ...]:
-    """The validations of the run's log, in order."""
-    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-    events = [event for event in map(json.loads, lines) if event["kind"] == "validation"]
-    return tuple({name: value for name, value in event.items() if name.startswith("score")} for event in events)
+def logged_scores(log: Path) -> tuple[dict[str, float], ...]:
+    """The validations of a fine-tuning's log, in order: "score" and "score.LANGUAGE".
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    lines = read_bytes(log).splitlines() if is_there(log) else []
+    with understood(log, f"delete {log.parent} and fine-tune again"):
+        events = [event for event in map(parse_json, lines) if event["kind"] == "validation"]
+        return tuple(
+            {name: number(value) for name, value in event.items() if name.startswith("score")} for event in events
+        )
 
 
 def _tokens_read(loaders: _Loaders, updates: int) -> int:

@@ -22,6 +22,7 @@ from anyglot.data.tokenizer import load_tokenizer
 from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
 from anyglot.evaluation.provenance import commit, machine
+from anyglot.guarded import read_text
 from anyglot.tasks.task import Task
 from anyglot.understanding.bag_of_pieces import bag_of_pieces
 from anyglot.understanding.mixing import Mixture
@@ -223,8 +224,8 @@ def _claim(folder: Path, key: str, say: Callable[[str], None]) -> None:
     """Note what a folder of weights is made from; one of other weights, data or settings is deleted first."""
     mark = folder.with_name(folder.name + ".made-from")
     try:
-        found = mark.read_text("utf-8").strip()
-    except OSError:
+        found = read_text(mark).strip()
+    except FileNotFoundError:
         found = ""
     if found == key:
         return

