@@ -192,10 +192,11 @@ def test_two_runs_do_not_write_one_file(work: Work) -> None:
         [
             sys.executable,
             "-c",
-            "import fcntl, sys, time; f = open(sys.argv[1], 'wb'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True);"
-            "time.sleep(60)",
+            "import fcntl, sys; f = open(sys.argv[1], 'wb'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True);"
+            "sys.stdin.read()",  # holds it until it is killed
             str(work.output.with_name("text.npy.partial")),
         ],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     try:
