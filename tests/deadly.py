@@ -33,8 +33,8 @@ def die_after(pattern: str, count: int = 1, number: int = signal.SIGKILL) -> Non
     os.rename, os.replace = watched(os.rename), watched(os.replace)
 
 
-def die_at_call(number: int | None) -> list[int]:
-    """From now on: SIGKILL at the `number`-th call into C, anywhere in the work; a moment of progress, not of time.
+def die_at_call(number: int) -> list[int]:
+    """From now on: SIGKILL at the `number`-th call into C, anywhere in the work; 0: never. Progress, not time.
 
     Returns:
         A list whose one element counts the calls.
@@ -51,17 +51,23 @@ def die_at_call(number: int | None) -> list[int]:
     return calls
 
 
-def die_at_flush(number: int) -> None:
-    """From now on: SIGKILL inside the `number`-th flush of a file to the disk."""
-    flushes = iter(range(1, 10**9))
+def die_at_flush(number: int) -> list[int]:
+    """From now on: SIGKILL inside the `number`-th flush of a file to the disk; 0: never.
+
+    Returns:
+        A list whose one element counts the flushes.
+    """
+    flushes = [0]
     fsync = os.fsync
 
     def deadly(descriptor: int) -> None:
-        if next(flushes) == number:
+        flushes[0] += 1
+        if flushes[0] == number:
             os.kill(os.getpid(), signal.SIGKILL)
         fsync(descriptor)
 
     os.fsync = deadly
+    return flushes
 
 
 def command(pattern: str, count: int, *words: Any, number: int = signal.SIGKILL) -> list[str]:
