@@ -5,7 +5,8 @@
 Moments are drawn over the whole work of each verb, every fourth inside a flush to the disk. Each run is killed up to
 three times, gone on with as the verb's documentation says (`--resume`, or the same command), and what it leaves is
 compared byte for byte with what an unbroken run leaves. The table is written after every run: started again, the same
-command goes on where it was. Exits with 1 if anything differs or cannot be gone on with.
+command goes on where it was, and commands for other `--verbs` may run beside it. Exits with 1 if anything differs or
+cannot be gone on with.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
+
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
@@ -36,13 +39,17 @@ def read(path: Path) -> dict[str, Count]:
     return {name: Count(**known.get(name, {})) for name in SHARES}
 
 
-def write(path: Path, counts: dict[str, Count], seed: int) -> None:
-    """The table, whole or not at all."""
+def add(path: Path, name: str, further: Count, seed: int) -> dict[str, Count]:
+    """Add to the table, which is replaced whole; others may add to it at the same time, for other verbs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    verbs = {name: asdict(count) for name, count in counts.items()}
-    temporary.write_text(json.dumps({"seed": seed, "verbs": verbs}, indent=1) + "\n")
-    temporary.replace(path)
+    with FileLock(f"{path}.lock"):
+        counts = read(path)
+        counts[name].add(further)
+        temporary = path.with_name(path.name + ".tmp")
+        verbs = {verb: asdict(count) for verb, count in counts.items()}
+        temporary.write_text(json.dumps({"seed": seed, "verbs": verbs}, indent=1) + "\n")
+        temporary.replace(path)
+    return counts
 
 
 def table(counts: dict[str, Count]) -> str:
@@ -75,8 +82,8 @@ def main() -> None:
                 continue
             killed = Killed(VERBS[name], room, random.Random(f"{options.seed} {name} {count.kills}"))
             while count.kills < wanted:
-                count.add(killed.one_run(min(KILLS_A_RUN, wanted - count.kills)))
-                write(options.out, counts, options.seed)
+                counts = add(options.out, name, killed.one_run(min(KILLS_A_RUN, wanted - count.kills)), options.seed)
+                count = counts[name]
                 left = f"{time.monotonic() - begun:.0f} s"
                 print(f"{name}: {count.kills} of {wanted} kills, {count.equal} of {count.runs} runs equal, {left}")
     print(table(counts))

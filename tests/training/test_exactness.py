@@ -69,7 +69,7 @@ def test_several_resumes_in_one_epoch_and_across_stages(tmp_path: Path, unbroken
     """An epoch is 6 updates long and stage one ends at 14; the run is stopped after the updates named."""
     for stop in stops:
         with pytest.raises(Stopped) as stopped:
-            train(toy_plan(tmp_path, UPDATES, streams=_stopping_streams(stop, signal.SIGTERM)), resume=True)
+            train(toy_plan(tmp_path, UPDATES, streams=stopping_streams(stop, signal.SIGTERM)), resume=True)
         assert stopped.value.code == 143
     train(toy_plan(tmp_path, UPDATES), resume=True)
     assert traces.metrics(tmp_path) == traces.metrics(unbroken)
@@ -137,7 +137,7 @@ def test_a_folder_with_a_run_is_not_written_over(unbroken: Path) -> None:
         train(toy_plan(unbroken, UPDATES))
 
 
-def _stopping_streams(update: int, number: int):  # type: ignore[no-untyped-def]
+def stopping_streams(update: int, number: int):  # type: ignore[no-untyped-def]
     """Streams that send a signal while an update's data is drawn, so that the run stops after just that update."""
 
     class Stopping(ToyStream):

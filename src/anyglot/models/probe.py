@@ -1,8 +1,9 @@
 """Which precision is fastest here: measured once, and remembered, so that a machine never changes its mind.
 
-A clock gives another answer on another day, and another precision gives other translations. So a gain counts only when
-it is large, and the first answer for a processor, a torch version and a shape is written down and kept. Delete the file
-to ask again.
+A clock gives another answer on another day, and on a busy machine another one in the next minute; and another precision
+gives other weights and other translations. So a gain counts only when it is large, and the first answer for a
+processor, a torch version and a shape is written down and kept, under a lock: of two processes that ask at once the
+second takes the first one's answer. Delete the file to ask again.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from filelock import FileLock
 from torch.nn import functional
 
 from anyglot.errors import UserError
@@ -30,6 +34,7 @@ NARROW = 256
 """Below this width products are too small for another format to pay."""
 ROWS = 40
 _MOST_TOKENS = 16_384
+Answer = TypeVar("Answer", bound=str)
 
 
 def fastest(candidates: Sequence[Precision], width: int, feedforward_width: int, tokens: int) -> Precision:
@@ -48,18 +53,41 @@ def fastest(candidates: Sequence[Precision], width: int, feedforward_width: int,
 
 @cache
 def _chosen(candidates: tuple[Precision, ...], width: int, feedforward_width: int, tokens: int) -> Precision:
-    key = "|".join([_processor(), torch.__version__, *candidates, *map(str, (width, feedforward_width, tokens))])
-    known = _read()
-    for candidate in candidates:
-        if known.get(key) == candidate:
-            return candidate
-    choice, best = candidates[0], measured(candidates[0], width, feedforward_width, tokens)
-    for candidate in candidates[1:]:
-        seconds = measured(candidate, width, feedforward_width, tokens)
-        if seconds * GAIN <= best:
-            choice, best = candidate, seconds
-    _write(_read() | {key: choice})
-    return choice
+    def ask() -> Precision:
+        choice, best = candidates[0], measured(candidates[0], width, feedforward_width, tokens)
+        for candidate in candidates[1:]:
+            seconds = measured(candidate, width, feedforward_width, tokens)
+            if seconds * GAIN <= best:
+                choice, best = candidate, seconds
+        return choice
+
+    return remembered([*candidates, *map(str, (width, feedforward_width, tokens))], candidates, ask)
+
+
+def remembered(question: Sequence[str], answers: Sequence[Answer], ask: Callable[[], Answer]) -> Answer:
+    """What was answered the first time this was asked on this processor, with this torch and as many threads.
+
+    Where nothing can be remembered, the answer holds for the one who asks.
+
+    Args:
+        question: What is asked.
+        answers: The possible ones; anything else that is remembered is asked anew.
+        ask: Measures.
+    """
+    key = "|".join([_processor(), torch.__version__, *question])
+    with ExitStack() as stack:
+        for again in (False, True):  # the second time behind whoever asks just now
+            known = _read().get(key)
+            for answer in answers:
+                if known == answer:
+                    return answer
+            if not again:
+                with suppress(OSError):
+                    memory_file().parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(FileLock(f"{memory_file()}.lock"))
+        found = ask()
+        _write(_read() | {key: found})
+        return found
 
 
 def measured(precision: Precision, width: int, feedforward_width: int, tokens: int) -> float:
@@ -107,7 +135,8 @@ def _write(known: dict[str, str]) -> None:
         temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _processor() -> str:

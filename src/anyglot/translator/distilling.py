@@ -30,7 +30,7 @@ from anyglot.translator.door import Translator
 from anyglot.translator.jobs import FileJob, disk_errors, inspect_input
 from anyglot.translator.lines import clean
 from anyglot.translator.settings import SearchSettings
-from anyglot.translator.work import translate_file
+from anyglot.translator.work import precision_begun, translate_file
 
 RECIPE = "recipe.yaml"
 SHEET = "corpora.tsv"
@@ -99,7 +99,9 @@ def distil(asked: Distillation) -> None:
     if out.exists() and any(out.iterdir()) and not asked.resume:
         raise UserError(f"{out} is not empty; give --resume to go on with a distillation in it, or another folder.")
     corpora = [_Corpus(number, source, out) for number, source in enumerate(_pairs(asked.recipe))]
-    translator = Translator.from_pretrained(asked.teacher, asked.device, asked.precision)
+    journals = [FileJob.journal_of(corpus.translated) for corpus in corpora] if asked.resume else []
+    precision = precision_begun(asked.precision, journals)
+    translator = Translator.from_pretrained(asked.teacher, asked.device, precision)
     settings = translator.searching.settle(asked.settings)
     _check_directions(translator, corpora)
     with disk_errors(str(out)):
