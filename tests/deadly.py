@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ def die_after(pattern: str, count: int = 1, number: int = signal.SIGKILL) -> Non
     os.rename, os.replace = watched(os.rename), watched(os.replace)
 
 
-def die_at_call(number: int) -> list[int]:
+def die_at_call(number: int, look: Callable[[int], None] | None = None) -> list[int]:
     """From now on: SIGKILL at the `number`-th call into C, anywhere in the work; 0: never. Progress, not time.
+
+    Args:
+        look: Is given the number of calls so far, every hundred.
 
     Returns:
         A list whose one element counts the calls.
@@ -46,6 +50,8 @@ def die_at_call(number: int) -> list[int]:
             calls[0] += 1
             if calls[0] == number:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if look is not None and calls[0] % 100 == 0:
+                look(calls[0])
 
     sys.setprofile(count)
     return calls

@@ -82,8 +82,13 @@ class Count:
             setattr(self, name, getattr(self, name) + value)
 
 
-def attempt(words: list[str], room: str, log: str, call: int, flush: int, counts: str | None) -> None:
-    """Run the verb in this process, to its end or to its death; with `counts`, leave the numbers of both kinds."""
+def attempt(words: list[str], room: str, place: str, call: int, flush: int, counted: str | None) -> None:
+    """Run the verb in this process, to its end or to its death.
+
+    Args:
+        counted: The verb's name: leave in counts.json at which call its folder first told of work, and how many calls
+            and flushes there were.
+    """
     import torch
 
     from anyglot.cli.main import main
@@ -94,17 +99,26 @@ def attempt(words: list[str], room: str, log: str, call: int, flush: int, counts
     jobs.WINDOW_LINES = WINDOW
     os.chdir(room)
     os.environ |= {"XDG_CACHE_HOME": f"{room}/cache", "OMP_NUM_THREADS": "1"}
-    told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    told = os.open(f"{place}/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(told, 1)
     os.dup2(told, 2)
     sys.argv = ["anyglot", *words]
-    flushes, calls = die_at_flush(flush), die_at_call(call)
+    begun: list[int] = []
+    look = None
+    if counted is not None:
+        from kills.verbs import VERBS
+
+        def look(number: int) -> None:
+            if not begun and VERBS[counted].done(Path(place)) > 0:
+                begun.append(number)
+
+    flushes, calls = die_at_flush(flush), die_at_call(call, look)
     try:
         main()
     finally:
         sys.setprofile(None)
-        if counts is not None:
-            Path(counts).write_text(json.dumps([calls[0], flushes[0]]))
+        if counted is not None:
+            Path(place, "counts.json").write_text(json.dumps([begun[0] if begun else 1, calls[0], flushes[0]]))
 
 
 class Killed:
@@ -115,11 +129,11 @@ class Killed:
         self._number = 0
         whole = room / f"{verb.name}-unbroken"
         whole.mkdir()
-        counts = whole / "counts.json"
-        code = self._run(whole, counts=counts)
+        code = self._run(whole, counted=True)
         if code != 0:
             raise AssertionError(f"{verb.name}, which nobody killed, ended with {code}: {self._last_words(whole)}")
-        self.calls, self.flushes = json.loads(counts.read_text()) if counts.exists() else (0, 0)
+        counts = whole / "counts.json"
+        self.begun, self.calls, self.flushes = json.loads(counts.read_text()) if counts.exists() else (0, 0, 0)
         self.units = verb.done(whole)
         self.unbroken = dict(verb.content(whole))
         assert self.unbroken, f"{verb.name} left nothing to compare"
@@ -154,20 +168,21 @@ class Killed:
         return count
 
     def _run(
-        self, place: Path, *, again: bool = False, flush: bool = False, fatal: bool = False, counts: Path | None = None
+        self, place: Path, *, again: bool = False, flush: bool = False, fatal: bool = False, counted: bool = False
     ) -> int:
         words = [*self.verb.words(self.room, place), *(self.verb.again if again else ())]
         if self.verb.group:
             from kills.groups import run_in_group
 
             return run_in_group(words, self.room, place / "log", self._enough(place) if fatal else None)
-        # In the first quarter nothing is read but arguments and the model.
-        call = self.draw.randint(self.calls // 4, self.calls) if fatal and not flush else 0
+        # Before the work begins there are arguments and a model to read: not for nothing, but not of much interest.
+        first = self.begun * 9 // 10
+        call = self.draw.randint(first, self.calls) if fatal and not flush else 0
         fatal_flush = self.draw.randint(1, self.flushes) if flush else 0
         process: ForkServerProcess = context.Process(
             target=attempt,
-            args=(words, str(self.room), str(place / "log"), call, fatal_flush, counts and str(counts)),
-            daemon=not self.verb.group,
+            args=(words, str(self.room), str(place), call, fatal_flush, self.verb.name if counted else None),
+            daemon=True,
         )
         process.start()
         from waiting import ended
