@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from anyglot.data import state_store
 from anyglot.data.state_store import StateStore, sentence_key
 from anyglot.errors import UserError
+from waiting import ended
 
 WIDTH = 6
 
@@ -169,8 +170,7 @@ def _killed_while_writing(folder: Path, at: int) -> None:
 def test_a_kill_in_the_middle_of_writing_leaves_what_was_whole(tmp_path: Path, at: int) -> None:
     process = multiprocessing.get_context("fork").Process(target=_killed_while_writing, args=(tmp_path, at))
     process.start()
-    process.join(30)
-    assert process.exitcode == -signal.SIGKILL
+    assert ended(process) == -signal.SIGKILL
     whole = (at - 1) // 2  # each sentence is two writes: states, record
     assert known(store(tmp_path), range(5)) == [True] * whole + [False] * (5 - whole)
     again = filled(tmp_path, range(whole, 5))

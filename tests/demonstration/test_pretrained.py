@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,14 +34,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory, start: Path) -> Demo:
     out = tmp_path_factory.mktemp("demo") / "run"
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "demonstration.tiny", str(out), str(start)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    since = time.monotonic()
-    while not saved(out / "ft-all") and process.poll() is None:
-        assert time.monotonic() - since < 300
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    program = "import sys, runpy, deadly; deadly.die_after('*/ft-all/checkpoints/step-*')\n"
+    program += "runpy.run_module('demonstration.tiny', run_name='__main__')"
+    command = [sys.executable, "-c", program, str(out), str(start)]
+    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     assert not (out / "ft-all" / "run.json").exists()
     before = {
         "written": (out / "sixt" / "model.safetensors").stat().st_mtime_ns,

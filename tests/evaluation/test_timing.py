@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from anyglot.cli.evaluate import evaluate
+from anyglot.evaluation import timing
 from anyglot.evaluation.provenance import Machine
 from anyglot.evaluation.table import TestSentences, TestSet, parse_tests, read_sentences
 from anyglot.evaluation.timing import (
@@ -73,18 +73,19 @@ def test_one_at_a_time_after_a_warm_up_and_then_so_many_of_a_length_and_directio
     assert found.alone == ALONE and found.together == BATCH * BATCHES
 
 
-def test_the_figures_are_those_of_the_clock(tmp_path: Path) -> None:
-    """A system that sleeps 4 ms a call, and 40 in every fifth: median, percentile and throughput follow from it."""
+def test_the_figures_are_those_of_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that takes 4 ms a call, and 40 in every fifth: median, percentile and throughput follow from it."""
     tests, sentences = made(tmp_path, 300)
-    count = 0
+    count, now = 0, 0.0
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now)
 
     def translate(texts: list[str], source: str, target: str) -> None:
-        nonlocal count
+        nonlocal count, now
         count += 1
-        time.sleep(0.04 if count % 5 == 0 else 0.004)
+        now += 0.04 if count % 5 == 0 else 0.004
 
     found = measure(Timed(translate, "fp32", "cpu"), tests, sentences, seed=1)
-    assert 4.0 <= found.latency < 40.0 <= found.slow
+    assert (found.latency, found.slow) == (pytest.approx(4.0), pytest.approx(40.0))
     assert 0 < found.throughput <= BATCH * BATCHES / (7 * 0.004 + 0.04)  # one of eight batches at least is a fifth call
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
+import deadly
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -20,6 +21,7 @@ from anyglot.models.store import load_model
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import recipe_identity, run_recipe
 from recipe.words import write_words
+from waiting import PATIENCE
 
 MASKED = """
 name: encoder
@@ -112,16 +114,13 @@ def test_standardised_states_are_kept_over_a_kill(root: Path, tmp_path: Path) ->
     """What was measured at the start is in the checkpoints; a resumed run measures nothing again."""
     changes = ["method.memory.standardise=true", f"stages.decoder.encoder_cache.folder={tmp_path}/c"]
     train = [sys.executable, "-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *changes, "--out"]
-    subprocess.run([*train, str(tmp_path / "whole"), "--quiet"], timeout=120, check=True)
+    subprocess.run([*train, str(tmp_path / "whole"), "--quiet"], timeout=PATIENCE, check=True)
     command = [*train, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "killed" / "checkpoints" / "step-10").is_dir() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.kill()
-        assert "encoder states standardised over" in process.communicate()[1]
+    dying = deadly.command("*/killed/checkpoints/step-10", 1, *command[3:])
+    killed = subprocess.run(dying, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert killed.returncode == -signal.SIGKILL and "encoder states standardised over" in killed.stderr
     assert not (tmp_path / "killed" / "run.json").exists()
-    resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=120, check=False)
+    resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert resumed.returncode == 0 and "states standardised" not in resumed.stderr, resumed.stderr[-2000:]
     one, other, start = (load_model(folder) for folder in (tmp_path / "whole", tmp_path / "killed", root / "encoder"))
     theirs = dict(other.named_parameters())
@@ -158,7 +157,7 @@ def test_two_processes_learn_many_to_many_as_one_does(root: Path, tmp_path: Path
     command += ["-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *common, *theirs]
     command += ["--out", str(tmp_path / "two"), "--quiet"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     one, two = (dict(load_model(tmp_path / name).named_parameters()) for name in ("one", "two"))
     for name, value in one.items():

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+import deadly
 from anyglot.cli.main import app
 from anyglot.errors import UserError
 from anyglot.models.store import load_model
@@ -21,6 +22,7 @@ from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.recipe.schema import Recipe
 from recipe.words import write_words
+from waiting import PATIENCE
 
 MASKED = """
 name: encoder
@@ -65,7 +67,7 @@ def train(root: Path, out: str, *further: str, cache: str = "cache", name: str =
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.mark.slow
@@ -74,11 +76,8 @@ def test_a_killed_run_goes_on_with_the_same_split(root: Path) -> None:
     whole = run(train(root, "whole", "--quiet"))
     assert whole.returncode == 0, whole.stderr[-2000:]
     assert all(line.startswith("WARNING: ") for line in whole.stderr.splitlines()), whole.stderr
-    with subprocess.Popen(train(root, "killed", "--quiet"), stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 300
-        while not (root / "killed" / "checkpoints" / "step-4").is_dir() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.kill()
+    killed = run(deadly.command("*/killed/checkpoints/step-4", 1, *train(root, "killed", "--quiet")[3:]))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
     assert not (root / "killed" / "run.json").exists()
     refused = run(train(root, "killed", "--resume", "--quiet", name="other"))
     assert refused.returncode == 2 and "Traceback" not in refused.stderr

@@ -23,6 +23,7 @@ from anyglot.recipe.load import load_recipe
 from anyglot.recipe.run import run_recipe
 from anyglot.weights import run_checkpoints
 from recipe.words import WORDS
+from waiting import PATIENCE
 
 ENCODER = """
 name: encoder
@@ -56,7 +57,6 @@ checkpoints: {every: 3, keep_last: 4}
 runtime: {precision: fp32}
 tracking: {log_every: 1}
 """
-PATIENCE = 300  # seconds in which a run that lives writes a line, on a machine with other things to do
 ONE, TWO = (
     ["stages.decoder.accumulation=2", "stages.joint.accumulation=2"],
     [

@@ -12,6 +12,7 @@ import pytest
 
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.schema import Recipe
+from waiting import PATIENCE
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "sga_tables"
 
@@ -47,7 +48,11 @@ def recipe_of(step: object) -> Recipe:
 
 def test_help_shows_an_example() -> None:
     told = subprocess.run(
-        [sys.executable, str(SCRIPTS / "run.py"), "--help"], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, str(SCRIPTS / "run.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     assert "--setting phrasebook" in told.stdout
 

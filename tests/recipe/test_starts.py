@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+import deadly
 from anyglot.errors import UserError
 from anyglot.recipe.load import load_recipe
 from anyglot.recipe.outline import outline
@@ -128,24 +128,19 @@ def test_a_kill_in_the_start_is_made_good_by_resuming(folder: Path, tmp_path: Pa
     All three are processes of their own: what other tests leave behind in this one may move the last bits.
     """
 
-    def command(out: str) -> list[str]:
-        words = [sys.executable, "-m", "anyglot.cli.main", "train", "sixt.yaml", "--quiet"]
-        return [*words, "--out", str(tmp_path / out)]
+    def words(out: str) -> list[str]:
+        return ["train", "sixt.yaml", "--quiet", "--out", str(tmp_path / out)]
 
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command("run"), cwd=folder, env=environment, stdout=subprocess.DEVNULL)
-    checkpoints = tmp_path / "run" / "start" / "checkpoints"
-    since = time.monotonic()
-    while not list(checkpoints.glob("step-*/manifest.json")) and process.poll() is None:
-        assert time.monotonic() - since < 300
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    dying = deadly.command("*/start/checkpoints/step-*", 3, *words("run"))
+    killed = subprocess.run(dying, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "run" / "start" / "run.json").exists()
     with pytest.raises(UserError, match=r"run/start already holds a run; give --resume"):
         run_recipe(load_recipe(folder / "sixt.yaml"), tmp_path / "run", quiet=True)
-    for words in (command("whole"), [*command("run"), "--resume"]):
-        subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
+    for further in (words("whole"), [*words("run"), "--resume"]):
+        command = [sys.executable, "-m", "anyglot.cli.main", *further]
+        subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
     for part in ("start", "."):
         assert bits(tmp_path / "run" / part) == bits(tmp_path / "whole" / part)
     assert traces.metrics(tmp_path / "run") == traces.metrics(tmp_path / "whole")

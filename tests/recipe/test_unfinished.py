@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from anyglot.weights.load import load_encoder, load_pretrained
 from anyglot.weights.run_checkpoints import UNMOVED_WEIGHTS, checkpoint_folders, left_out, read_tensors
 from recipe.test_run import MASKED, SIXT
 from recipe.words import write_words
+from waiting import PATIENCE, until
 
 
 def stopping(update: int) -> type[Step]:
@@ -156,8 +156,7 @@ def test_checkpoints_that_vanish_while_they_are_read(stopped: Path) -> None:
     thread = threading.Thread(target=go_on)
     thread.start()
     try:
-        while not checkpoint_folders(root):
-            time.sleep(0.01)
+        until(lambda: checkpoint_folders(root), "the thread wrote a checkpoint")
         for _ in range(20):
             assert holds(local_folder(stopped), template)
     finally:
@@ -244,13 +243,11 @@ def test_a_run_that_goes_is_translated_with(root: Path, tmp_path: Path) -> None:
     train += ["checkpoints.every=20", "validation.every=20", "--out", str(tmp_path / "run"), "--quiet"]
     with subprocess.Popen(train, stderr=subprocess.PIPE, text=True) as process:
         try:
-            while not checkpoint_folders(tmp_path / "run" / "checkpoints"):
-                assert process.poll() is None, process.communicate()[1][-2000:]
-                time.sleep(0.05)
+            until(lambda: checkpoint_folders(tmp_path / "run" / "checkpoints"), "its first checkpoint", process)
             translate = [sys.executable, "-m", "anyglot.cli.main", "translate", str(tmp_path / "run")]
             translate += ["-s", "de", "-t", "en"]
             done = subprocess.run(
-                translate, input="hund sieht katze\n", capture_output=True, text=True, timeout=120, check=False
+                translate, input="hund sieht katze\n", capture_output=True, text=True, timeout=PATIENCE, check=False
             )
             assert process.poll() is None
         finally:

@@ -15,6 +15,7 @@ import pytest
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.hub.tokenizer import tokenizer_files
+from waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
@@ -60,7 +61,7 @@ def test_s1_translate_runs_no_code_and_leaves_standard_input_alone(model: Path, 
         input="y\nDas Haus ist alt.\n",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "MARKER": str(marker)},
     )

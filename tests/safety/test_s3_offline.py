@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import PATIENCE
+
 REACH = """
 import socket, sys, threading
 from anyglot.errors import UserError
@@ -38,7 +40,7 @@ print(subprocess.run([sys.executable, "-m", "anyglot.cli.main", "fetch", "multil
 
 def _run(*words: str, code: bool = False, **given: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-c", *words] if code else [sys.executable, "-m", "anyglot.cli.main", *words]
-    return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False, **given)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False, **given)  # type: ignore[call-overload,no-any-return]
 
 
 def test_s3_nothing_but_this_machine_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from anyglot.evaluation.curves import curves_from_metrics
 from anyglot.evaluation.timing import parameters_of
 from anyglot.guarded import parse_json
 from anyglot.hub.record import read_record
-from anyglot.models.probe import remembered
+from anyglot.machine import recalled
 from anyglot.recipe.record import languages_read, told_of_source
 from anyglot.recipe.run import corpora_of, prepare_tokenizer
 from anyglot.study.report import read_manifest
@@ -142,7 +142,7 @@ def test_t2_an_answer_of_comet(content: str) -> None:
 def test_t2_remembered_precisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     write(tmp_path / "anyglot" / "precision.json", '{"a": "bf16", "b": [], "c": 3}')
-    assert remembered() == {"a": "bf16"}
+    assert recalled("precision")["a"] == "bf16"
 
 
 @pytest.mark.parametrize("place", ["lines", "input_offset", "output_offset"])

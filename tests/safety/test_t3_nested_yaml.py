@@ -17,6 +17,7 @@ from anyglot.recipe.load import load_recipe
 from anyglot.shallow import DEEPEST
 from anyglot.study.file import load_study
 from anyglot.yaml_text import parse
+from waiting import PATIENCE
 
 FORMS = {
     "flow lists": lambda depth: "a: " + "[" * depth + "]" * depth,
@@ -52,7 +53,7 @@ def test_t3_on_the_command_line(tmp_path: Path, verb: str) -> None:
     path.write_text(FORMS["flow lists"](4_000))
     line = [sys.executable, "-m", "anyglot.cli.main", verb, str(path)]
     line += ["--out", str(tmp_path / "run")] if verb == "train" else []
-    done = subprocess.run(line, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2, done.stderr[-500:]
     assert f"nested more than {DEEPEST} levels deep" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "run").exists()

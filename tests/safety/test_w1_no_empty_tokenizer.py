@@ -18,6 +18,7 @@ from anyglot.translator import Translator
 from anyglot.weights.hub import TOKENIZER_FILES
 from translator.foreign import write
 from translator.tiny import TEXTS
+from waiting import PATIENCE
 
 MODEL = "sentencepiece.bpe.model"
 
@@ -37,7 +38,7 @@ def test_w1_translate_says_so_and_writes_nothing(model: Path) -> None:
         input="Das Haus ist alt.\n",
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")

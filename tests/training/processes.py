@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training import toy
+from waiting import ended
 
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["accelerate", "torch._dynamo", "torch.distributed.tensor", "training.toy"])
@@ -28,7 +29,4 @@ def start(folder: Path, **arguments: Any) -> ForkServerProcess:
 
 def finish(folder: Path, **arguments: Any) -> int:
     """Run to the end and give the exit code."""
-    process = start(folder, **arguments)
-    process.join(60)
-    assert process.exitcode is not None
-    return process.exitcode
+    return ended(start(folder, **arguments))

@@ -20,7 +20,7 @@ from anyglot.training.loop import Trained, train
 from anyglot.training.options import CheckpointOptions
 from anyglot.weights import run_checkpoints
 from training import processes, traces
-from training.test_exactness import _stopping_streams
+from training.test_exactness import stopping_streams
 from training.toy import ToyValidator, toy_plan
 
 UPDATES = (14, 16)
@@ -120,7 +120,7 @@ def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, finish: str, stop
     whole = train(toy_plan(tmp_path / "whole", UPDATES, checkpoints=checkpoints))
     for stop in stops:
         with pytest.raises(Stopped):
-            streams = _stopping_streams(stop, signal.SIGTERM)
+            streams = stopping_streams(stop, signal.SIGTERM)
             train(toy_plan(tmp_path / "run", UPDATES, checkpoints=checkpoints, streams=streams), resume=True)
     trained = train(toy_plan(tmp_path / "run", UPDATES, checkpoints=checkpoints), resume=True)
     assert same(ended_with(trained), ended_with(whole))
@@ -163,7 +163,7 @@ def test_with_nothing_saved_since_the_second_stage_begins_from_the_choice_again(
 
 def test_a_damaged_best_gives_way_to_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     checkpoints = options("best", keep_best=4)
-    stop = _stopping_streams(27, signal.SIGTERM)
+    stop = stopping_streams(27, signal.SIGTERM)
     changes = {"checkpoints": checkpoints, "validator": Preferring((1, 6))}
     with pytest.raises(Stopped):
         train(toy_plan(tmp_path, UPDATES, streams=stop, **changes))

@@ -46,7 +46,10 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(("gain", "chosen"), [(1.19, "fp32"), (1.2, "bf16"), (0.4, "fp32")])
-def test_bf16_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch, gain: float, chosen: str) -> None:
+def test_bf16_only_where_it_is_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gain: float, chosen: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(precision, "bf16_gain", lambda device, width: gain)
     assert precision.choose_precision("auto", nn.Linear(8, 8)) == chosen
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from anyglot.methods.base import Losses, Stage
 from anyglot.training.loop import train
 from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions, ValidationOptions
 from anyglot.training.plan import Plan
+from deadly import die_at_call, die_at_flush
 
 VOCABULARY, WIDTH = 23, 8
 
@@ -155,21 +154,18 @@ def toy_plan(folder: Path, updates: tuple[int, int] = (14, 16), **changes: Any) 
     return dataclasses.replace(plan, **changes)
 
 
-def run(folder: str, resume: bool = False, killed_at: int | None = None, **changes: Any) -> None:
-    """Train in a process of its own; with `killed_at`, die of SIGKILL inside that call of fsync."""
+def run(
+    folder: str, resume: bool = False, killed_at: int | None = None, killed_at_call: int | None = None, **changes: Any
+) -> None:
+    """Train in a process of its own; with `killed_at`, die of SIGKILL inside that call of fsync.
+
+    Args:
+        killed_at_call: Die at that call into C; 0: count them, and leave the number in the folder's "calls".
+    """
     torch.set_num_threads(1)
     if killed_at is not None:
-        _die_at_fsync(killed_at)
+        die_at_flush(killed_at)
+    calls = None if killed_at_call is None else die_at_call(killed_at_call)
     train(toy_plan(Path(folder), **changes), resume=resume)
-
-
-def _die_at_fsync(number: int) -> None:
-    calls = iter(range(1, 10**9))
-    fsync = os.fsync
-
-    def deadly(descriptor: int) -> None:
-        if next(calls) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        fsync(descriptor)
-
-    os.fsync = deadly
+    if killed_at_call == 0 and calls is not None:
+        (Path(folder) / "calls").write_text(str(calls[0]))

@@ -6,14 +6,15 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+import deadly
 from anyglot.errors import UserError
 from anyglot.translator import SearchSettings, jobs
 from anyglot.translator.work import Work, run
+from waiting import PATIENCE
 
 COMMAND = Path(__file__).with_name("command.py")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSLATE_WINDOW": "8"}
@@ -54,7 +55,7 @@ def test_a_conversation_and_then_any_bytes(model_folder: Path) -> None:
         process.stdin.flush()
         assert process.stdout.readline().strip()
     garbage = random.Random(5).randbytes(3000) + b"\n\r\n\x0b\n \n" + "a\u2028b\u0085c\n".encode() + b"no end"
-    out, err = process.communicate(garbage, timeout=120)
+    out, err = process.communicate(garbage, timeout=PATIENCE)
     assert process.returncode == 0, err.decode()
     assert out.count(b"\n") == garbage.count(b"\n") + 1
     assert len(out.decode().splitlines()) == out.count(b"\n")
@@ -68,21 +69,13 @@ def test_killed_again_and_again_the_output_is_the_same(
     unbroken, output = tmp_path / "unbroken.txt", tmp_path / "out.txt"
     run(work(model_folder, many_lines, unbroken))
     journal = tmp_path / "out.txt.journal.json"
-    drawn = random.Random(1)
-    done = 0
-    for number, goal in ((signal.SIGKILL, 24), (signal.SIGTERM, 72)):
-        process = start(model_folder, "--input", many_lines, "--output", output, *(["--resume"] if done else []))
-        end = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < end:
-            done = json.loads(journal.read_bytes())["lines"] if journal.exists() else 0
-            if done >= goal:
-                time.sleep(drawn.random() * 0.05)
-                process.send_signal(number)
-                break
-            time.sleep(0.002)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == (143 if number == signal.SIGTERM else -9), err.decode()
-        assert not output.exists() and b"Traceback" not in err
+    words = ["translate", model_folder, *OPTIONS, "--input", many_lines, "--output", output]
+    # The journal is written at the start, and after every window of eight lines.
+    for number, windows, resume in ((signal.SIGKILL, 4, []), (signal.SIGTERM, 6, ["--resume"])):
+        command = deadly.command("*/out.txt.journal.json", windows, *words, *resume, number=number)
+        done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE, check=False)
+        assert done.returncode == (143 if number == signal.SIGTERM else -9), done.stderr.decode()
+        assert not output.exists() and b"Traceback" not in done.stderr
     assert 72 <= json.loads(journal.read_bytes())["lines"] < 160
     run(work(model_folder, many_lines, output, resume=True))
     assert output.read_bytes() == unbroken.read_bytes()
@@ -96,7 +89,7 @@ def test_the_reader_may_leave_and_the_user_may_interrupt(model_folder: Path) -> 
     process.stdin.flush()
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=PATIENCE) == 130
     told = b"anyglot: stopped by a signal; what was written stays, the rest of the input is not translated.\n"
     assert process.stderr.read() == told
 
@@ -105,7 +98,7 @@ def test_the_reader_may_leave_and_the_user_may_interrupt(model_folder: Path) -> 
     process.stdout.close()
     process.stdin.write(b"Das Haus.\n" * 50)
     process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert process.stderr.read() == b""
 
 

@@ -7,12 +7,11 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
+import deadly
 from anyglot.data.corpus import ParallelSource
 from anyglot.data.sheet import read_sheet
 from anyglot.errors import UserError
@@ -21,6 +20,7 @@ from anyglot.recipe.run import run_recipe
 from anyglot.translator import Translator, jobs
 from anyglot.translator.distilling import Distillation, distil
 from anyglot.translator.settings import SearchSettings
+from waiting import PATIENCE
 
 from .tiny import TEXTS, write_model_folder
 
@@ -140,21 +140,14 @@ def test_killed_and_resumed_it_is_the_same(
     monkeypatch.setattr(jobs, "WINDOW_LINES", 4)
     distil(asked(folder, tmp_path / "unbroken", beam=5))
     out = tmp_path / "out"
-    program = "import sys\nfrom anyglot.translator import jobs\njobs.WINDOW_LINES = 4\n"
-    program += "from anyglot.cli.main import main\nmain()\n"
     options = ["--teacher", folder / "teacher", "--out", out, "--beam", "5", "--max-length", "40"]
-    command = [sys.executable, "-c", program, "distil", folder / "recipe.yaml", *options]
     journal = out / "sources" / "0.de-en.out.journal.json"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, env=environment)
-    end = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < end:
-        if journal.exists() and json.loads(journal.read_bytes())["lines"] >= 8:
-            process.send_signal(number)
-            break
-        time.sleep(0.002)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == (143 if number == signal.SIGTERM else -9), told.decode()
+    # The journal is written at the start, and after every window of four lines.
+    command = deadly.command(f"*/{journal.name}", 3, "distil", folder / "recipe.yaml", *options, number=number)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRANSLATE_WINDOW": "4"}
+    killed = subprocess.run(command, capture_output=True, env=environment, timeout=PATIENCE, check=False)
+    told = killed.stderr
+    assert killed.returncode == (143 if number == signal.SIGTERM else -9), told.decode()
     assert 8 <= json.loads(journal.read_bytes())["lines"] < 38
     assert not (out / "recipe.yaml").exists() and b"Traceback" not in told
     distil(asked(folder, out, resume=True, beam=5))

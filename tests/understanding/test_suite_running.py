@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
+import deadly
 from anyglot.errors import UserError
 from anyglot.understanding.report import build_report, scoreboard, write_suite_report
 from anyglot.understanding.requests import SuiteRequest, chosen_languages, settle
@@ -311,12 +311,9 @@ def test_a_killed_suite_goes_on_and_ends_with_the_same_scores(model: str, data: 
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(command(tmp_path / "whole"), check=True, env=env, capture_output=True)
     first = tmp_path / "cut" / "tiny" / "book_nli" / "seed-1" / RESULT
-    begun = subprocess.Popen(command(tmp_path / "cut"), env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 300
-    while not first.is_file() and begun.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
-    begun.send_signal(signal.SIGKILL)
-    assert begun.wait() == -signal.SIGKILL and first.is_file()
+    dying = deadly.command(f"*/book_nli/seed-1/{RESULT}", 1, *command(tmp_path / "cut")[3:])
+    killed = subprocess.run(dying, env=env, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL and first.is_file()
     written = first.stat().st_mtime_ns
     done = subprocess.run(command(tmp_path / "cut"), check=True, env=env, capture_output=True, text=True)
     assert first.stat().st_mtime_ns == written and "kept from before" in done.stderr

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -164,12 +163,9 @@ def test_a_killed_fine_tuning_goes_on_bit_for_bit(encoder: str, tmp_path: Path) 
     command = [sys.executable, "-c", SCRIPT, encoder]
     where = Path(__file__).resolve().parents[1]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, cwd=where)
-    process = subprocess.Popen([*command, str(tmp_path / "cut")], cwd=where)
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "cut" / "checkpoints").glob("step-*[0-9]")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    dying = f"import deadly\ndeadly.die_after('*/checkpoints/step-*')\n{SCRIPT}"
+    killed = subprocess.run([sys.executable, "-c", dying, encoder, str(tmp_path / "cut")], check=False, cwd=where)
+    assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "cut" / "tuning.json").exists()
     subprocess.run([*command, str(tmp_path / "cut")], check=True, cwd=where)
     for name in ("model.safetensors", HEAD_WEIGHTS):

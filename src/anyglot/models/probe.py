@@ -1,21 +1,26 @@
 """Which precision is fastest here: measured once, and remembered, so that a machine never changes its mind.
 
-A clock gives another answer on another day, and another precision gives other translations. So a gain counts only when
-it is large, and the first answer for a processor, a torch version and a shape is written down and kept. Delete the file
-to ask again.
+A clock gives another answer on another day, and on a busy machine another one in the next minute; and another precision
+gives other weights and other translations. So a gain counts only when it is large, and the first answer for a
+processor, a torch version and a shape is written down and kept, under a lock: of two processes that ask at once the
+second takes the first one's answer. Delete the file to ask again.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch.nn import functional
 
 from anyglot import machine
+from anyglot.errors import UserError
 from anyglot.layers.quantised import integer_product, quantise_rows
+from anyglot.locking import held
 from anyglot.models.precision import Precision
 
 GAIN = 1.25
@@ -25,6 +30,7 @@ NARROW = 256
 ROWS = 40
 MEMORY = "precision"
 _MOST_TOKENS = 16_384
+Answer = TypeVar("Answer", bound=str)
 
 
 def fastest(candidates: Sequence[Precision], width: int, feedforward_width: int, tokens: int) -> Precision:
@@ -43,19 +49,45 @@ def fastest(candidates: Sequence[Precision], width: int, feedforward_width: int,
 
 @cache
 def _chosen(candidates: tuple[Precision, ...], width: int, feedforward_width: int, tokens: int) -> Precision:
+    def ask() -> Precision:
+        choice, best = candidates[0], measured(candidates[0], width, feedforward_width, tokens)
+        for candidate in candidates[1:]:
+            seconds = measured(candidate, width, feedforward_width, tokens)
+            if seconds * GAIN <= best:
+                choice, best = candidate, seconds
+        return choice
+
+    return remembered([*candidates, *map(str, (width, feedforward_width, tokens))], candidates, ask)
+
+
+def remembered(question: Sequence[str], answers: Sequence[Answer], ask: Callable[[], Answer]) -> Answer:
+    """What was answered the first time this was asked on this processor, with this torch and as many threads.
+
+    Where nothing can be remembered, the answer holds for the one who asks.
+
+    Args:
+        question: What is asked.
+        answers: The possible ones; anything else that is remembered is asked anew.
+        ask: Measures.
+    """
     place = f"{machine.processor()}, {torch.get_num_threads()} threads"
-    key = "|".join([place, torch.__version__, *candidates, *map(str, (width, feedforward_width, tokens))])
-    known = machine.recalled(MEMORY).get(key)
-    for candidate in candidates:
-        if known == candidate:
-            return candidate
-    choice, best = candidates[0], measured(candidates[0], width, feedforward_width, tokens)
-    for candidate in candidates[1:]:
-        seconds = measured(candidate, width, feedforward_width, tokens)
-        if seconds * GAIN <= best:
-            choice, best = candidate, seconds
-    machine.remember(MEMORY, {key: choice})
-    return choice
+    key = "|".join([place, torch.__version__, *question])
+
+    def recalled() -> Answer | None:
+        known = machine.recalled(MEMORY).get(key)
+        return next((answer for answer in answers if known == answer), None)
+
+    answer = recalled()
+    if answer is not None:
+        return answer
+    with ExitStack() as stack:
+        with suppress(UserError):  # then whoever asks beside this one may get another answer
+            stack.enter_context(held(machine.memory(MEMORY), file=True, wait=lambda told: None))
+        answer = recalled()  # of whoever asked just now
+        if answer is None:
+            answer = ask()
+            machine.remember(MEMORY, {key: answer})
+    return answer
 
 
 def measured(precision: Precision, width: int, feedforward_width: int, tokens: int) -> float:

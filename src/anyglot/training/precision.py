@@ -1,4 +1,4 @@
-"""Whether bf16 pays on this machine: tried, not guessed."""
+"""Whether bf16 pays on this machine: tried, not guessed; and tried once, since the clock would not say it twice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from anyglot.errors import UserError
+from anyglot.models.probe import remembered
 
 Precision = Literal["fp32", "bf16", "fp16"]
 GAIN = 1.2
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 def choose_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], model: nn.Module) -> Precision:
     """The precision to train in; "auto" is bf16 where a short trial at the model's width is `GAIN` times faster.
 
+    The first trial's answer is remembered (`models/probe.py`): two runs of one recipe and seed must not differ because
+    the machine was busy when one of them began.
+
     Raises:
         UserError: fp16 without a GPU, where its gradients would be both slow and lost.
     """
@@ -28,7 +32,14 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], model: nn.
         raise UserError("Precision fp16 needs a GPU and none was found; use auto, bf16 or fp32.")
     if wanted != "auto":
         return wanted
-    gain = bf16_gain(device, model_width(model))
+    width = model_width(model)
+    place = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    answers: tuple[Precision, ...] = ("fp32", "bf16")
+    return remembered(["training", place, str(width)], answers, lambda: _asked(device, width))
+
+
+def _asked(device: torch.device, width: int) -> Precision:
+    gain = bf16_gain(device, width)
     chosen: Precision = "bf16" if gain >= GAIN else "fp32"
     logger.info("precision %s: bf16 is %.2f times as fast as fp32 here", chosen, gain)
     return chosen

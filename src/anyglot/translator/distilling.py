@@ -37,7 +37,7 @@ from anyglot.translator.door import Translator
 from anyglot.translator.jobs import ADVICE, FileJob, inspect_input
 from anyglot.translator.lines import clean
 from anyglot.translator.settings import SearchSettings
-from anyglot.translator.work import translate_file
+from anyglot.translator.work import precision_begun, translate_file
 from anyglot.writing import whole_file, write_json
 
 RECIPE = "recipe.yaml"
@@ -112,7 +112,9 @@ def _distil(asked: Distillation) -> None:
     wanted = _known_without_teacher(asked, corpora)
     if begun is not None:  # what can be told without the teacher is
         _refuse_another(begun, {**begun, **wanted}, out)
-    translator = Translator.from_pretrained(asked.teacher, asked.device, asked.precision)
+    journals = [FileJob.journal_of(corpus.translated) for corpus in corpora] if asked.resume else []
+    precision = precision_begun(asked.precision, journals)
+    translator = Translator.from_pretrained(asked.teacher, asked.device, precision)
     settings = translator.searching.settle(asked.settings)
     wanted |= {f"teacher.{key}": str(value) for key, value in asdict(settings).items()}
     wanted["teacher"] = translator.identity

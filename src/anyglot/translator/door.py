@@ -116,6 +116,11 @@ class Translator:
             _vocabulary=vocabulary,
         )
 
+    @staticmethod
+    def precision_in(identity: str) -> str:
+        """The precision that an `identity` tells of."""
+        return identity.split("-")[1]
+
     def with_prompts(self, prompts: str | Path) -> "Translator":
         """Another translator over the same encoder: its memory is shared, and so are its precision and device.
 

@@ -140,9 +140,14 @@ class FileJob:
         self.output = output
         self.facts = facts
         self.partial = output.with_name(output.name + ".partial")
-        self.journal_path = output.with_name(output.name + ".journal.json")
+        self.journal_path = self.journal_of(output)
         self.journal = Journal({"input": facts.sha256})
         self.finished = False
+
+    @staticmethod
+    def journal_of(output: Path) -> Path:
+        """Where the journal of an output stands."""
+        return output.with_name(output.name + ".journal.json")
 
     def check(self, resume: bool) -> None:
         """Refuse what can be refused before a model is loaded: unfinished work in the way of a new start."""

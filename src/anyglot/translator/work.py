@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from anyglot.translator.jobs import (
     WINDOW_LINES,
     Facts,
     FileJob,
+    Journal,
     check_output,
     inspect_input,
     open_input,
@@ -110,11 +111,13 @@ def _run(work: Work) -> None:
         job.check(work.resume)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        journals = [job.journal_path] if job is not None and work.resume else []
+        precision = precision_begun(work.precision, journals)
         translator = Translator.from_pretrained(
-            work.model, work.device, work.precision, work.vocabulary, prompts=work.prompts
+            work.model, work.device, precision, work.vocabulary, prompts=work.prompts
         )
         translator.check_languages(source, target)
-        drafter = None if work.draft is None else Translator.from_pretrained(work.draft, work.device, work.precision)
+        drafter = None if work.draft is None else Translator.from_pretrained(work.draft, work.device, precision)
         if drafter is not None:
             drafter.check_languages(source, target)
     _leave_to_the_report(UnreadableWarning, TruncatedWarning)
@@ -135,6 +138,19 @@ def _leave_to_the_report(*kinds: type[Warning]) -> None:
     """Warn of such lines no more: the report counts them."""
     for kind in kinds:
         warnings.simplefilter("ignore", kind)
+
+
+def precision_begun(asked: str, journals: Iterable[Path]) -> str:
+    """What a precision that is measured was when the work was begun, which goes on in it; else what is asked for.
+
+    Raises:
+        UserError: A journal is damaged.
+    """
+    if asked in ("auto", "fast"):
+        for journal in filter(None, map(Journal.load, journals)):
+            with contextlib.suppress(IndexError):  # a journal of something else is refused where the work is compared
+                return Translator.precision_in(str(journal.work.get("model")))
+    return asked
 
 
 def translate_file(
