@@ -21,8 +21,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from filelock import FileLock
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from kills.harness import Count, Killed
@@ -42,7 +40,7 @@ def read(path: Path) -> dict[str, Count]:
 def add(path: Path, name: str, further: Count, seed: int) -> dict[str, Count]:
     """Add to the table, which is replaced whole; others may add to it at the same time, for other verbs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with held(path, file=True, wait=lambda told: None):
         counts = read(path)
         counts[name].add(further)
         temporary = path.with_name(path.name + ".tmp")

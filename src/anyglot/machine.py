@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ def remember(name: str, found: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(recalled(name) | dict(found), indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except OSError:  # nothing is remembered where nothing can be written
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def processor() -> str:

@@ -81,6 +81,8 @@ def remembered(question: Sequence[str], answers: Sequence[Answer], ask: Callable
     if answer is not None:
         return answer
     with ExitStack() as stack:
+        with suppress(OSError):  # a lock lies beside the file
+            machine.memory(MEMORY).parent.mkdir(parents=True, exist_ok=True)
         with suppress(UserError):  # then whoever asks beside this one may get another answer
             stack.enter_context(held(machine.memory(MEMORY), file=True, wait=lambda told: None))
         answer = recalled()  # of whoever asked just now
