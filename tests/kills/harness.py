@@ -176,8 +176,7 @@ class Killed:
 
             return run_in_group(words, self.room, place / "log", self._enough(place) if fatal else None)
         # Before the work begins there are arguments and a model to read: not for nothing, but not of much interest.
-        first = self.begun * 9 // 10
-        call = self.draw.randint(first, self.calls) if fatal and not flush else 0
+        call = self.draw.randint(self.begun * 9 // 10, self.calls) if fatal and not flush else 0
         fatal_flush = self.draw.randint(1, self.flushes) if flush else 0
         process: ForkServerProcess = context.Process(
             target=attempt,
