@@ -78,7 +78,7 @@ def test_a_table_and_a_baseline(model, files):
     [
         (["--source", "de"], "--target, --input, --reference is missing"),
         (["--tests", "t.yaml", "--source", "de"], "--tests was given together with --source"),
-        (["--tests", "nothing.yaml"], "nothing.yaml could not be read"),
+        (["--tests", "nothing.yaml"], "nothing.yaml cannot be read"),
         (["--source", "qqq", "--target", "en", "--input", "a", "--reference", "b"], "qqq"),
         (["--metrics", "BLUE", "--tests", "t.yaml"], "no metric 'BLUE'"),
         (["--beam", "0"], "beam must lie between"),
@@ -180,5 +180,5 @@ def test_languages_models_and_files_that_do_not_fit_are_told(model, files):
     with pytest.raises(UserError, match="empty"):
         single(files, model)
     (files / "file").write_text("")
-    with pytest.raises(UserError, match="cannot write file: file exists; choose another --out"):
+    with pytest.raises(UserError, match=r"cannot write .*file: file exists; choose another --out"):
         single(files, model, out="file")

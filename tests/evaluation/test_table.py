@@ -75,11 +75,11 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_key(folder):
     [
         ("", "holds no list of test sets"),
         ("just words", "holds no list of test sets"),
-        ("- {a: [", "not sound YAML"),
+        ("- {a: [", "not valid YAML"),
         ("- {source: ru, target: en, file: b.tsv}\n- {source: ru, target: en, file: b.tsv}\n", "two test sets called"),
         ("- {name: A b, source: ru, target: en, file: b.tsv}\n- {name: a-b, source: ru, target: en, file: b.tsv}\n",
          "two test sets called 'a-b'"),
-        ("- !!python/object/apply:os.system ['true']", "not sound YAML"),
+        ("- !!python/object/apply:os.system ['true']", "plain values only"),
     ],
 )  # fmt: skip
 def test_a_faulty_table_is_refused_in_one_sentence(folder, text, told):
@@ -95,5 +95,5 @@ def test_faults_of_the_files_are_told(folder):
         (test,) = parse_tests([{"source": "de", "target": "en", "files": files}], folder=folder, where="t")
         with pytest.raises(UserError, match=told):
             read_sentences(test)
-    with pytest.raises(UserError, match="could not be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_tests(folder / "missing.yaml")

@@ -159,7 +159,6 @@ ASKED = {"text a": "x", "k": 4}
 def _mining(folder: Path) -> Path:
     job = mining_job.opened(folder / "work", ASKED, lambda: {"block": 7}, overwrite=False)
     job.write(0, _stripe())
-    job.close()
     return folder / "work" / "job.json"
 
 
@@ -171,7 +170,6 @@ def _stripe() -> Stripe:
 
 def _mining_on(path: Path) -> Any:
     job = mining_job.opened(path.parent, ASKED, lambda: {"block": 7}, overwrite=False)
-    job.close()
     return dict(job.facts)
 
 
@@ -185,7 +183,6 @@ def _striped(folder: Path) -> Path:
 
 def _read_stripe(path: Path) -> Any:
     job = mining_job.opened(path.parent, ASKED, lambda: {"block": 7}, overwrite=False)
-    job.close()
     found = job.read(0)
     return None if found is None else [part.tolist() for part in (found.scores, found.ids, *found.found, found.crowded)]
 

@@ -147,7 +147,9 @@ class Comet:
                 ) from error
             try:
                 answer = read_answer(read_bytes(answered))
-            except (OSError, UserError) as error:
+            except UserError as error:
+                raise UserError(f"--comet {self.python} gave an answer that is none: {error}") from error
+            except OSError as error:
                 told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
                 raise UserError(
                     f"--comet {self.python} gave no answer (exit code {done.returncode}"

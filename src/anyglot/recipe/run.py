@@ -44,6 +44,7 @@ from anyglot.training.translating import TestSentences
 from anyglot.training.validation import Validation
 from anyglot.weights.run_checkpoints import CHECKPOINTS, UNMOVED_WEIGHTS
 from anyglot.weights.runs import is_unfinished
+from anyglot.writing import disk_errors
 
 logger = logging.getLogger(__name__)
 TOKENIZER = "tokenizer"
@@ -309,12 +310,13 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
     model = trained.model
     assert isinstance(model, Model)
     try:
-        save_model(model, folder)
-        (folder / CHECKPOINTS / UNMOVED_WEIGHTS).unlink(missing_ok=True)  # the model holds them
-        if isinstance(model, PromptedEncoder):
-            save_prompts(model, folder / PROMPTS)
-            write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
-        write_document(folder / RUN, run_record(recipe, plan, trained, command))
+        with disk_errors(folder):
+            save_model(model, folder)
+            (folder / CHECKPOINTS / UNMOVED_WEIGHTS).unlink(missing_ok=True)  # the model holds them
+            if isinstance(model, PromptedEncoder):
+                save_prompts(model, folder / PROMPTS)
+                write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
+            write_document(folder / RUN, run_record(recipe, plan, trained, command))
     except UserError as error:
         raise UserError(
             f"{str(error).rstrip('.')}. Trained weights are safe in {folder / CHECKPOINTS}: run on with --resume."
