@@ -1,6 +1,6 @@
 """A precision chosen by the clock is chosen once: a busy machine, whose clock tells otherwise, changes no bit of a run.
 
-Each of these failed while training asked anew in every run, and translation trusted the user's cache alone.
+Training used to ask anew in every run, and a resumed translation trusted the user's cache alone.
 """
 
 from __future__ import annotations
