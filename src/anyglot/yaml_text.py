@@ -76,7 +76,7 @@ def _value(
         raise UserError(f"{origin}: more than {LARGEST:,} values are no recipe.")
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
         raise UserError(
-            f"{origin}, line {line}: {node.tag:.60} is not a plain value; a recipe holds plain values only."
+            f"{origin}, line {line}: {node.tag:.60} is not a plain value; plain values only may stand here."
         )
     inside = open_nodes | {id(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -88,7 +88,7 @@ def _value(
             return node.value
         if node.tag not in _SCALARS:
             raise UserError(
-                f"{origin}, line {line}: {node.tag:.60} is not a plain value; a recipe holds plain values only."
+                f"{origin}, line {line}: {node.tag:.60} is not a plain value; plain values only may stand here."
             )
         return constructor.construct_object(node)
     result: dict[str, Any] = {}

@@ -95,6 +95,14 @@ def test_t2_metrics_of_any_line(tmp_path: Path) -> None:
             logged_scores(write(path, line))
 
 
+def test_t2_a_fine_tuning_that_skipped_an_update_is_read(tmp_path: Path) -> None:
+    """The guard against numbers that nobody writes must not refuse what a training itself wrote."""
+    skipped = json.dumps({"kind": "train", "update": 1, "loss": float("nan"), "gradient_norm": float("inf")})
+    scored = json.dumps({"kind": "validation", "update": 2, "score": 61.5, "score.de": 50.0, "loss": 1.0})
+    path = write(tmp_path / "metrics.jsonl", f"{skipped}\n{scored}\n")
+    assert logged_scores(path) == ({"score": 61.5, "score.de": 50.0},)
+
+
 @pytest.mark.parametrize("content", ["[]", "3", "null", '{"source": 3}', '{"source": [[]]}'])
 def test_t2_languages_of_a_start(tmp_path: Path, content: str) -> None:
     write(tmp_path / "languages.json", content)

@@ -298,9 +298,12 @@ def logged_scores(log: Path) -> tuple[dict[str, float], ...]:
     """
     lines = read_bytes(log).splitlines() if is_there(log) else []
     with understood(log, f"delete {log.parent} and fine-tune again"):
-        events = [event for event in map(parse_json, lines) if event["kind"] == "validation"]
+        # The log of a training that diverged at times holds infinite numbers, and is none the worse.
+        logged = [parse_json(line, finite=False) for line in lines]
+        events = [event for event in logged if event["kind"] == "validation"]
         return tuple(
-            {name: number(value) for name, value in event.items() if name.startswith("score")} for event in events
+            {name: number(value, finite=False) for name, value in event.items() if name.startswith("score")}
+            for event in events
         )
 
 
