@@ -46,7 +46,7 @@ class Translator:
     Example:
         >>> translator = Translator.from_pretrained("runs/demo/sixt")            # doctest: +SKIP
         >>> translator.translate(["Il gatto dorme in giardino."], source="it", target="en")  # doctest: +SKIP
-        ['The cat slept in the garden.']
+        ['The cat is sleeping in the garden.']
     """
 
     model: TranslationModel
