@@ -74,7 +74,8 @@ def parallel(model: Any, source: torch.Tensor, rounds: int) -> Callable[[], None
 
 def greedy(model: Any, source: torch.Tensor) -> Callable[[], None]:
     """Greedy search for as many tokens as the source has."""
-    from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, greedy_search
+    from anyglot.decoding import LengthRule, Prompt, greedy_search
+    from anyglot.decoding.stepping import EncoderDecoderStepModel
 
     def once() -> None:
         stepping = EncoderDecoderStepModel(model)

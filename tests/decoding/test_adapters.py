@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from anyglot.decoding import EncoderDecoderStepModel, Hypothesis, LengthRule, beam_search, greedy_search, pad_batch
+from anyglot.decoding import Hypothesis, LengthRule, beam_search, greedy_search, pad_batch
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.layers.adapter import Adapter
 from anyglot.models.build import add_adapters
 from anyglot.models.config import AdapterConfig

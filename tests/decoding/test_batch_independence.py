@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from anyglot.decoding import (
-    EncoderDecoderStepModel,
-    Hypothesis,
-    LengthRule,
-    beam_search,
-    greedy_search,
-    pad_batch,
-)
+from anyglot.decoding import Hypothesis, LengthRule, beam_search, greedy_search, pad_batch
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.layers import quantised
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import Precision, multiplies_int8

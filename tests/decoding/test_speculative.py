@@ -12,17 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from anyglot.decoding import (
-    EncoderDecoderStepModel,
-    Hypothesis,
-    LengthRule,
-    Prompt,
-    Speculated,
-    greedy_search,
-    pad_batch,
-    speculate,
-)
+from anyglot.decoding import Hypothesis, LengthRule, Prompt, Speculated, greedy_search, pad_batch, speculate
 from anyglot.decoding.drafting import Draft
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.models.build import build
 from anyglot.models.config import AdapterConfig, EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.models.build import build
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder

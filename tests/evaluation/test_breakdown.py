@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from anyglot.evaluation.breakdown import breakdown, language_groups, length_groups, mean_score, quarters
-from anyglot.evaluation.metrics import Score, mean_statistics, score, score_statistics, statistics
+from anyglot.evaluation.metrics import score, statistics
 from anyglot.evaluation.results import Result
 from anyglot.evaluation.scoring import Scoring
+from anyglot.evaluation.statistics import Score, mean_statistics, score_statistics
 
 from .corpora import corpus
 

@@ -12,9 +12,9 @@ import pytest
 
 from anyglot.errors import UserError
 from anyglot.evaluation.comet import Comet
-from anyglot.evaluation.metrics import score_statistics
 from anyglot.evaluation.running import System, evaluate
 from anyglot.evaluation.scoring import Scoring
+from anyglot.evaluation.statistics import score_statistics
 from anyglot.evaluation.table import parse_tests
 
 SOURCES = ["Das Haus ist alt.", "Der Hund schläft.", "नमस्ते दुनिया"]

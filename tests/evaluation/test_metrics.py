@@ -12,6 +12,7 @@ from sacrebleu.significance import _bootstrap_resample
 from anyglot.data.word_boundaries import tokenizer_for
 from anyglot.errors import UserError
 from anyglot.evaluation import metrics
+from anyglot.evaluation.statistics import bootstrap_values
 
 from .corpora import REFERENCES, corpus
 
@@ -71,15 +72,15 @@ def test_every_resample_scores_as_in_sacrebleus_bootstrap(name, sentences):
     hypotheses, references = corpus("de", sentences)
     counted = metrics.statistics(name, hypotheses, references, target="de")
     _, theirs = _bootstrap_resample(counted.sums_per_sentence.tolist(), reference_metric(name), 200)
-    ours = metrics.bootstrap_values(counted, resamples=200, seed=12345)
+    ours = bootstrap_values(counted, resamples=200, seed=12345)
     np.testing.assert_allclose(ours, [score.score for score in theirs], rtol=1e-5, atol=1e-9)
 
 
 def test_resampling_in_parts_draws_what_one_go_draws(monkeypatch):
     counted = metrics.statistics("BLEU", *corpus("ru", 40), target="ru")
-    whole = metrics.bootstrap_values(counted, resamples=50)
+    whole = bootstrap_values(counted, resamples=50)
     monkeypatch.setattr("anyglot.evaluation.bootstrap._INDICES_AT_ONCE", 130)
-    assert np.array_equal(metrics.bootstrap_values(counted, resamples=50), whole)
+    assert np.array_equal(bootstrap_values(counted, resamples=50), whole)
 
 
 @pytest.mark.parametrize("name", OF_SACREBLEU)

@@ -9,24 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import (
-    Bar,
-    Bars,
-    Curves,
-    HeatMap,
-    Line,
-    Report,
-    Sample,
-    Table,
-    plain_number,
-    scored_sample,
-)
+from anyglot.evaluation.contents import Bar, Bars, Curves, HeatMap, Line, Report, Sample, Table, plain_number
 from anyglot.evaluation.drawing import draw_bars, draw_curves, thinned, tick_label, ticks
 from anyglot.evaluation.heat_map import draw_map, opacity
 from anyglot.evaluation.markdown import escaped, render_markdown
-from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.page import render_page
 from anyglot.evaluation.report import report_data, write_report
+from anyglot.evaluation.samples import scored_sample
+from anyglot.evaluation.statistics import Score
 
 BLEU = Score("BLEU", 31.26, 29.0, 33.5, "nrefs:1|bs:1000|tok:13a|version:2", 500)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from anyglot.evaluation.markdown import markdown_table
-from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.results import Result, difference_table, kind_of, mean_of, score_bars, score_table
 from anyglot.evaluation.significance import Difference
+from anyglot.evaluation.statistics import Score
 
 
 def result(test, model, kind, bleu, differences=None):

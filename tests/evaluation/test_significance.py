@@ -7,6 +7,7 @@ from sacrebleu.significance import PairedTest
 
 from anyglot.errors import UserError
 from anyglot.evaluation import metrics, significance
+from anyglot.evaluation.statistics import score_statistics
 
 from .corpora import corpus
 
@@ -121,7 +122,7 @@ def test_a_paired_comparison_is_sharper_than_the_two_intervals():
     difference = significance.compare(system, baseline)
     assert difference.value == system.point - baseline.point > 0
     assert difference.low > 0 and difference.p_bootstrap < 0.01 and difference.p_randomisation < 0.01
-    alone = metrics.score_statistics(baseline)
+    alone = score_statistics(baseline)
     assert difference.high - difference.low < alone.high - alone.low
     with pytest.raises(UserError, match="cannot be compared"):
         significance.compare(system, counted("chrF", hypotheses, references))

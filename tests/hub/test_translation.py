@@ -8,7 +8,8 @@ import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 import anyglot  # noqa: F401  (introduces our classes)
-from anyglot.decoding import EncoderDecoderStepModel, Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.hub.translation import AnyglotForConditionalGeneration
 from anyglot.models.encoder_decoder import EncoderDecoder

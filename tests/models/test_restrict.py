@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyglot.data.batch import TranslationBatch
-from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.decoding import LengthRule, Prompt, beam_search, greedy_search
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.methods.sixt.method import SixT, SixTOptions
 from anyglot.models.config import EmbeddingsConfig, StackConfig

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search
+from anyglot.decoding import LengthRule, Prompt, beam_search
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.methods.sixt import SixT
 from anyglot.models.build import build_encoder_decoder

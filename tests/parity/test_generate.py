@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, LogitsProcessor, LogitsProcessorList
 
-from anyglot.decoding import EncoderDecoderStepModel, Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
 from anyglot.decoding.batching import pad_batch
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder

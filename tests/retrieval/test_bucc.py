@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from anyglot.errors import UserError
-from anyglot.evaluation.metrics import bootstrap_values
+from anyglot.evaluation.statistics import bootstrap_values
 from anyglot.retrieval.bucc import Side, id_pairs, mine, read_split
 from anyglot.retrieval.gold import Judged
 from anyglot.retrieval.margin import Pairs

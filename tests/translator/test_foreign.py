@@ -15,7 +15,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.translator import Translator
 from anyglot.translator.lines import clean

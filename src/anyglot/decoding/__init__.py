@@ -9,8 +9,6 @@
 | all words at once, then written over until nothing changes | `refine` (refine.py, parallel.py, ctc.py) |
 | outputs that must begin with something | `Prompt.prefixes` (protocols.py, forcing.py) |
 | which sentences go together in a batch | `plan_batches`, `plan_alike`, `pad_batch` (batching.py) |
-| how an `EncoderDecoder` becomes something to search over | `EncoderDecoderStepModel` (stepping.py) |
-| how a language model with prompts does (MSP) | `PromptedLanguageStepModel` (staged.py) |
 """
 
 from anyglot.decoding.batching import pad_batch, plan_alike, plan_batches
@@ -19,15 +17,11 @@ from anyglot.decoding.greedy import greedy_search
 from anyglot.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
 from anyglot.decoding.sampling import SamplingRule, sample
 from anyglot.decoding.speculative import Speculated, speculate
-from anyglot.decoding.staged import PromptedLanguageStepModel
-from anyglot.decoding.stepping import EncoderDecoderStepModel
 
 __all__ = [
-    "EncoderDecoderStepModel",
     "Hypothesis",
     "LengthRule",
     "Prompt",
-    "PromptedLanguageStepModel",
     "SamplingRule",
     "Speculated",
     "StepModel",

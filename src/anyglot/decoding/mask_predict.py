@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from anyglot.decoding.logits import Logits, top_places
-from anyglot.decoding.parallel import ParallelModel
-from anyglot.decoding.protocols import Hypothesis
+from anyglot.decoding.protocols import Hypothesis, ParallelModel
 from anyglot.decoding.refine import Reading, Refined, Round, denoise
 from anyglot.decoding.selection import require_numbers
 

@@ -1,9 +1,9 @@
-"""What decoding asks of a model that writes all positions of a canvas at once."""
+"""Models that write all positions of a canvas at once, as decoding sees them (`protocols.ParallelModel`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -12,47 +12,6 @@ from anyglot.layers.attention import Memory
 from anyglot.layers.heads import OutputProjection
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
-
-
-class ParallelModel(Protocol):
-    """A non-autoregressive model: SGA's prompted encoder, or a Transformer trained with CTC.
-
-    Tokens are ids of the output's own numbering in what comes out (`Logits`, places among the kept rows where the
-    output is restricted), and ids of the table in what goes in; `ids` and `places` lead from one to the other.
-    """
-
-    blank: int
-    """CTC's blank, as an id of the table."""
-    refines: bool
-    """Whether there is a denoiser."""
-
-    def read(self, source: Tensor, source_mask: Tensor) -> Any:
-        """Read the source once: (B, S) int64, (B, S) bool -> a state."""
-
-    def canvas(self, state: Any) -> tuple[Tensor, Tensor]:
-        """An empty canvas for each source: tokens (B, T) int64, mask (B, T) bool."""
-
-    def align(self, tokens: Tensor, mask: Tensor, state: Any) -> Logits:
-        """Write on the canvas: R rows, one a real position, sentence by sentence."""
-
-    def denoise(self, tokens: Tensor, mask: Tensor, state: Any) -> Logits:
-        """Write again over `tokens`; as `align`."""
-
-    def next_input(self, best: Tensor, mask: Tensor) -> Tensor:
-        """What `denoise` reads after `best`, the two likeliest tokens of each real position, was written.
-
-        Shape:
-            best: (R, 2) int64, in the output's numbering    mask: (B, T) bool    returns: (B, T) int64, ids
-        """
-
-    def keep(self, state: Any, rows: Tensor) -> Any:
-        """The state of these sentences alone, (n,) int64 into the old ones."""
-
-    def ids(self, places: Tensor) -> Tensor:
-        """What the output calls a token -> its id in the table; any shape."""
-
-    def places(self, ids: Sequence[int]) -> list[int]:
-        """What the output calls these tokens of the table; those that it has not are left out."""
 
 
 class PromptedParallelModel:

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from anyglot.decoding.ctc import best_path, likeliest_path, prefix_beam_search
 from anyglot.decoding.logits import Best, Logits
-from anyglot.decoding.parallel import ParallelModel
-from anyglot.decoding.protocols import Hypothesis
+from anyglot.decoding.protocols import Hypothesis, ParallelModel
 
 ROUNDS = 2
 """Of denoising, where nobody says how many."""

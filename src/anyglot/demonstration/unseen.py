@@ -12,8 +12,9 @@ from pathlib import Path
 
 from anyglot.evaluation.contents import Cell, Table
 from anyglot.evaluation.hypotheses import translated
-from anyglot.evaluation.metrics import Score, score
+from anyglot.evaluation.metrics import score
 from anyglot.evaluation.running import System
+from anyglot.evaluation.statistics import Score
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from anyglot.evaluation.bootstrap import interval
 from anyglot.evaluation.contents import Bar, Bars, Cell, Table
-from anyglot.evaluation.metrics import Score, Statistics, bootstrap_values
 from anyglot.evaluation.results import KINDS, Kind, Result, kinds_by_test
 from anyglot.evaluation.scoring import Counts, Scoring
+from anyglot.evaluation.statistics import Score, Statistics, bootstrap_values
 
 QUARTERS = ("shortest quarter", "second quarter", "third quarter", "longest quarter")
 # Of a smaller test set, a quarter says nothing.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.metrics import Statistics, mean_statistics
+from anyglot.evaluation.statistics import Statistics, mean_statistics
 from anyglot.evaluation.table import TestSentences
 from anyglot.guarded import parse_json, read_bytes
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from anyglot.evaluation.metrics import Score, sentence_chrf
 from anyglot.evaluation.significance import Difference
+from anyglot.evaluation.statistics import Score
 
 Cell = str | int | float | Score | Difference | None
 
@@ -152,30 +152,6 @@ class Report:
     maps: tuple[HeatMap, ...] = ()
     samples: tuple[Sample, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-
-
-def scored_sample(
-    source: str,
-    reference: str,
-    output: str,
-    *,
-    baseline: str | None = None,
-    language: str = "",
-    target: str = "",
-    kind: str | None = None,
-) -> Sample:
-    """Build a sample with the sentence chrF++ of the output and of the baseline's."""
-    return Sample(
-        source=source,
-        reference=reference,
-        output=output,
-        baseline=baseline,
-        language=language,
-        target=target,
-        kind=kind,
-        chrf=sentence_chrf(output, reference),
-        baseline_chrf=None if baseline is None else sentence_chrf(baseline, reference),
-    )
 
 
 def signatures(report: Report) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from anyglot.data.languages import language
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Cell, Table
-from anyglot.evaluation.metrics import Score
+from anyglot.evaluation.statistics import Score
 from anyglot.evaluation.table import TestSentences, TestSet
 
 # The identifier reads bytes: this many of letters are some 5 words of Latin script, 10 letters of Devanagari or Han.

@@ -3,8 +3,8 @@
 import re
 
 from anyglot.evaluation.contents import Cell, Report, Sample, Table, plain_number, printable, signatures
-from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.significance import Difference
+from anyglot.evaluation.statistics import Score
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 

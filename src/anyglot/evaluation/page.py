@@ -6,8 +6,8 @@ from string import Template
 from anyglot.evaluation.contents import Cell, Report, Sample, Table, plain_number, signatures
 from anyglot.evaluation.drawing import draw_bars, draw_curves, text
 from anyglot.evaluation.heat_map import draw_map
-from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.significance import Difference
+from anyglot.evaluation.statistics import Score
 
 
 def render_page(report: Report) -> str:

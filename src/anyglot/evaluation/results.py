@@ -6,8 +6,8 @@ from statistics import mean
 from typing import Literal
 
 from anyglot.evaluation.contents import Bar, Bars, Cell, Table
-from anyglot.evaluation.metrics import Score
 from anyglot.evaluation.significance import Difference
+from anyglot.evaluation.statistics import Score
 
 Kind = Literal["supervised", "zero-shot"]
 KINDS: tuple[Kind, ...] = ("supervised", "zero-shot")

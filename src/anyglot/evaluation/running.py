@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import Sample, Table, scored_sample
+from anyglot.evaluation.contents import Sample, Table
 from anyglot.evaluation.earlier import Earlier, EarlierLines, read_earlier
 from anyglot.evaluation.hypotheses import translated
 from anyglot.evaluation.metrics import check_metrics
 from anyglot.evaluation.results import Kind, Result
+from anyglot.evaluation.samples import scored_sample
 from anyglot.evaluation.scoring import Counts, Learned, Scoring, count, score_counts
 from anyglot.evaluation.table import TestSentences, TestSet, read_sentences
 from anyglot.evaluation.timing import Timed, Timing, measure

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from anyglot.evaluation.metrics import RESAMPLES, SEED, MetricName, Statistics, score_statistics, statistics
+from anyglot.evaluation.metrics import MetricName, statistics
 from anyglot.evaluation.results import Kind, Result
 from anyglot.evaluation.significance import compare
+from anyglot.evaluation.statistics import RESAMPLES, SEED, Statistics, score_statistics
 from anyglot.evaluation.table import TestSentences, TestSet
 
 # By system's label and test set's name: the statistics of every metric.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from anyglot.errors import UserError
 from anyglot.evaluation.bootstrap import interval
-from anyglot.evaluation.metrics import RESAMPLES, SEED, Statistics, bootstrap_values
+from anyglot.evaluation.statistics import RESAMPLES, SEED, Statistics, bootstrap_values
 
 # sacrebleu's own defaults stand in this proportion: 1,000 resamples and 10,000 trials.
 TRIALS_PER_RESAMPLE = 10

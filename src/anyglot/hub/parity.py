@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from anyglot.data.languages import known_languages
-from anyglot.decoding import EncoderDecoderStepModel, LengthRule, Prompt, greedy_search, pad_batch
+from anyglot.decoding import LengthRule, Prompt, greedy_search, pad_batch
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.phrasebook import Phrasebook

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from anyglot.evaluation.contents import Cell, Curves, Line, Report, Table
-from anyglot.evaluation.metrics import SEED, Statistics, score_statistics
 from anyglot.evaluation.significance import compare
+from anyglot.evaluation.statistics import SEED, Statistics, score_statistics
 from anyglot.retrieval.bucc import Split
 from anyglot.retrieval.margin import Margin
 from anyglot.retrieval.protocol import RetrievalProtocol

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from anyglot.evaluation.breakdown import mean_score
 from anyglot.evaluation.contents import Cell, Curves, HeatMap, Line, Report, Table
-from anyglot.evaluation.metrics import SEED, Score, Statistics, mean_statistics
 from anyglot.evaluation.significance import compare
+from anyglot.evaluation.statistics import SEED, Score, Statistics, mean_statistics
 from anyglot.retrieval.protocol import TATOEBA_PRESETS, Direction
 from anyglot.retrieval.sweep import LanguageResult, ModelResult, in_common, never_read, shared_languages
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anyglot.evaluation.metrics import Statistics
+from anyglot.evaluation.statistics import Statistics
 from anyglot.retrieval.bucc import Split, id_pairs, mine
 from anyglot.retrieval.gold import Cut, Judged, Pair
 from anyglot.retrieval.margin import Margin

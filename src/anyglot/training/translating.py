@@ -11,19 +11,13 @@ from torch import Tensor, nn
 
 from anyglot.data.frames import Frame
 from anyglot.data.groups import group_of
-from anyglot.decoding import (
-    EncoderDecoderStepModel,
-    LengthRule,
-    Prompt,
-    PromptedLanguageStepModel,
-    beam_search,
-    pad_batch,
-    plan_alike,
-    plan_batches,
-)
+from anyglot.decoding import LengthRule, Prompt, beam_search, pad_batch, plan_alike, plan_batches
 from anyglot.decoding.mask_predict import mask_predict
-from anyglot.decoding.parallel import NonAutoregressiveParallelModel, ParallelModel, PromptedParallelModel
+from anyglot.decoding.parallel import NonAutoregressiveParallelModel, PromptedParallelModel
+from anyglot.decoding.protocols import ParallelModel
 from anyglot.decoding.refine import CANVAS_ROWS, ROUNDS, Reading, refine
+from anyglot.decoding.staged import PromptedLanguageStepModel
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder

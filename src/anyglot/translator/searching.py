@@ -8,11 +8,9 @@ import torch
 
 from anyglot.data.protocols import TextTokenizer
 from anyglot.decoding import (
-    EncoderDecoderStepModel,
     Hypothesis,
     LengthRule,
     Prompt,
-    PromptedLanguageStepModel,
     beam_search,
     greedy_search,
     pad_batch,
@@ -21,6 +19,8 @@ from anyglot.decoding import (
     sample,
     speculate,
 )
+from anyglot.decoding.staged import PromptedLanguageStepModel
+from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.models.config import EmbeddingsConfig
 from anyglot.models.encoder_decoder import EncoderDecoder

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from anyglot.data.languages import language
 from anyglot.errors import UserError
-from anyglot.evaluation.metrics import RESAMPLES, SEED
+from anyglot.evaluation.statistics import RESAMPLES, SEED
 from anyglot.tasks.task import Head, Task
 from anyglot.understanding.settings import Selection, TuningSettings
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from anyglot.embedding import Embedder, EmbeddingSettings
 from anyglot.embedding.framing import MissingToken
 from anyglot.errors import UserError
-from anyglot.evaluation.metrics import Statistics
+from anyglot.evaluation.statistics import Statistics
 from anyglot.retrieval.bucc import Split, read_split
 from anyglot.retrieval.bucc_report import BuccResult, threshold_text
 from anyglot.retrieval.protocol import PRESETS, RetrievalProtocol, preset

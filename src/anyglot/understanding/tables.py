@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anyglot.evaluation.contents import Cell, Table
-from anyglot.evaluation.metrics import Score
+from anyglot.evaluation.statistics import Score
 from anyglot.tasks.resampling import interval
 from anyglot.tasks.task import Task
 from anyglot.understanding.averages import Measure, Values, Vector, suite_deviation, suite_mean
