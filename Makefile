@@ -13,30 +13,34 @@ INPUTS ?= 10000
 .PHONY: demo test test-all fuzz lint types clean
 
 # torch goes first: with none installed a bare range elsewhere pulls gigabytes of CUDA packages.
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q $(PIP_FLAGS) "$(TORCH)"
-	$(BIN)/python -m pip install -q $(PIP_FLAGS) -e ".[dev,plots,lid,fast,retrieval]"
+	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[plots,lid]"
+	touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[dev,plots,lid,fast,retrieval,datasets]"
 	touch $@
 
 demo: $(VENV)/.installed
 	$(BIN)/anyglot demo
 
-test: $(VENV)/.installed
+test: $(VENV)/.developed
 	$(BIN)/python -m pytest -n auto
 
-test-all: $(VENV)/.installed
+test-all: $(VENV)/.developed
 	$(BIN)/python -m pytest -m ''
 
-fuzz: $(VENV)/.installed
+fuzz: $(VENV)/.developed
 	$(BIN)/python -m pytest tests/fuzz -n auto --inputs $(INPUTS)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed
+types: $(VENV)/.developed
 	$(BIN)/mypy
 
 clean:

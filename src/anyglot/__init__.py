@@ -1,8 +1,76 @@
 """anyglot: any multilingual encoder, made to understand, translate and generate.
 
-After `import anyglot` transformers' Auto classes open this package's model folders. transformers is not imported here.
+    >>> import anyglot
+    >>> translator = anyglot.Translator.from_pretrained("runs/demo/sixt")                        # doctest: +SKIP
+    >>> translator.translate(["Il gatto dorme in giardino."], source="it", target="en")          # doctest: +SKIP
+    ['The cat is sleeping in the garden.']
+
+The names below are the public ones (docs/api.md); each is imported when it is first used, so that `import anyglot`
+itself takes milliseconds and imports neither torch nor transformers. transformers' Auto classes open this package's
+model folders after `import anyglot.hub` or `anyglot.register()`.
 """
 
-from anyglot.hub.arrival import await_transformers
+from __future__ import annotations
 
-await_transformers()
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anyglot.data.tokenizer import load_tokenizer
+    from anyglot.embedding import Embedder, EmbeddingSettings
+    from anyglot.errors import UserError
+    from anyglot.hub.arrival import register
+    from anyglot.recipe.train import train
+    from anyglot.translator import SearchSettings, Translator
+    from anyglot.weights.load import load_encoder, load_pretrained
+
+    __version__: str
+
+__all__ = [
+    "Embedder",
+    "EmbeddingSettings",
+    "SearchSettings",
+    "Translator",
+    "UserError",
+    "__version__",
+    "load_encoder",
+    "load_pretrained",
+    "load_tokenizer",
+    "register",
+    "train",
+]
+
+_MODULES = {
+    "Embedder": "anyglot.embedding",
+    "EmbeddingSettings": "anyglot.embedding",
+    "SearchSettings": "anyglot.translator",
+    "Translator": "anyglot.translator",
+    "UserError": "anyglot.errors",
+    "load_encoder": "anyglot.weights.load",
+    "load_pretrained": "anyglot.weights.load",
+    "load_tokenizer": "anyglot.data.tokenizer",
+    "register": "anyglot.hub.arrival",
+    "train": "anyglot.recipe.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562).
+
+    Raises:
+        AttributeError: There is no such public name.
+    """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("anyglot")
+    elif name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
+    else:
+        raise AttributeError(f"module 'anyglot' has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

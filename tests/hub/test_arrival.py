@@ -1,4 +1,4 @@
-"""`import anyglot` is enough for transformers' Auto classes, and costs nothing before they are asked for."""
+"""`import anyglot.hub` is enough for transformers' Auto classes, and costs nothing before they are asked for."""
 
 import subprocess
 import sys
@@ -19,9 +19,17 @@ def run(program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
-    heavy = run("import sys, anyglot; print([n for n in ('transformers', 'torch', 'pydantic') if n in sys.modules])")
-    assert heavy.strip() == "[]"
+@pytest.mark.parametrize("package", ["anyglot", "anyglot.hub"])
+def test_importing_the_package_imports_nothing_heavy(package: str) -> None:
+    names = "('transformers', 'torch', 'pydantic', 'numpy', 'typer')"
+    assert run(f"import sys, {package}; print([n for n in {names} if n in sys.modules])").strip() == "[]"
+
+
+def test_importing_the_package_installs_no_import_hook() -> None:
+    """Only `anyglot.hub` waits for transformers, and says so."""
+    count = "len(sys.meta_path)"
+    assert run(f"import sys; before = {count}; import anyglot; print({count} - before)").strip() == "0"
+    assert run(f"import sys; before = {count}; import anyglot.hub; print({count} - before)").strip() == "1"
 
 
 # Starting transformers takes seconds of processor time, so one process shows many things.
@@ -45,8 +53,9 @@ for name in ("transformers.models.auto.modeling_auto", "transformers.models.bert
 """
 NAMES = "AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, AutoTokenizer"
 ORDERS = {
-    "before transformers": f"import anyglot\nfrom transformers import {NAMES}",
-    "after transformers": f"from transformers import {NAMES}\nimport anyglot",
+    "before transformers": f"import anyglot.hub\nfrom transformers import {NAMES}",
+    "after transformers": f"from transformers import {NAMES}\nimport anyglot.hub",
+    "at once": f"import anyglot\nanyglot.register()\nfrom transformers import {NAMES}",
 }
 
 

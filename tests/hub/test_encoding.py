@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM
 
-import anyglot  # noqa: F401  (introduces our classes)
+import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.errors import UserError
 from anyglot.models.store import load_model, save_model
 

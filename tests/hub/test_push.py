@@ -12,7 +12,7 @@ import yaml
 from huggingface_hub import ModelCard
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-import anyglot  # noqa: F401  (introduces our classes)
+import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.errors import UserError
 from anyglot.evaluation.contents import Report
 from anyglot.evaluation.metrics import score

@@ -11,7 +11,7 @@ import torch
 import transformers
 from typer.testing import CliRunner
 
-import anyglot  # noqa: F401  (introduces our classes)
+import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.cli.main import app
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer

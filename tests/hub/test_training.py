@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
-import anyglot  # noqa: F401  (introduces our classes)
+import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.hub.translation import AnyglotForConditionalGeneration
 from anyglot.models.store import load_model
 

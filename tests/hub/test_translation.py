@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-import anyglot  # noqa: F401  (introduces our classes)
+import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
 from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError

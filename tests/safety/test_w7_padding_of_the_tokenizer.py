@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM
 
-import anyglot  # noqa: F401  (introduces our classes)
+import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.data.tokenizer import load_tokenizer
 from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.hub.export import export_anyglot

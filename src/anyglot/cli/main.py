@@ -51,10 +51,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from anyglot import __version__
+
+        print(f"anyglot {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     offline: Annotated[
         bool, typer.Option("--offline", envvar=VARIABLE, help="Reach nothing beyond this machine (docs/security.md).")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
     """What holds for every verb."""

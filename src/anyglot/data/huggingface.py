@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -53,9 +54,26 @@ def field_exists(address: str, field: str) -> bool:
     return True
 
 
-def _load(address: str) -> Any:
-    import datasets
+def datasets_library() -> ModuleType:
+    """The library `datasets`, which is an extra.
 
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        import datasets
+    except ModuleNotFoundError as error:
+        if error.name != "datasets":  # it is there, and lacks something itself
+            raise
+        raise UserError(
+            "Hugging Face data sets need the library datasets, which is not installed: pip install 'anyglot[datasets]'."
+        ) from None
+    library: ModuleType = datasets
+    return library
+
+
+def _load(address: str) -> Any:
+    datasets = datasets_library()
     name, options = parse_address(address)
     folder = Path(name).expanduser()
     try:

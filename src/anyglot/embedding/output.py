@@ -9,6 +9,7 @@ Memory holds a block of rows at a time, however many there are.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -38,6 +39,11 @@ def check_output(path: Path) -> None:
     """
     if path.suffix not in KINDS:
         raise UserError(f"{path} is neither .npy nor .parquet: name the output accordingly.")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UserError(
+            f"writing {path.name} needs pyarrow, which is not installed: pip install 'anyglot[datasets]', or name "
+            "a .npy file."
+        )
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file for the vectors.")
     if not path.parent.is_dir():

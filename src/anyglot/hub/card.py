@@ -149,7 +149,7 @@ def _usage(name: str, record: Record) -> str:
     if isinstance(config, EncoderConfig):
         auto = "AutoModelForMaskedLM" if config.language_head else "AutoModel"
         return (
-            "## How to use it\n\n```python\nimport anyglot  # introduces the model to transformers\n"
+            "## How to use it\n\n```python\nimport anyglot.hub  # registers the model with transformers\n"
             f"from transformers import {auto}, AutoTokenizer\n\n"
             f'tokenizer = AutoTokenizer.from_pretrained("{name}")\nmodel = {auto}.from_pretrained("{name}")\n```\n\n'
             f"`method.start={name}` in a recipe of anyglot trains a translator from it."
@@ -165,7 +165,7 @@ def _usage(name: str, record: Record) -> str:
         f'```python\nfrom anyglot.translator import Translator\n\ntranslator = Translator.from_pretrained("{name}")\n'
         f'translator.translate(["..."], source="{source}", target="{target}")\n```\n\n'
         "or with transformers:\n\n"
-        "```python\nimport anyglot  # introduces the model to transformers\n"
+        "```python\nimport anyglot.hub  # registers the model with transformers\n"
         + ("import torch\n" if choice else "")
         + "from transformers import AutoModelForSeq2SeqLM, AutoTokenizer\n\n"
         f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from anyglot.data.huggingface import datasets_library
 from anyglot.data.languages import language
 from anyglot.errors import UserError
 from anyglot.tasks.answering import question_example
@@ -175,8 +176,7 @@ def load(source: HubSet) -> Any:
     Raises:
         UserError: It cannot be loaded: no network, no such data set, or one that needs the library's older versions.
     """
-    import datasets
-
+    datasets = datasets_library()
     try:
         return datasets.load_dataset(source.repository, source.configuration, split=source.split)
     except Exception as error:  # the library raises dozens of kinds: network, parsing, names, splits
