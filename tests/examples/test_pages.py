@@ -163,8 +163,8 @@ def check_call(node: ast.Call, known: dict[str, Any]) -> None:
 def test_w11_a_wrong_name_is_found() -> None:
     for text in (
         "from anyglot.translator import Translater",
-        "from anyglot.translator import Translator\nTranslator.from_pretraind('x')",
-        "from anyglot.translator import Translator as T\nt = T.from_pretrained('x')\nt.translate(['a'], sorce='de')",
+        "from anyglot import Translator\nTranslator.from_pretraind('x')",
+        "from anyglot import Translator as T\nt = T.from_pretrained('x')\nt.translate(['a'], sorce='de')",
     ):
         with pytest.raises((ImportError, AssertionError)):
             test_w11_python_compiles_and_its_names_exist(Block("a", 1, "python", text))

@@ -140,7 +140,7 @@ def shown_by_readme() -> tuple[str, str]:
 
 def test_w11_what_is_shown_is_one_thing() -> None:
     """README, and the docstring of the class it shows, print the same; so each is held to what the demo prints."""
-    from anyglot.translator import Translator
+    from anyglot import Translator
 
     _, shown = shown_by_readme()
     assert ast.literal_eval(shown) and shown in (Translator.__doc__ or "")

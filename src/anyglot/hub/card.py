@@ -162,7 +162,7 @@ def _usage(name: str, record: Record) -> str:
         note = " `target_language` has one entry for each sentence."
     return (
         "## How to use it\n\n"
-        f'```python\nfrom anyglot.translator import Translator\n\ntranslator = Translator.from_pretrained("{name}")\n'
+        f'```python\nfrom anyglot import Translator\n\ntranslator = Translator.from_pretrained("{name}")\n'
         f'translator.translate(["..."], source="{source}", target="{target}")\n```\n\n'
         "or with transformers:\n\n"
         "```python\nimport anyglot.hub  # registers the model with transformers\n"
