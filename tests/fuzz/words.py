@@ -36,7 +36,7 @@ SOUND: tuple[tuple[str, ...], ...] = (
     ("evaluate", "m", "--tests", "tests.yaml", "--out", "scores"),
     ("analyze", "spectra", "m", "m"),
     ("train", "nothing.yaml", "--out", "run2"),
-    ("study", "study/mt-bridge-tiny", "--out", "st", "--list-steps"),
+    ("study", "study/mt_bridge_tiny", "--out", "st", "--list-steps"),
     ("export", "m", "--to", "ctranslate2", "--out", "ct2"),
 )
 # Not among them: places outside the folder, which a verb may write to, and large numbers, which may be meant.

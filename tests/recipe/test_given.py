@@ -113,7 +113,7 @@ def test_the_forms_are_those_of_the_methods() -> None:
 def test_a_method_of_segments_takes_pairs_and_text(files: Path) -> None:
     """Both forms, split and laid out: an update of the one, an update of the other."""
     given = given_data(["de-en=pairs.tsv", "en=a.en"], [])
-    recipe = load_recipe("veco/tiny-pretrain", [f"data.cache={files / 'cache'}"], given)
+    recipe = load_recipe("veco/tiny_pretrain", [f"data.cache={files / 'cache'}"], given)
     assert METHODS[recipe.method.name].kind == "segments"
     with pytest.raises(UserError, match=r"--train en=a\.en is text of one language, but sixt"):
         load_recipe("sixt/xlmr_large", [], given)

@@ -215,3 +215,11 @@ def test_any_text_is_read_or_refused_in_one_sentence(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_string_survives_yaml(text: str) -> None:
     assert yaml_text.parse(yaml_text.dump({"key": text}), "x")[0] == {"key": text}
+
+
+@pytest.mark.parametrize("name", ["veco/tiny-pretrain", "recipes/veco/tiny-pretrain.yaml"])
+def test_a_name_with_hyphens_is_the_one_with_underscores(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Bundled recipes were spelled with hyphens in 0.1.0."""
+    assert load_recipe(name) == load_recipe("veco/tiny_pretrain")
+    (said,) = {record.getMessage() for record in caplog.records}
+    assert said == "veco/tiny-pretrain is called veco/tiny_pretrain now; the old name is taken until the next release."

@@ -106,8 +106,8 @@ def test_a_sheet_may_come_by_override_and_from_an_extended_recipe(
 
 def test_a_bundled_recipe_may_be_named_as_in_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_recipe("recipes/veco/tiny-pretrain.yaml") == load_recipe("veco/tiny-pretrain")
-    with pytest.raises(UserError, match=r"did you mean veco/tiny-pretrain\?"):
+    assert load_recipe("recipes/veco/tiny_pretrain.yaml") == load_recipe("veco/tiny_pretrain")
+    with pytest.raises(UserError, match=r"did you mean veco/tiny_pretrain\?"):
         load_recipe("recipes/veco/tiny-pretrian.yaml")
 
 

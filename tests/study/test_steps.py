@@ -104,8 +104,8 @@ def test_wrong_settings_are_told(tmp_path: Path, override: str, told: str) -> No
 
 
 def test_a_study_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="did you mean study/mt-bridge-tiny"):
-        load_study("study/mt-bridge-tny")
+    with pytest.raises(UserError, match="did you mean study/mt_bridge_tiny"):
+        load_study("study/mt_bridge_tny")
 
 
 @pytest.mark.parametrize("name", sorted(bundled_studies()))

@@ -18,7 +18,7 @@ OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the study: a f
 
 @verb(kept="the same command goes on")
 def study(
-    file: Annotated[str, typer.Argument(help="A study's YAML file, or a bundled one such as study/mt-bridge-tiny.")],
+    file: Annotated[str, typer.Argument(help="A study's YAML file, or a bundled one such as study/mt_bridge_tiny.")],
     out: OUT = Path("study"),
     list_steps: Annotated[
         bool, typer.Option("--list-steps", help="Show number, state, name and needs of every step; run nothing.")
@@ -41,9 +41,9 @@ def study(
 
     Examples:
 
-        anyglot study study/mt-bridge-tiny --out runs/study --jobs 2
+        anyglot study study/mt_bridge_tiny --out runs/study --jobs 2
 
-        anyglot study study/mt-bridge-real --set data=../data --out runs/real --list-steps
+        anyglot study study/mt_bridge_real --set data=../data --out runs/real --list-steps
     """
     from anyglot.study.file import load_study
     from anyglot.study.running import Work, run_step, run_study

@@ -7,7 +7,8 @@ and those in a data sheet from the sheet's.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,8 @@ from anyglot.guarded import written_number
 from anyglot.recipe.given import GivenData, refuse_wrong_forms
 from anyglot.recipe.paths import anchored
 from anyglot.recipe.sheets import expanded
+
+logger = logging.getLogger(__name__)
 
 EXTENDS = "extends"
 # How a file that is no recipe but a study of several says so (`anyglot study`).
@@ -116,11 +119,21 @@ def _find(name_or_path: str | Path) -> tuple[Path, bool]:
         return path / "recipe.yaml", False
     name = str(name_or_path).removesuffix(".yaml").removeprefix("recipes/")
     known = bundled_recipes()
+    name = renamed(name, known)
     if name in known:
         return Path(str(resources.files("anyglot") / "recipes" / f"{name}.yaml")), True
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]}?" if nearest else "`anyglot list recipes` shows those of the package."
     raise UserError(f"There is no recipe {name_or_path}, neither as a file nor in the package; {hint}")
+
+
+def renamed(name: str, known: Collection[str]) -> str:
+    """The name that a bundled file has now, where it was spelled with hyphens before; any other name as it is."""
+    new = name.replace("-", "_")
+    if name in known or new not in known:
+        return name
+    logger.warning("%s is called %s now; the old name is taken until the next release.", name, new)
+    return new
 
 
 def _laid_over(base: Document, top: Document) -> Document:

@@ -1,7 +1,7 @@
 """A study's file: variables, lists and steps, laid over the study it extends, with `--set key=value` on top.
 
-    study: mt-bridge-tiny                # what reports call it; marks the file as a study
-    extends: study/mt-bridge-tiny        # one level: variables, lists and steps of the same name are laid over
+    study: mt_bridge_tiny                # what reports call it; marks the file as a study
+    extends: study/mt_bridge_tiny        # one level: variables, lists and steps of the same name are laid over
     variables: {data: data, updates: 500}
     lists: {seed: [1, 2]}
     jobs: 1
@@ -30,6 +30,7 @@ from typing import Any
 from anyglot import yaml_text
 from anyglot.errors import UserError
 from anyglot.guarded import DOCUMENT, read_bytes
+from anyglot.recipe.document import renamed
 
 STUDY = "study"
 _EXTENDS = "extends"
@@ -74,7 +75,7 @@ class Study:
 
 
 def load_study(name_or_path: str, overrides: Sequence[str] = ()) -> Study:
-    """Read a study: a YAML file, or the name of a bundled one such as "study/mt-bridge-tiny".
+    """Read a study: a YAML file, or the name of a bundled one such as "study/mt_bridge_tiny".
 
     Args:
         overrides: "key=value": a variable, a list, or a dotted key such as steps.lm.command.
@@ -103,6 +104,7 @@ def find_study(name_or_path: str) -> Path:
         return path
     name = str(name_or_path).removesuffix(".yaml").removeprefix("recipes/")
     bundled = bundled_studies()
+    name = renamed(name, bundled)
     if name in bundled:
         return bundled[name]
     near = difflib.get_close_matches(name, bundled, n=1, cutoff=0.3)
