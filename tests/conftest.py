@@ -8,13 +8,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--trace-bits",
         action="store_true",
-        help="after every module hash a tiny training's weights, and name the first that changes them (tests/bits.py)",
+        help="after each module hash a tiny training's weights, and name the first that changes them (support/bits.py)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--trace-bits"):
-        import bits
+        from support import bits
 
         bits.register(config)
 

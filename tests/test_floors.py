@@ -1,4 +1,4 @@
-"""The house has floors: imports run downward only, without circles, and no file outgrows a screenful or ten."""
+"""The package has layers: imports run downward only, without circles, and no file outgrows a screenful or ten."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LONGEST = 400
 
 
 def floors() -> list[list[str]]:
-    """The floors of docs/overview.md, lowest first; rooms of one floor stand in one line."""
+    """The layers of docs/overview.md, lowest first; packages of one layer stand in one line."""
     text = (ROOT / "docs" / "overview.md").read_text(encoding="utf-8")
-    block = re.search(r"## Floors.*?```\n(.*?)```", text, flags=re.DOTALL)
+    block = re.search(r"## Layers.*?```\n(.*?)```", text, flags=re.DOTALL)
     assert block is not None
     return [line.split() for line in reversed(block[1].strip().splitlines())]
 
@@ -35,9 +35,17 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def room_of(module: str) -> str | None:
-    """anyglot.layers.block -> layers; None for the package itself."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else None
+    """anyglot.nn.block -> nn, anyglot.nn.losses.ctc -> nn.losses, as the layers name them; None for what joins them.
+
+    That is the package itself, and a package such as anyglot.inference, which holds nothing but packages.
+    """
+    parts = module.split(".")[1:]
+    if not parts or (
+        len(parts) == 1 and any(room.startswith(f"{parts[0]}.") for room in FLOOR) and parts[0] not in FLOOR
+    ):
+        return None
+    two = ".".join(parts[:2])
+    return two if two in FLOOR else parts[0]
 
 
 def imports(module: str, path: Path, *, deferred: bool = True) -> Iterator[str]:

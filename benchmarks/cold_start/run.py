@@ -22,12 +22,12 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from anyglot.demonstration.course import FROM_SCRATCH
-from anyglot.demonstration.run import run_demo
-from anyglot.evaluation.contents import Report, Table
-from anyglot.evaluation.markdown import markdown_table
-from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.report import write_report
+from anyglot.experiments.demo.course import FROM_SCRATCH
+from anyglot.experiments.demo.run import run_demo
+from anyglot.reporting.elements import Report, Table
+from anyglot.reporting.markdown import markdown_table
+from anyglot.reporting.provenance import provenance
+from anyglot.reporting.report import write_report
 
 TEXT = "Der Hund schläft im Garten.\n"
 COURSE = replace(FROM_SCRATCH, monolingual=2000, pairs=300, held_out=12)

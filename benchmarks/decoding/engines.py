@@ -15,8 +15,8 @@ Search = Callable[[list[list[int]], int, int], list[list[list[int]]]]
 
 def anyglot_engine(folder: Path, precision: str, batch_independent: bool = True) -> Search:
     """This package. Its last step is the end token, which is not returned."""
-    from anyglot.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
-    from anyglot.decoding.stepping import EncoderDecoderStepModel
+    from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+    from anyglot.inference.generation.step_models import EncoderDecoderStepModel
     from anyglot.models.encoder_decoder import EncoderDecoder
     from anyglot.models.precision import prepare
     from anyglot.models.store import load_model

@@ -11,8 +11,8 @@ import torch
 from anyglot.models.build import build
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.store import save_model
-from anyglot.weights.save import save_pretrained
 
 BEGIN, PAD, END, UNKNOWN = 0, 1, 2, 3
 

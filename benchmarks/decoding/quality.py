@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from anyglot.evaluation.metrics import score
-from anyglot.translator.door import Translator
-from anyglot.translator.settings import SearchSettings
+from anyglot.evaluation.translation.metrics import score
+from anyglot.inference.generation.settings import SearchSettings
+from anyglot.inference.translation.translator import Translator
 
 
 def main() -> None:

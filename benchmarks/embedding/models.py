@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 import transformers
 
-from anyglot.data.readers import read_lines
-from anyglot.data.tokenizer_training import train_tokenizer
+from anyglot.text.readers import read_lines
+from anyglot.text.tokenizer_training import train_tokenizer
 
 SHAPES = {"tiny": (2, 64, 4, 128), "base": (12, 768, 12, 3072), "large": (24, 1024, 16, 4096)}
 

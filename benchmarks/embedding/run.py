@@ -26,10 +26,10 @@ from statistics import median
 
 import numpy as np
 
-from anyglot.evaluation.contents import Report, Table
-from anyglot.evaluation.markdown import markdown_table
-from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.report import write_report
+from anyglot.reporting.elements import Report, Table
+from anyglot.reporting.markdown import markdown_table
+from anyglot.reporting.provenance import provenance
+from anyglot.reporting.report import write_report
 from models import SHAPES, read_text, write_model
 
 RIVAL = "sentence-transformers"
@@ -49,7 +49,7 @@ def load_engine(name: str, model: Path) -> tuple[Callable[[list[str]], np.ndarra
         rival = SentenceTransformer(str(model), device="cpu", model_kwargs={"dtype": kind})
         rival.max_seq_length = LONGEST
         return lambda texts: rival.encode(texts, batch_size=32), "bf16" if half else "fp32"
-    from anyglot.embedding import Embedder, EmbeddingSettings
+    from anyglot.inference.embedding import Embedder, EmbeddingSettings
 
     embedder = Embedder.from_pretrained(model, device="cpu", precision=name.removeprefix("anyglot "))
     settings = EmbeddingSettings(max_length=LONGEST)

@@ -31,10 +31,10 @@ def pairs(path: Path) -> list[tuple[str, str, int]]:
 
 def run_anyglot(options: argparse.Namespace) -> dict[str, Any]:
     """The package's own fine-tuning."""
-    from anyglot.tasks.examples import Example, TextExample
-    from anyglot.tasks.task import Protocol, Task
-    from anyglot.understanding import tuning
-    from anyglot.understanding.settings import TuningSettings
+    from anyglot.evaluation.finetuning import finetune
+    from anyglot.evaluation.finetuning.settings import TuningSettings
+    from anyglot.evaluation.tasks.examples import Example, TextExample
+    from anyglot.evaluation.tasks.task import Protocol, Task
 
     task = Task("xnli", "XNLI", "classification", LABELS, ("en",), ("accuracy",))
     protocol = Protocol(options.learning_rate, epochs=100, batch=options.batch, max_length=options.max_length)
@@ -45,7 +45,7 @@ def run_anyglot(options: argparse.Namespace) -> dict[str, Any]:
             yield TextExample(str(number), (premise, hypothesis), LABELS[label])
 
     clock, busy, tokens = [], [], []
-    inner = tuning.Understanding.losses
+    inner = finetune.Understanding.losses
 
     def losses(method: Any, model: Any, batch: Any) -> Any:
         """Notes when an update begins; the arithmetic is the method's."""
@@ -57,9 +57,9 @@ def run_anyglot(options: argparse.Namespace) -> dict[str, Any]:
         return found
 
     values: list[float] = []
-    tuning.Understanding.losses = losses  # type: ignore[method-assign]
+    finetune.Understanding.losses = losses  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        tuning.tune(str(options.model), task, {"en": examples}, {}, Path(folder), settings, identity={}, quiet=True)
+        finetune.tune(str(options.model), task, {"en": examples}, {}, Path(folder), settings, identity={}, quiet=True)
     # The last update ends behind the last entry of the clock, so it is left out on both sides.
     return told(tokens[UNSEEN:-1], clock[-1] - clock[UNSEEN], busy[-1] - busy[UNSEEN], values)
 

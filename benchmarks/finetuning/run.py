@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
-from anyglot.data.tokenizer import Tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
-from anyglot.evaluation.provenance import provenance
-from anyglot.weights.run_checkpoints import file_hash
+from anyglot.models.pretrained.run_checkpoints import file_hash
+from anyglot.reporting.provenance import provenance
+from anyglot.text.tokenizer import Tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
 
 HERE = Path(__file__).parent
 ENGINES = ("anyglot", "trainer-best", "trainer-script")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from anyglot.locking import held
+from anyglot.runtime.locks import held
 from kills.harness import Count, Killed
 from kills.verbs import VERBS, prepare
 

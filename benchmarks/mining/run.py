@@ -61,7 +61,7 @@ def made_up(rows: int, width: int, seed: int) -> Vectors:
 def search(engine: str, a: Vectors, b: Vectors) -> Callable[[], Found]:
     """Ready to be timed; gives the ids (N, K) of the nearest both ways."""
     if engine.startswith("anyglot"):
-        from anyglot.retrieval.neighbours import both_ways
+        from anyglot.evaluation.retrieval.neighbours import both_ways
 
         precision: Any = "fp32" if engine.endswith("fp32") else "auto"
 
@@ -146,9 +146,9 @@ def memory_part(arguments: argparse.Namespace) -> dict[str, Any]:
     """`anyglot mine` on a part: vectors on disk, stripes kept; what it holds, and what all would take."""
     import torch
 
-    from anyglot.retrieval.mining import MiningSettings, mine
-    from anyglot.retrieval.mining_text import read_sentences
-    from anyglot.retrieval.mining_vectors import GivenVectors
+    from anyglot.evaluation.retrieval.mining import MiningSettings, mine
+    from anyglot.evaluation.retrieval.mining_text import read_sentences
+    from anyglot.evaluation.retrieval.mining_vectors import GivenVectors
 
     torch.set_num_threads(arguments.threads)
     texts, held = [], []

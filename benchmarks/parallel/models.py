@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 
-from anyglot.models.blank import blank
 from anyglot.models.build import build
 from anyglot.models.config import (
     CanvasConfig,
@@ -16,6 +15,7 @@ from anyglot.models.config import (
     PromptedEncoderConfig,
     StackConfig,
 )
+from anyglot.models.empty import blank
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import assign

@@ -36,8 +36,8 @@ BASELINE = "greedy 12/6"
 
 def worker(arguments: argparse.Namespace) -> None:
     """In a process of its own: time one system in one precision; one JSON line on standard output."""
-    from anyglot.layers.rows import KeptRows
     from anyglot.models.precision import prepare
+    from anyglot.nn.vocabulary_subset import KeptRows
 
     torch.set_num_threads(arguments.threads)
     shape = SHAPES[arguments.shape]
@@ -61,8 +61,8 @@ def worker(arguments: argparse.Namespace) -> None:
 
 def parallel(model: Any, source: torch.Tensor, rounds: int) -> Callable[[], None]:
     """SGA: read, align, denoise so often."""
-    from anyglot.decoding.parallel import PromptedParallelModel
-    from anyglot.decoding.refine import Reading, refine
+    from anyglot.inference.decoding.refine import Reading, refine
+    from anyglot.inference.generation.canvas_models import PromptedParallelModel
 
     def once() -> None:
         reading = Reading(frame=(BEGIN, END), never=(PAD,))
@@ -74,8 +74,8 @@ def parallel(model: Any, source: torch.Tensor, rounds: int) -> Callable[[], None
 
 def greedy(model: Any, source: torch.Tensor) -> Callable[[], None]:
     """Greedy search for as many tokens as the source has."""
-    from anyglot.decoding import LengthRule, Prompt, greedy_search
-    from anyglot.decoding.stepping import EncoderDecoderStepModel
+    from anyglot.inference.decoding import LengthRule, Prompt, greedy_search
+    from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 
     def once() -> None:
         stepping = EncoderDecoderStepModel(model)

@@ -27,7 +27,7 @@ from typing import Any
 
 import yaml
 
-from anyglot.evaluation.provenance import commit, machine
+from anyglot.reporting.provenance import commit, machine
 
 HERE = Path(__file__).parent
 SUPERVISED, ZERO_SHOT = ("de", "es", "fi", "hi", "ru", "zh"), ("nl", "it", "uk", "fr", "tr", "pt", "sv")

@@ -23,8 +23,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anyglot.data.languages import language
 from anyglot.errors import UserError
+from anyglot.text.languages import language
 
 SUPERVISED = ("de", "es", "fi", "hi", "ru", "zh")
 # Languages of the everyday test that the encoder was pretrained on and that have at least 2,500 pairs.

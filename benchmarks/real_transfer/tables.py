@@ -10,8 +10,8 @@ from typing import Any
 
 from prepare import SUPERVISED
 
-from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.seeds import over_seeds
+from anyglot.reporting.provenance import provenance
+from anyglot.stats.seeds import over_seeds
 
 METRICS = ("BLEU", "chrF++")
 KINDS = ("supervised", "zero-shot")

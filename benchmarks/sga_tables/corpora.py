@@ -11,8 +11,8 @@ import yaml
 from prepare import ALONE, CAPTIONS, VERSES
 
 from anyglot.data.corpus import MonolingualSource, ParallelSource
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.paths import RECIPE
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.paths import RECIPE
 
 SGA = "sga/tiny"
 Entry = dict[str, Any]

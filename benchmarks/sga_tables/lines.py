@@ -9,7 +9,7 @@ from pathlib import Path
 from corpora import SGA, Corpus, Entry, encoder_recipe, monolingual, plain, written
 
 from anyglot.data.corpus import ParallelSource
-from anyglot.recipe.load import load_recipe
+from anyglot.training.recipe.load import load_recipe
 
 HERE = Path(__file__).parent
 BUNDLED = {

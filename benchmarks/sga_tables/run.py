@@ -31,7 +31,7 @@ from lines import CAPTIONS, HERE, PHRASEBOOK, VERSES, Decoding, Step, Steps, phr
 from prepare import Corpora, prepare
 from tables import speed_of, write_tables
 
-from anyglot.recipe.load import load_recipe
+from anyglot.training.recipe.load import load_recipe
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from lines import Decoding, Step
 
-from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.seeds import over_seeds
+from anyglot.reporting.provenance import provenance
+from anyglot.stats.seeds import over_seeds
 
 METRICS = ("BLEU", "chrF")
 # Title, and two rows (line, decoding): the second is subtracted from the first.

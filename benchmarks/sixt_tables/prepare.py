@@ -17,8 +17,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from anyglot.data.languages import language
 from anyglot.errors import UserError
+from anyglot.text.languages import language
 
 SUPERVISED = ("de", "es", "fi", "ru")  # the paper's four sources of its tables 3 and 4
 ZERO_SHOT = ("it", "fr", "eo", "sv", "da", "bg", "cs", "pl", "hu")

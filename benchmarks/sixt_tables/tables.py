@@ -9,7 +9,7 @@ from statistics import mean
 
 from settings import Setting
 
-from anyglot.evaluation.seeds import over_seeds
+from anyglot.stats.seeds import over_seeds
 
 METRICS = ("BLEU", "chrF++")
 COMPARISONS = (

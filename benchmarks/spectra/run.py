@@ -24,10 +24,10 @@ import torch
 from safetensors.torch import save_file
 
 from anyglot.analysis.spectra import singular_values
-from anyglot.evaluation.contents import Report, Table
-from anyglot.evaluation.markdown import markdown_table
-from anyglot.evaluation.provenance import provenance
-from anyglot.evaluation.report import write_report
+from anyglot.reporting.elements import Report, Table
+from anyglot.reporting.markdown import markdown_table
+from anyglot.reporting.provenance import provenance
+from anyglot.reporting.report import write_report
 
 WIDTH, FEEDFORWARD = 1024, 4096
 SHAPES = ((WIDTH, WIDTH), (FEEDFORWARD, WIDTH))

@@ -53,8 +53,8 @@ def worker(arguments: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    from anyglot.decoding import LengthRule, Prompt, greedy_search, speculate
-    from anyglot.decoding.stepping import EncoderDecoderStepModel
+    from anyglot.inference.decoding import LengthRule, Prompt, greedy_search, speculate
+    from anyglot.inference.generation.step_models import EncoderDecoderStepModel
     from anyglot.models.encoder_decoder import EncoderDecoder
     from anyglot.models.precision import prepare
     from anyglot.models.store import load_model

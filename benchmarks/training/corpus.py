@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.data.collate import collate_translation
-from anyglot.data.frames import Frame
+from anyglot.data.loader import Loader
 from anyglot.data.samples import TranslationSamples
 from anyglot.data.store import TokenisedCorpus, TokenisedSide
-from anyglot.data.stream import Loader
+from anyglot.text.templates import Frame
 
 BEGIN, PAD, END = 0, 1, 2
 LONGEST = 128

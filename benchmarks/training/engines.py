@@ -66,19 +66,19 @@ def restricted(model: Any, words: int) -> Any:
 
 def run_anyglot(options: argparse.Namespace, text: Text) -> dict[str, float]:
     """The package's loop over `updates` updates."""
-    from anyglot.data.stream import Position
-    from anyglot.methods.base import Stage
-    from anyglot.methods.translation import TranslationMethod, TranslationOptions
-    from anyglot.training.loop import train
-    from anyglot.training.options import (
+    from anyglot.data.loader import Position
+    from anyglot.models.pretrained.load import load_pretrained
+    from anyglot.training.loop.options import (
         CheckpointOptions,
         EncoderCacheOptions,
         RuntimeOptions,
         StageOptions,
         TrackingOptions,
     )
-    from anyglot.training.plan import Plan
-    from anyglot.weights.load import load_pretrained
+    from anyglot.training.loop.plan import Plan
+    from anyglot.training.loop.train import train
+    from anyglot.training.methods.base import Stage
+    from anyglot.training.methods.translation import TranslationMethod, TranslationOptions
 
     peaks: list[float] = []
     drawn: list[int] = []
@@ -245,8 +245,8 @@ def run_equality(options: argparse.Namespace, text: Text) -> dict[str, float]:
     """Both losses per token of a small batch, in float32 and without dropout; the difference relative to one."""
     from transformers import M2M100ForConditionalGeneration
 
-    from anyglot.methods.translation import TranslationMethod, TranslationOptions
-    from anyglot.weights.load import load_pretrained
+    from anyglot.models.pretrained.load import load_pretrained
+    from anyglot.training.methods.translation import TranslationMethod, TranslationOptions
 
     batch = text.loader(max(128, 4 * (text.equal or 32))).micro_batch(0, 0)
     ours = load_pretrained(str(options.model)).eval()

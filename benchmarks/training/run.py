@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyglot.evaluation.provenance import provenance
+from anyglot.reporting.provenance import provenance
 
 HERE = Path(__file__).parent
 

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from anyglot.data.languages import language
+from anyglot.text.languages import language
 
 VERSES = ("en", "de", "es", "fr", "ru", "zh", "fi", "el")
 """Languages with a Bible here."""

@@ -30,12 +30,12 @@ from torch import Tensor
 from anyglot.data.batch import SegmentBatch
 from anyglot.data.collate import collate_segments
 from anyglot.data.noise import Masking
-from anyglot.evaluation.provenance import provenance
-from anyglot.layers.attention import Memory
-from anyglot.layers.masks import causal_mask
-from anyglot.methods.veco import Veco, VecoOptions
-from anyglot.methods.veco.pretraining import inner_passes, summed_terms
 from anyglot.models.encoder import Encoder
+from anyglot.nn.attention import Memory
+from anyglot.nn.masks import causal_mask
+from anyglot.reporting.provenance import provenance
+from anyglot.training.methods.veco import Veco, VecoOptions
+from anyglot.training.methods.veco.pretraining import inner_passes, summed_terms
 
 ALLOWED = 1.15  # of what arithmetic says
 SPECIAL = (0, 1, 2, 3)

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyglot.data.languages import language
 from anyglot.errors import UserError
+from anyglot.text.languages import language
 
 PAIRED = ("de", "es", "fr", "zh")  # languages with sentence pairs with English
 ALONE = ("sv",)  # text only: what pairs of other languages do for a language without

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from anyglot.evaluation.seeds import over_seeds
+from anyglot.stats.seeds import over_seeds
 
 METRICS = ("BLEU", "chrF++")
 COMPARISONS = (

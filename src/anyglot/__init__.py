@@ -16,13 +16,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anyglot.data.tokenizer import load_tokenizer
-    from anyglot.embedding import Embedder, EmbeddingSettings
     from anyglot.errors import UserError
-    from anyglot.hub.arrival import register
-    from anyglot.recipe.train import train
-    from anyglot.translator import SearchSettings, Translator
-    from anyglot.weights.load import load_encoder, load_pretrained
+    from anyglot.hub.auto_classes import register
+    from anyglot.inference.embedding import Embedder, EmbeddingSettings
+    from anyglot.inference.translation import SearchSettings, Translator
+    from anyglot.models.pretrained.load import load_encoder, load_pretrained
+    from anyglot.text.tokenizer import load_tokenizer
+    from anyglot.training.recipe.train import train
 
     __version__: str
 
@@ -41,16 +41,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Embedder": "anyglot.embedding",
-    "EmbeddingSettings": "anyglot.embedding",
-    "SearchSettings": "anyglot.translator",
-    "Translator": "anyglot.translator",
+    "Embedder": "anyglot.inference.embedding",
+    "EmbeddingSettings": "anyglot.inference.embedding",
+    "SearchSettings": "anyglot.inference.translation",
+    "Translator": "anyglot.inference.translation",
     "UserError": "anyglot.errors",
-    "load_encoder": "anyglot.weights.load",
-    "load_pretrained": "anyglot.weights.load",
-    "load_tokenizer": "anyglot.data.tokenizer",
-    "register": "anyglot.hub.arrival",
-    "train": "anyglot.recipe.train",
+    "load_encoder": "anyglot.models.pretrained.load",
+    "load_pretrained": "anyglot.models.pretrained.load",
+    "load_tokenizer": "anyglot.text.tokenizer",
+    "register": "anyglot.hub.auto_classes",
+    "train": "anyglot.training.recipe.train",
 }
 
 

@@ -12,14 +12,14 @@ import torch
 from typer.testing import CliRunner
 
 from anyglot.analysis.cka import biased_cka, unbiased_cka
-from anyglot.analysis.figures import draw_bars, draw_curves, draw_maps
-from anyglot.analysis.latex import latex_escaped, latex_table
 from anyglot.cli.analyze import analyze
-from anyglot.embedding import Embedder
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import Bar, Bars, Curves, HeatMap, Line, Table
-from embedding.tiny import LAYERS, write_xlmr
-from translator.tiny import TEXTS
+from anyglot.inference.embedding import Embedder
+from anyglot.reporting.elements import Bar, Bars, Curves, HeatMap, Line, Table
+from anyglot.reporting.figures import draw_bars, draw_curves, draw_maps
+from anyglot.reporting.latex import latex_escaped, latex_table
+from support.tiny_encoders import LAYERS, write_xlmr
+from support.tiny_translators import TEXTS
 
 LINES = [" ".join(TEXTS[(row + step) % len(TEXTS)] for step in range(1 + row % 3)) for row in range(24)]
 

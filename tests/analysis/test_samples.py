@@ -10,12 +10,12 @@ import pytest
 from anyglot.analysis.samples import draw, read_sample
 from anyglot.analysis.similarity import between_languages, between_models
 from anyglot.analysis.states import LayerStates, layer_names, pooled_states, same_depth, state_batches
-from anyglot.data.language_tokens import SCHEMES, LanguageTokens
-from anyglot.embedding import Embedder, EmbeddingSettings
-from anyglot.embedding.framing import SourceFraming
 from anyglot.errors import UserError
-from embedding.tiny import LAYERS, hidden_states, pooled, write_xlmr
-from translator.tiny import TEXTS
+from anyglot.inference.embedding import Embedder, EmbeddingSettings
+from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.language_tokens import SCHEMES, LanguageTokens
+from support.tiny_encoders import LAYERS, hidden_states, pooled, write_xlmr
+from support.tiny_translators import TEXTS
 
 
 def write(folder, **files):

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from anyglot.analysis.spectra import compare, distance, frobenius, measure, singular_values
 from anyglot.analysis.weights import MATRICES, Place, find_weights
 from anyglot.errors import UserError
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
 from anyglot.models.store import save_model
-from anyglot.weights.load import load_encoder, load_pretrained
-from parity.references import make, saved
+from support.reference_models import make, saved
 
 # What the papers' names are in transformers' modules, written out by hand.
 BERT = {

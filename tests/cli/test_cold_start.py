@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from anyglot.cli.main import app
-from translator.tiny import write_model_folder
+from support.tiny_translators import write_model_folder
 
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "numpy", "sacrebleu", "langcodes", "yaml")
 

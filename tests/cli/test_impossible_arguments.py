@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from anyglot.embedding import Embedder
 from anyglot.errors import UserError
-from anyglot.translator import Translator
-from translator import foreign
+from anyglot.inference.embedding import Embedder
+from anyglot.inference.translation import Translator
+from support import foreign_translators
 
 LONG = "x" * 5000
 
@@ -60,7 +60,7 @@ def test_t4_names_that_cannot_be_are_told_in_python_too(name: str) -> None:
 
 @pytest.mark.parametrize("key", ["pad_token_id", "decoder_start_token_id"])
 def test_t4_a_config_without_an_id_that_it_needs_is_told(tmp_path: Path, key: str) -> None:
-    folder = foreign.write("marian", tmp_path / "m")
+    folder = foreign_translators.write("marian", tmp_path / "m")
     config = json.loads((folder / "config.json").read_text())
     del config[key]
     (folder / "config.json").write_text(json.dumps(config))
@@ -69,7 +69,7 @@ def test_t4_a_config_without_an_id_that_it_needs_is_told(tmp_path: Path, key: st
 
 
 def test_t4_a_tokenizer_whose_config_is_missing_is_told(tmp_path: Path) -> None:
-    folder = foreign.write("nllb", tmp_path / "m")
+    folder = foreign_translators.write("nllb", tmp_path / "m")
     (folder / "tokenizer_config.json").unlink()
     with pytest.raises(UserError, match=r"tokenizer_config\.json is missing"):
         Translator.from_pretrained(folder, device="cpu")

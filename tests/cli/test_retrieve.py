@@ -7,11 +7,11 @@ import torch
 from typer.testing import CliRunner
 
 from anyglot.cli.retrieve import retrieve
-from anyglot.embedding import Embedder, EmbeddingSettings
 from anyglot.errors import UserError
-from anyglot.retrieval.neighbours import nearest
-from embedding.tiny import LAYERS, write_xlmr
-from translator.tiny import TEXTS
+from anyglot.evaluation.retrieval.neighbours import nearest
+from anyglot.inference.embedding import Embedder, EmbeddingSettings
+from support.tiny_encoders import LAYERS, write_xlmr
+from support.tiny_translators import TEXTS
 
 ENGLISH = [text.upper() for text in TEXTS[:8]]
 
@@ -65,7 +65,7 @@ def test_a_second_run_with_another_margin_embeds_nothing(model, data, tmp_path, 
     def fail(*_, **__):
         raise AssertionError("a sentence went through the model a second time")
 
-    monkeypatch.setattr("anyglot.embedding.door.vectors_of", fail)
+    monkeypatch.setattr("anyglot.inference.embedding.embedder.vectors_of", fail)
     again = command(*words, "--margin", "distance")
     kept = [line for line in first.stdout.splitlines() if "| ratio |" not in line]
     assert again.stdout.splitlines() == kept and "| distance |" in again.stdout

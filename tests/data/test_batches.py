@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from anyglot.data.batch import IGNORED, TranslationBatch
 from anyglot.data.collate import collate_masked, collate_translation
-from anyglot.data.frames import Frame
 from anyglot.data.noise import Masking
+from anyglot.text.templates import Frame
 
 ROW = st.lists(st.integers(4, 98), min_size=1, max_size=9)
 PAIRS = st.lists(st.tuples(ROW, ROW), min_size=1, max_size=6)

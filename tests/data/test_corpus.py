@@ -18,11 +18,10 @@ from anyglot.data.corpus import (
     read_parallel,
 )
 from anyglot.data.options import DataOptions, Sources
-from anyglot.data.readers import read_lines
 from anyglot.errors import UserError
-from anyglot.translator.jobs import inspect_input
-
-from .conftest import write_lines
+from anyglot.inference.translation.jobs import inspect_input
+from anyglot.text.readers import read_lines
+from support.tokenizer_fixtures import write_lines
 
 LINE = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=30)
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t"), max_size=30)

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from anyglot.data.batch import TranslationBatch
+from anyglot.data.build import DataOptions, build_loader, build_validation
 from anyglot.data.corpus import MonolingualSource, ParallelSource
 from anyglot.data.infilling import Infilling, InfillingOptions, joined, word_starts
-from anyglot.data.loader import DataOptions, build_loader, build_validation
-from anyglot.data.stream import Loader
-from anyglot.data.tokenizer import Tokenizer
+from anyglot.data.loader import Loader
 from anyglot.errors import UserError
-
-from .conftest import WORDS, sentences, write_lines
+from anyglot.text.tokenizer import Tokenizer
+from support.tokenizer_fixtures import WORDS, sentences, write_lines
 
 END, MASK, VOCABULARY = 2, 999, 1000
 # Sentences of so many words, each of so many pieces.

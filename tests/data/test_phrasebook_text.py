@@ -8,9 +8,9 @@ from anyglot.data import phrasebook_text
 from anyglot.data.corpus import MonolingualSource, ParallelSource, content_hash, read_monolingual, read_parallel
 from anyglot.data.phrasebook_text import Passage, parse_address
 from anyglot.data.store import tokenise
-from anyglot.data.tokenizer import Tokenizer
 from anyglot.errors import UserError
 from anyglot.phrasebook.corpus import Phrasebook
+from anyglot.text.tokenizer import Tokenizer
 
 ADDRESS = "phrasebook:sentences=12&level=beginner&seed=3"
 

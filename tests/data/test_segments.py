@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 
 from anyglot.data import store
 from anyglot.data.batch import IGNORED, SegmentBatch
+from anyglot.data.build import DataOptions, build_loader, build_validation
 from anyglot.data.collate import collate_segments
 from anyglot.data.corpus import MonolingualSource
-from anyglot.data.loader import DataOptions, build_loader, build_validation
+from anyglot.data.loader import Alternation, Loader
 from anyglot.data.noise import Masking
 from anyglot.data.segments import AdjacentSegments, ParallelSegments
 from anyglot.data.store import TokenisedCorpus, TokenisedSide, tokenise
-from anyglot.data.stream import Alternation, Loader
-from anyglot.data.tokenizer import Tokenizer
 from anyglot.errors import UserError
-
-from .conftest import sentences, write_lines
+from anyglot.text.tokenizer import Tokenizer
+from support.tokenizer_fixtures import sentences, write_lines
 
 MAX_LENGTH = 16
 # Documents of sentences of so many tokens; some sentences are longer than MAX_LENGTH allows.

@@ -11,10 +11,9 @@ import pytest
 from anyglot.data import store
 from anyglot.data.corpus import MonolingualSource, ParallelSource
 from anyglot.data.store import TokenisedCorpus, tokenise
-from anyglot.data.tokenizer import Tokenizer
 from anyglot.errors import UserError
-
-from .conftest import sentences, write_lines
+from anyglot.text.tokenizer import Tokenizer
+from support.tokenizer_fixtures import sentences, write_lines
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from anyglot.errors import UserError
-from anyglot.recipe.document import bundled_recipes
-from anyglot.recipe.load import load_recipe
-from anyglot.study.file import bundled_studies, load_study
-
-from .extracting import ROOT, Example, shell_examples
-from .parsing import PLACEHOLDER, Wrong, own_arguments, read, simple_commands
+from anyglot.experiments.study.file import bundled_studies, load_study
+from anyglot.training.recipe.document import bundled_recipes
+from anyglot.training.recipe.load import load_recipe
+from examples.extracting import ROOT, Example, shell_examples
+from examples.parsing import PLACEHOLDER, Wrong, own_arguments, read, simple_commands
 
 EXAMPLES = shell_examples()
 NO_COMMAND = {"docs/overview.md: anyglot train RECIPE": "the road from command to matmul is a drawing"}

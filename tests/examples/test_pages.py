@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from anyglot.recipe.document import bundled_recipes
-from anyglot.study.file import bundled_studies
-
-from .extracting import PACKAGE, PAGES, ROOT, Block, python_examples
+from anyglot.experiments.study.file import bundled_studies
+from anyglot.training.recipe.document import bundled_recipes
+from examples.extracting import PACKAGE, PAGES, ROOT, Block, python_examples
 
 BLOCKS = python_examples()
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
@@ -162,7 +161,7 @@ def check_call(node: ast.Call, known: dict[str, Any]) -> None:
 
 def test_w11_a_wrong_name_is_found() -> None:
     for text in (
-        "from anyglot.translator import Translater",
+        "from anyglot.inference.translation import Translater",
         "from anyglot import Translator\nTranslator.from_pretraind('x')",
         "from anyglot import Translator as T\nt = T.from_pretrained('x')\nt.translate(['a'], sorce='de')",
     ):

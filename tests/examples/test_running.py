@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from anyglot.cli.main import app
-from translator.tiny import TEXTS, write_model_folder
-
-from .extracting import ROOT, Example
-from .parsing import simple_commands
-from .test_command_lines import COMMANDS
+from examples.extracting import ROOT, Example
+from examples.parsing import simple_commands
+from examples.test_command_lines import COMMANDS
+from support.tiny_translators import TEXTS, write_model_folder
 
 MODELS = ("runs/sixt", "runs/demo/sixt", "runs/new", "runs/old", "runs/sga", "runs/demo/transformer", "runs/mine")
 """Names under which a small translator stands here; some are of other methods on the page."""

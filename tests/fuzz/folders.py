@@ -13,25 +13,25 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from anyglot.data.frames import told_by_tokens
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.vocabulary import Vocabulary, choose_by_scripts
+from anyglot.hub.trimming.tokenizers import completed
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
+from anyglot.models.pretrained.save import save_pretrained
+from anyglot.models.pretrained.tensor_files import Checkpoint
 from anyglot.models.prompt_files import load_prompts, prompted, save_prompts
 from anyglot.models.store import load_model
 from anyglot.models.task_model import HEAD, HEAD_WEIGHTS, HeadConfig, load_task_model, save_task_model, task_model
-from anyglot.recipe.record import languages_read
-from anyglot.translator.languages import ModelLanguages
-from anyglot.trimming.record import Record
-from anyglot.trimming.tokenizers import completed
-from anyglot.weights.checkpoint import Checkpoint
-from anyglot.weights.load import load_encoder, load_pretrained
-from anyglot.weights.save import save_pretrained
+from anyglot.text.model_languages import ModelLanguages
+from anyglot.text.templates import told_by_tokens
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.trimmed_record import Record
+from anyglot.text.vocabulary import Vocabulary, choose_by_scripts
+from anyglot.training.recipe.record import languages_read
 from fuzz.forms import BINARY, JSON, SAFETENSORS
 from fuzz.running import Reader
-from models.builders import encoder as small_encoder
-from papers.tiny_sga import sga, write_encoder
-from tasks.tiny_tokenizers import sentencepiece
-from translator.tiny import write_model_folder
+from support.model_builders import encoder as small_encoder
+from support.tiny_sga import sga, write_encoder
+from support.tiny_tokenizers import sentencepiece
+from support.tiny_translators import write_model_folder
 
 TEXT = "das alte Haus steht am Fluss, 老房子"
 

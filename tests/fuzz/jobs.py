@@ -12,29 +12,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from anyglot.data.state_store import StateStore, sentence_key
 from anyglot.data.store import tokenise
-from anyglot.embedding.output import load_mean, save_mean
 from anyglot.errors import UserError
+from anyglot.evaluation.retrieval import mining_job
+from anyglot.evaluation.retrieval.mining_text import read_sentences as read_mined
+from anyglot.evaluation.retrieval.mining_vectors import GivenVectors
+from anyglot.evaluation.retrieval.search import Stripe
+from anyglot.inference.embedding.output import load_mean, save_mean
+from anyglot.inference.translation.jobs import FileJob, Journal, inspect_input
+from anyglot.models.pretrained.copies import find_copy, new_copy
+from anyglot.models.pretrained.known_models import STARTS
+from anyglot.models.pretrained.run_checkpoints import DamagedCheckpoint, file_hash, verify
+from anyglot.models.pretrained.tensor_files import Checkpoint
+from anyglot.models.pretrained.unfinished_runs import opened, unmoved_of
 from anyglot.models.store import load_config
-from anyglot.retrieval import mining_job
-from anyglot.retrieval.mining_text import read_sentences as read_mined
-from anyglot.retrieval.mining_vectors import GivenVectors
-from anyglot.retrieval.search import Stripe
-from anyglot.training.averaging import average, choose_best, metric_of
-from anyglot.training.checkpoint import write_checkpoint
-from anyglot.training.state import Progress
-from anyglot.translator.jobs import FileJob, Journal, inspect_input
-from anyglot.weights.checkpoint import Checkpoint
-from anyglot.weights.copies import find_copy, new_copy
-from anyglot.weights.run_checkpoints import DamagedCheckpoint, file_hash, verify
-from anyglot.weights.runs import opened, unmoved_of
-from anyglot.weights.starts import STARTS
+from anyglot.runtime.tensor_store import StateStore, sentence_key
+from anyglot.training.loop.averaging import average, choose_best, metric_of
+from anyglot.training.loop.checkpoint import write_checkpoint
+from anyglot.training.loop.state import Progress
 from fuzz.folders import copied
 from fuzz.forms import BINARY, JSON, NPY, SAFETENSORS
 from fuzz.running import Reader
 from fuzz.written import cache, pair, whole
-from tasks.tiny_tokenizers import sentencepiece
+from support.tiny_tokenizers import sentencepiece
 
 START = next(iter(STARTS.values()))
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from anyglot.evaluation.table import read_tests
-from anyglot.recipe.load import load_recipe, save_recipe
-from anyglot.study.file import is_study, load_study
-from anyglot.study.results import read_results
-from anyglot.study.steps import steps_of
+from anyglot.evaluation.translation.table import read_tests
+from anyglot.experiments.study.file import is_study, load_study
+from anyglot.experiments.study.results import read_results
+from anyglot.experiments.study.steps import steps_of
+from anyglot.training.recipe.load import load_recipe, save_recipe
 from fuzz.forms import ROWS, YAML
 from fuzz.running import Reader
 

@@ -11,28 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from anyglot.demonstration.record import MARKER
-from anyglot.demonstration.record import Record as DemoRecord
-from anyglot.evaluation.comet import read_answer
-from anyglot.evaluation.curves import curves_from_metrics
-from anyglot.evaluation.earlier import Earlier, read_earlier
-from anyglot.evaluation.hypotheses import record_path, translated
-from anyglot.evaluation.table import TestSet, read_sentences
-from anyglot.evaluation.timing import parameters_of
+from anyglot.evaluation.finetuning.finetune import logged_scores
+from anyglot.evaluation.finetuning.record import TuningRecord, find_record
+from anyglot.evaluation.finetuning.results import LanguageScores, SeedResult, read_result, read_sums, write_result
+from anyglot.evaluation.finetuning.suite import known_score
+from anyglot.evaluation.finetuning.translated import made
+from anyglot.evaluation.tasks.catalogue import task_named
+from anyglot.evaluation.tasks.examples import TextExample
+from anyglot.evaluation.translation.comet import read_answer
+from anyglot.evaluation.translation.existing import Earlier, read_earlier
+from anyglot.evaluation.translation.hypotheses import record_path, translated
+from anyglot.evaluation.translation.table import TestSet, read_sentences
+from anyglot.evaluation.translation.timing import parameters_of
+from anyglot.experiments.demo.record import MARKER
+from anyglot.experiments.demo.record import Record as DemoRecord
 from anyglot.hub.record import read_record as read_model_record
-from anyglot.machine import recalled
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.record import told_of_source
-from anyglot.recipe.run import corpora_of, prepare_tokenizer
-from anyglot.tasks.catalogue import task_named
-from anyglot.tasks.examples import TextExample
-from anyglot.training.logs import MetricsLog
-from anyglot.understanding.record import TuningRecord, find_record
-from anyglot.understanding.results import LanguageScores, SeedResult, read_result, read_sums, write_result
-from anyglot.understanding.running import known_score
-from anyglot.understanding.translated import made
-from anyglot.understanding.tuning import logged_scores
-from anyglot.weights.index import offers_of
+from anyglot.models.pretrained.package_index import offers_of
+from anyglot.reporting.curves import curves_from_metrics
+from anyglot.runtime.measurements import recalled
+from anyglot.training.loop.logs import MetricsLog
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.record import told_of_source
+from anyglot.training.recipe.run import corpora_of, prepare_tokenizer
 from fuzz.folders import copied
 from fuzz.forms import BINARY, JSON, JSON_LINES, YAML
 from fuzz.running import Reader

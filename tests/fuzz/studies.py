@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from anyglot.study.results import read_results
+from anyglot.experiments.study.results import read_results
 from fuzz.forms import JSON
 from fuzz.running import Reader
 from fuzz.written import finite, whole, written
@@ -70,7 +70,7 @@ def _read_study(path: Path) -> Any:
 
 
 def _read_manifest(path: Path) -> Any:
-    from anyglot.study.report import read_manifest
+    from anyglot.experiments.study.report import read_manifest
 
     manifest = read_manifest(path.parent)
     found = read_results(manifest, path.parent)

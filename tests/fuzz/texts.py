@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.data.corpus import MonolingualSource, ParallelSource, content_hash, read_monolingual, read_parallel
-from anyglot.data.sheet import read_sheet
-from anyglot.retrieval.bucc import read_split
-from anyglot.retrieval.mining_text import read_sentences
-from anyglot.retrieval.tatoeba import find_languages, read_pairs
-from anyglot.tasks.catalogue import task_named
-from anyglot.tasks.examples import ChoiceExample, QuestionExample, TaggedExample, TextExample
-from anyglot.tasks.faults import Faults
-from anyglot.tasks.reading import SourceFile, read
-from anyglot.translator.jobs import inspect_input
-from anyglot.translator.prefixes import Prefixes
-from anyglot.weights.unpacking import unpack
+from anyglot.data.manifest import read_sheet
+from anyglot.evaluation.retrieval.bucc import read_split
+from anyglot.evaluation.retrieval.mining_text import read_sentences
+from anyglot.evaluation.retrieval.tatoeba import find_languages, read_pairs
+from anyglot.evaluation.tasks.catalogue import task_named
+from anyglot.evaluation.tasks.data_issues import Faults
+from anyglot.evaluation.tasks.examples import ChoiceExample, QuestionExample, TaggedExample, TextExample
+from anyglot.evaluation.tasks.registry import SourceFile, read
+from anyglot.inference.translation.jobs import inspect_input
+from anyglot.inference.translation.prefixes import Prefixes
+from anyglot.models.pretrained.unpack import unpack
 from fuzz.folders import tokens_of
 from fuzz.forms import BINARY, JSON, JSON_LINES, ROWS, TEXT, Form, packed
 from fuzz.running import Reader
-from weights import e5s1_file
+from support import e5s1_file
 
 GERMAN, ENGLISH = (
     ["Das Haus ist alt.", "Der Hund schläft.", "老房子在河边。"],

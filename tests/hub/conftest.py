@@ -6,10 +6,9 @@ import torch
 from anyglot.hub.translation import AnyglotForConditionalGeneration
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.initialise import initialise_fairseq
+from anyglot.models.initialize import initialise_fairseq
 from anyglot.models.store import save_model
-
-from .builders import copies, model_config
+from support.hub_builders import copies, model_config
 
 
 @pytest.fixture(scope="session")

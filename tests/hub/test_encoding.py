@@ -9,8 +9,7 @@ from transformers import AutoModel, AutoModelForMaskedLM
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.errors import UserError
 from anyglot.models.store import load_model, save_model
-
-from .builders import batch, encoder
+from support.hub_builders import batch, encoder
 
 
 def test_states_are_ours(tmp_path: Path) -> None:

@@ -16,19 +16,19 @@ from sentencepiece import SentencePieceProcessor
 from typer.testing import CliRunner
 
 from anyglot.cli.main import app
-from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
 from anyglot.hub.ctranslate2_spec import limits
 from anyglot.hub.export import export_ctranslate2, export_transformers
 from anyglot.hub.parity import TOLERANCE, cases, compare
+from anyglot.inference.translation import Translator
 from anyglot.models.build import build_encoder_decoder, drop_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
-from anyglot.translator import Translator
-from translator import foreign
-from translator.tiny import TEXTS
+from anyglot.text.tokenizer_training import train_tokenizer
+from support import foreign_translators
+from support.tiny_translators import TEXTS
 
 WIDTH = 16
 
@@ -114,7 +114,9 @@ def test_the_export_of_docs_runs_and_translates_alike(folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["mbart50", "mbart", "m2m_100", "nllb", "nllb_legacy", "marian", "marian_separate"])
 def test_other_peoples_models(name: str, tmp_path: Path) -> None:
-    parity = export_ctranslate2(str(foreign.write(name, tmp_path / name)), tmp_path / "out", say=lambda line: None)
+    parity = export_ctranslate2(
+        str(foreign_translators.write(name, tmp_path / name)), tmp_path / "out", say=lambda line: None
+    )
     assert parity.equal + parity.ties == parity.sentences >= 50
     assert parity.tokens > 500 and parity.largest <= TOLERANCE
 
@@ -261,7 +263,7 @@ def test_what_transformers_cannot_express(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mbart50", "m2m_100", "marian_separate"])
 def test_a_family_goes_back_to_transformers(name: str, tmp_path: Path) -> None:
-    source = foreign.write(name, tmp_path / name)
+    source = foreign_translators.write(name, tmp_path / name)
     export_transformers(str(source), tmp_path / "out", say=lambda line: None)
     before = Translator.from_pretrained(source, device="cpu").translate(TEXTS[:2], source="de", target="fr", beam=2)
     after = Translator.from_pretrained(tmp_path / "out", device="cpu")

@@ -14,19 +14,18 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import Report
-from anyglot.evaluation.metrics import score
-from anyglot.evaluation.report import write_report
-from anyglot.evaluation.results import Result, score_table
+from anyglot.evaluation.translation.metrics import score
+from anyglot.evaluation.translation.results import Result, score_table
 from anyglot.hub.card import Stated
 from anyglot.hub.push import prepare, upload, write
+from anyglot.inference.translation import Translator
 from anyglot.models.store import load_model
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.run import run_recipe
-from anyglot.translator import Translator
-from recipe.words import write_words
-
-from .endpoint import endpoint
+from anyglot.reporting.elements import Report
+from anyglot.reporting.report import write_report
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.run import run_recipe
+from support.hub_endpoint import endpoint
+from support.recipe_words import write_words
 
 SAID, REFERENCES = ["the dog eats the old bread", "b cat", "d"], ["the dog eats the new bread", "b cat", "c"]
 RECIPE = """

@@ -13,22 +13,21 @@ from typer.testing import CliRunner
 
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.cli.main import app
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
 from anyglot.hub.export import export_anyglot, export_ctranslate2, export_transformers
-from anyglot.layers.attention import Memory
+from anyglot.inference.translation import Translator
 from anyglot.models.build import build_encoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.store import load_model, save_model
-from anyglot.translator import Translator
-from anyglot.weights.save import save_pretrained
-from translator import foreign
-from translator.tiny import TEXTS
-
-from .builders import randomised
+from anyglot.nn.attention import Memory
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
+from support import foreign_translators
+from support.hub_builders import randomised
+from support.tiny_translators import TEXTS
 
 LAYERS, WIDTH = 3, 16
 
@@ -169,7 +168,7 @@ def test_any_other_encoder_gets_a_decoder_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nllb", "mbart50", "marian"])
 def test_the_encoders_of_other_translators(name: str, tmp_path: Path) -> None:
     """Waves or learned positions, scaled tables, another end token: the decoder computes as the encoder's blocks do."""
-    folder = foreign.write(name, tmp_path / name)
+    folder = foreign_translators.write(name, tmp_path / name)
     export_anyglot(str(folder), tmp_path / "out", "encoder-decoder", 1, "first")
     model, tokenizer = load_model(tmp_path / "out"), load_tokenizer(folder)
     assert isinstance(model, EncoderDecoder) and model.config.end_id == tokenizer.end_id

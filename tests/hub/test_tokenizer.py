@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, XLMRobertaTokenizer
 
-from anyglot.data.tokenizer import Tokenizer, load_tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.hub.tokenizer import never_written, tokenizer_files
 from anyglot.phrasebook.corpus import Phrasebook, known_languages
+from anyglot.text.tokenizer import Tokenizer, load_tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
 
 LANGUAGES = sorted(known_languages())
 SPELT = "</s> <mask> <pad>"

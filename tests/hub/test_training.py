@@ -11,8 +11,7 @@ from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainer, Seq2SeqTrainingA
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.hub.translation import AnyglotForConditionalGeneration
 from anyglot.models.store import load_model
-
-from .builders import batch, copies
+from support.hub_builders import batch, copies
 
 
 def examples(count: int) -> list[dict[str, Any]]:

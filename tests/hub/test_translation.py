@@ -8,14 +8,13 @@ import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
-from anyglot.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
-from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
 from anyglot.hub.translation import AnyglotForConditionalGeneration
+from anyglot.inference.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import load_model, save_model
-
-from .builders import END, KINDS, VOCABULARY, batch, copies, model, restricted
+from support.hub_builders import END, KINDS, VOCABULARY, batch, copies, model, restricted
 
 PROMPT = Prompt(start=(END,), end=END, never=(1,))
 LENGTH = LengthRule(30, minimum=0)  # transformers' searches know no shortest length

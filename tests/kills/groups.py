@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from waiting import PATIENCE, until
+from support.waiting import PATIENCE, until
 
 
 def run_in_group(words: list[str], room: Path, log: Path, enough: Callable[[], bool] | None) -> int:

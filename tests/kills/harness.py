@@ -92,8 +92,8 @@ def attempt(words: list[str], room: str, place: str, call: int, flush: int, coun
     import torch
 
     from anyglot.cli.main import main
-    from anyglot.translator import jobs
-    from deadly import die_at_call, die_at_flush
+    from anyglot.inference.translation import jobs
+    from support.deadly import die_at_call, die_at_flush
 
     torch.set_num_threads(1)
     jobs.WINDOW_LINES = WINDOW
@@ -184,7 +184,7 @@ class Killed:
             daemon=True,
         )
         process.start()
-        from waiting import ended
+        from support.waiting import ended
 
         return ended(process)
 

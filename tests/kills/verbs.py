@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from kills.harness import Verb
-from training import traces
-from translator.tiny import TEXTS, write_model_folder
+from support import training_traces
+from support.tiny_translators import TEXTS, write_model_folder
 
 WORDS = {
     "hund": "dog", "katze": "cat", "mann": "man", "sieht": "sees", "isst": "eats", "brot": "bread", "haus": "house",
@@ -98,8 +98,12 @@ def _updates(log: str) -> Callable[[Path], int]:
 
 
 def _trained(folder: Path) -> dict[str, Any]:
-    found = {f"{name}/{part}": value for name, parts in traces.state(folder).items() for part, value in parts.items()}
-    return {**found, "model": (folder / "model.safetensors").read_bytes(), "metrics": traces.metrics(folder)}
+    found = {
+        f"{name}/{part}": value
+        for name, parts in training_traces.state(folder).items()
+        for part, value in parts.items()
+    }
+    return {**found, "model": (folder / "model.safetensors").read_bytes(), "metrics": training_traces.metrics(folder)}
 
 
 def _file(name: str) -> Callable[[Path], Mapping[str, Any]]:

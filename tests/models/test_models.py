@@ -7,11 +7,10 @@ import torch
 from pydantic import ValidationError
 
 from anyglot.errors import UserError
-from anyglot.layers.attention import Memory
 from anyglot.models.build import build_encoder_decoder, drop_skips, dropped_skips
 from anyglot.models.config import StackConfig
-
-from .builders import VOCABULARY, WIDTH, batch, encoder, encoder_config, model, model_config
+from anyglot.nn.attention import Memory
+from support.model_builders import VOCABULARY, WIDTH, batch, encoder, encoder_config, model, model_config
 
 CLOSE = {"atol": 2e-6, "rtol": 1e-5}
 

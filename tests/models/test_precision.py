@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyglot import machine
 from anyglot.errors import UserError
-from anyglot.models import precision, probe
+from anyglot.models import precision, precision_probe
+from anyglot.runtime import measurements
 
 
 @pytest.fixture(autouse=True)
 def own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    probe._chosen.cache_clear()
+    precision_probe._chosen.cache_clear()
 
 
 def test_int8_without_its_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,23 +27,23 @@ def test_int8_without_its_instructions_is_refused(monkeypatch: pytest.MonkeyPatc
 
 def test_a_choice_is_remembered_against_a_changed_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {"fp32": 2.0, "bf16": 1.0, "int8": 0.9}
-    monkeypatch.setattr(probe, "measured", lambda name, *sizes: seconds[name])
-    assert probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16", "int8 gains too little on bf16"
+    monkeypatch.setattr(precision_probe, "measured", lambda name, *sizes: seconds[name])
+    assert precision_probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16", "int8 gains too little on bf16"
     seconds.update(fp32=0.1)
-    probe._chosen.cache_clear()  # a new process
-    assert probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16"
-    assert list(json.loads(machine.memory(probe.MEMORY).read_text()).values()) == ["bf16"]
-    assert probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "fp32", "another question"
+    precision_probe._chosen.cache_clear()  # a new process
+    assert precision_probe.fastest(["fp32", "bf16", "int8"], 512, 2048, 9000) == "bf16"
+    assert list(json.loads(measurements.memory(precision_probe.MEMORY).read_text()).values()) == ["bf16"]
+    assert precision_probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "fp32", "another question"
 
 
 def test_a_damaged_memory_is_asked_again_and_narrow_models_never(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine.memory(probe.MEMORY).parent.mkdir(parents=True)
-    machine.memory(probe.MEMORY).write_text("{broken")
-    monkeypatch.setattr(probe, "measured", lambda name, *sizes: {"fp32": 2.0, "bf16": 1.0}[name])
-    assert probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "bf16"
-    assert probe.fastest(["fp32", "bf16"], 64, 128, 9000) == "fp32"
+    measurements.memory(precision_probe.MEMORY).parent.mkdir(parents=True)
+    measurements.memory(precision_probe.MEMORY).write_text("{broken")
+    monkeypatch.setattr(precision_probe, "measured", lambda name, *sizes: {"fp32": 2.0, "bf16": 1.0}[name])
+    assert precision_probe.fastest(["fp32", "bf16"], 512, 2048, 9000) == "bf16"
+    assert precision_probe.fastest(["fp32", "bf16"], 64, 128, 9000) == "fp32"
 
 
 def test_the_products_that_are_timed_exist() -> None:
     for name in ("fp32", "bf16"):
-        assert probe.measured(name, 32, 64, 100) > 0
+        assert precision_probe.measured(name, 32, 64, 100) > 0

@@ -14,16 +14,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from anyglot.errors import UserError
-from anyglot.layers.embeddings import LearnedPositions
 from anyglot.models.encoder import Encoder
-from anyglot.models.identity import weights_key
+from anyglot.models.fingerprint import weights_key
+from anyglot.models.pretrained.load import load_encoder
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.prompt_files import FILE, WEIGHTS, SavedPrompts, load_prompts, prompted, save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
-from anyglot.weights.load import load_encoder
-from anyglot.weights.save import save_pretrained
-from papers.tiny_sga import pairs, sga, write_encoder
+from anyglot.nn.embeddings import LearnedPositions
+from support.tiny_sga import pairs, sga, write_encoder
 
 
 @pytest.fixture

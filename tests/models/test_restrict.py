@@ -11,18 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyglot.data.batch import TranslationBatch
-from anyglot.decoding import LengthRule, Prompt, beam_search, greedy_search
-from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
-from anyglot.methods.sixt.method import SixT, SixTOptions
+from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import multiplies_int8, prepare
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
-from anyglot.weights.save import save_pretrained
-
-from .builders import VOCABULARY, WIDTH, batch, encoder_config, model
+from anyglot.training.methods.sixt.method import SixT, SixTOptions
+from support.model_builders import VOCABULARY, WIDTH, batch, encoder_config, model
 
 IDS = torch.tensor([0, 1, 2, 3, 5, 8, 9, 12])
 OTHERS = [id for id in range(VOCABULARY) if id not in IDS]

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from anyglot.errors import UserError
+from anyglot.models.pretrained.load import load_encoder
 from anyglot.models.store import is_model_folder, load_model, save_model
-from anyglot.weights.load import load_encoder
-
-from .builders import batch, encoder, model
+from support.model_builders import batch, encoder, model
 
 MODELS = {
     "encoder": lambda: encoder(),

@@ -6,8 +6,7 @@ import pytest
 
 from anyglot.models.build import build
 from anyglot.models.config import CanvasConfig, EmbeddingsConfig, ParallelEncoderDecoderConfig, StackConfig
-
-from .builders import VOCABULARY, WIDTH, encoder_config, model_config
+from support.model_builders import VOCABULARY, WIDTH, encoder_config, model_config
 
 
 def parallel_config() -> ParallelEncoderDecoderConfig:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from papers.tiny import write_encoder
+from support.tiny_sixt import write_encoder
 
 
 @pytest.fixture

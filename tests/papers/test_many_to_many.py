@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyglot.decoding import LengthRule, Prompt, beam_search
-from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
-from anyglot.methods.sixt import SixT
+from anyglot.inference.decoding import LengthRule, Prompt, beam_search
+from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.pretrained.load import load_encoder
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.store import load_model, save_model
-from anyglot.recipe.load import load_recipe
-from anyglot.weights.load import load_encoder
-from anyglot.weights.save import save_pretrained
-from papers.tiny import WIDTH, WORDS, batch, moved, optimise, sixt, values
+from anyglot.training.methods.sixt import SixT
+from anyglot.training.recipe.load import load_recipe
+from support.tiny_sixt import WIDTH, WORDS, batch, moved, optimise, sixt, values
 
 LANGUAGES = ["en", "de", "es"]
 MIXED = torch.tensor([1, 3, 2, 3, 1, 1])

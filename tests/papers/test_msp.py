@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from anyglot.data.batch import TranslationBatch
-from anyglot.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
-from anyglot.decoding.staged import PromptedLanguageStepModel
-from anyglot.methods.baselines import Msp, MspOptions
-from anyglot.models.blank import blank
+from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.inference.generation.staged_prompts import PromptedLanguageStepModel
 from anyglot.models.build import build_language_model, build_prompted_language_model
 from anyglot.models.config import EmbeddingsConfig, LanguageModelConfig, PromptedLanguageModelConfig, StackConfig
+from anyglot.models.empty import blank
 from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.store import load_model, save_model
-from anyglot.training.freezing import enter_stage
+from anyglot.training.loop.freezing import enter_stage
+from anyglot.training.methods.baselines import Msp, MspOptions
 
 WORDS, WIDTH, LAYERS, PAD, END = 40, 16, 4, 1, 2
 

@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.errors import UserError
-from anyglot.methods.baselines.nat_ctc import NatCtc, NatCtcOptions
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
-from anyglot.recipe.shapes import VocabularyOnly
-from papers.tiny import WORDS, batch
+from anyglot.training.methods.baselines.nat_ctc import NatCtc, NatCtcOptions
+from anyglot.training.recipe.static_configs import VocabularyOnly
+from support.tiny_sixt import WORDS, batch
 
 ENCODER = {"layers": 2, "width": 32, "heads": 4, "feedforward_width": 48, "dropout": 0.0}
 DECODER = {"layers": 2, "heads": 4, "feedforward_width": 48, "dropout": 0.0}

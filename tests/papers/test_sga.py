@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.errors import UserError
-from anyglot.models.blank import blank
 from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import CanvasConfig, EmbeddingsConfig, EncoderConfig, PromptedEncoderConfig, StackConfig
+from anyglot.models.empty import blank
 from anyglot.models.prompted import PromptedEncoder, SourceMemory
-from anyglot.training.freezing import enter_stage
-from papers.tiny_sga import BLANK, LAYERS, MASK, Pieces, naive_write, pairs, sga, write_encoder
+from anyglot.training.loop.freezing import enter_stage
+from support.tiny_sga import BLANK, LAYERS, MASK, Pieces, naive_write, pairs, sga, write_encoder
 
 
 @pytest.fixture(scope="module")

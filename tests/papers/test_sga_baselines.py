@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.outline import outline
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.outline import outline
 
 LARGE = ["start=FacebookAI/xlm-roberta-large", "decoder.layers=24", "decoder.heads=16"]
 LARGE += ["decoder.feedforward_width=4096"]

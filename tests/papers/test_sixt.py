@@ -12,19 +12,19 @@ from pydantic import ValidationError
 
 from anyglot.data.sampling import temperature_weights
 from anyglot.errors import UserError
-from anyglot.layers.embeddings import SinusoidalPositions, sinusoids
-from anyglot.layers.feedforward import gelu, gelu_tanh
-from anyglot.layers.residual import Residual
-from anyglot.methods.baselines import FinetuneAll, FinetuneAllOptions
 from anyglot.models.build import build_encoder, dropped_skips
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.store import load_model, save_model
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.run import recipe_identity
-from anyglot.recipe.shapes import VocabularyOnly
-from anyglot.training.freezing import enter_stage, set_modes
-from anyglot.training.optim import build_schedule
-from papers.tiny import DECODER, LAYERS, WIDTH, WORDS, batch, moved, optimise, sixt, values
+from anyglot.nn.embeddings import SinusoidalPositions, sinusoids
+from anyglot.nn.feedforward import gelu, gelu_tanh
+from anyglot.nn.residual import Residual
+from anyglot.training.loop.freezing import enter_stage, set_modes
+from anyglot.training.loop.optim import build_schedule
+from anyglot.training.methods.baselines import FinetuneAll, FinetuneAllOptions
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.run import recipe_identity
+from anyglot.training.recipe.static_configs import VocabularyOnly
+from support.tiny_sixt import DECODER, LAYERS, WIDTH, WORDS, batch, moved, optimise, sixt, values
 
 # Section 2.1
 
@@ -88,7 +88,7 @@ def test_paper_sizes_have_735_million_parameters() -> None:
         embeddings=EmbeddingsConfig(vocabulary_size=250_002, width=1024, positions="learned", norm=True),
         stack=StackConfig(layers=24, width=1024, heads=16, feedforward_width=4096, norm_first=False),
     )
-    from anyglot.methods.translation import DecoderOptions, attach_decoder
+    from anyglot.training.methods.translation import DecoderOptions, attach_decoder
 
     with torch.device("meta"):
         model = attach_decoder(build_encoder(large), DecoderOptions(), seed=1)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyglot.layers.embeddings import LearnedPositions
-from anyglot.layers.residual import Residual
-from anyglot.methods.sixt import SixT
 from anyglot.models.build import dropped_skips
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import load_model, save_model
-from anyglot.recipe.load import load_recipe
-from papers.tiny import DECODER, LAYERS, WIDTH, batch, moved, optimise, sixt, values
+from anyglot.nn.embeddings import LearnedPositions
+from anyglot.nn.residual import Residual
+from anyglot.training.methods.sixt import SixT
+from anyglot.training.recipe.load import load_recipe
+from support.tiny_sixt import DECODER, LAYERS, WIDTH, batch, moved, optimise, sixt, values
 
 OWN = {**DECODER, "norm_first": False, "positions": "learned", "table": "own", "dropout": 0.3}
 TABLE = "decoder.embeddings.tokens.weight"

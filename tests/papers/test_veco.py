@@ -13,16 +13,16 @@ from torch import Tensor
 
 from anyglot.data.batch import IGNORED, SegmentBatch
 from anyglot.errors import UserError
-from anyglot.layers.attention import Memory
-from anyglot.methods.base import Losses
-from anyglot.methods.baselines.xlm import Xlm, XlmOptions
-from anyglot.methods.veco import Veco, VecoOptions
-from anyglot.methods.veco.pretraining import cross_passes, inner_passes, summed_terms
 from anyglot.models.encoder import Encoder
 from anyglot.models.store import save_model
-from anyglot.training.freezing import enter_stage
-from papers.naive_veco import NaiveVeco
-from papers.tiny_veco import LAYERS, SIZES, WIDTH, WORDS, Vocabulary, made, segments
+from anyglot.nn.attention import Memory
+from anyglot.training.loop.freezing import enter_stage
+from anyglot.training.methods.base import Losses
+from anyglot.training.methods.baselines.xlm import Xlm, XlmOptions
+from anyglot.training.methods.veco import Veco, VecoOptions
+from anyglot.training.methods.veco.pretraining import cross_passes, inner_passes, summed_terms
+from support.naive_veco import NaiveVeco
+from support.tiny_veco import LAYERS, SIZES, WIDTH, WORDS, Vocabulary, made, segments
 
 FOUR = ("inner_first", "inner_second", "cross_second", "cross_first")
 

@@ -9,31 +9,31 @@ import pytest
 import torch
 import transformers
 
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
-from anyglot.evaluation.metrics import score
+from anyglot.evaluation.translation.metrics import score
 from anyglot.hub.export import export_ctranslate2
-from anyglot.layers.attention import Attention, Memory
-from anyglot.layers.residual import Residual
-from anyglot.methods import METHODS
-from anyglot.methods.sixt import SixT, SixTOptions
-from anyglot.methods.veco import VecoTranslation, VecoTranslationOptions
+from anyglot.inference.translation import Translator
 from anyglot.models.build import build_encoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.initialise import initialise_bert
+from anyglot.models.initialize import initialise_bert
 from anyglot.models.store import load_model, save_model
-from anyglot.recipe.averaged import average_run
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.outline import outline
-from anyglot.recipe.run import run_recipe
-from anyglot.recipe.taking_apart import Fate, fates
-from anyglot.training.optim import build_schedule
-from anyglot.translator import Translator
-from papers.tiny import DECODER, batch, moved, optimise, values
-from translator.tiny import TEXTS
+from anyglot.nn.attention import Attention, Memory
+from anyglot.nn.residual import Residual
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
+from anyglot.training.loop.optim import build_schedule
+from anyglot.training.methods import METHODS
+from anyglot.training.methods.sixt import SixT, SixTOptions
+from anyglot.training.methods.veco import VecoTranslation, VecoTranslationOptions
+from anyglot.training.recipe.averaged import average_run
+from anyglot.training.recipe.extraction import Fate, fates
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.outline import outline
+from anyglot.training.recipe.run import run_recipe
+from support.tiny_sixt import DECODER, batch, moved, optimise, values
+from support.tiny_translators import TEXTS
 
 LAYERS, WIDTH = 4, 32
 

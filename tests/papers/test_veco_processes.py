@@ -11,13 +11,13 @@ import pytest
 from safetensors.torch import load_file
 
 from anyglot.data.batch import SegmentBatch
-from anyglot.methods.veco import Veco, VecoOptions
-from anyglot.training.loop import train
-from anyglot.training.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions
-from anyglot.training.plan import Plan
-from papers.tiny_veco import SIZES, Vocabulary, segments
-from training import traces, worker
-from training.test_distributed import assert_close, launch
+from anyglot.training.loop.options import CheckpointOptions, RuntimeOptions, StageOptions, TrackingOptions
+from anyglot.training.loop.plan import Plan
+from anyglot.training.loop.train import train
+from anyglot.training.methods.veco import Veco, VecoOptions
+from support import training_traces, training_worker
+from support.tiny_veco import SIZES, Vocabulary, segments
+from training.loop.test_distributed import assert_close, launch
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def plan(folder: Path, accumulation: int, *, shard: bool) -> Plan:
 
 def run(folder: str, rank: int, world: int, port: int, *, shard: bool) -> None:
     """One of the processes."""
-    worker.become(rank, world, port)
+    training_worker.become(rank, world, port)
     train(plan(Path(folder), 1, shard=shard))
-    worker.end(0)
+    training_worker.end(0)
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def weights(folder: Path) -> dict[str, Any]:
 def test_two_processes_pretrain_like_one(tmp_path: Path, shard: bool) -> None:
     train(plan(tmp_path / "alone", 2, shard=False))
     assert launch(tmp_path / "both", run, shard=shard) == [0, 0]
-    alone, both = traces.metrics(tmp_path / "alone"), traces.metrics(tmp_path / "both")
+    alone, both = training_traces.metrics(tmp_path / "alone"), training_traces.metrics(tmp_path / "both")
     assert_close(alone, both)
     for one, two in zip(alone, both, strict=True):
         logged = {name: value for name, value in one.items() if name.startswith(("text.", "pairs."))}

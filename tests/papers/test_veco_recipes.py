@@ -11,19 +11,19 @@ import pytest
 import torch
 
 from anyglot.data.batch import IGNORED, SegmentBatch
+from anyglot.data.build import build_loader
 from anyglot.data.corpus import MonolingualSource
-from anyglot.data.loader import build_loader
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.errors import UserError
-from anyglot.methods.baselines.xlm import Xlm, XlmOptions
-from anyglot.methods.veco import Veco, VecoOptions
-from anyglot.models.blank import blank
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.outline import memory_of, outline
-from anyglot.recipe.run import run_recipe
-from anyglot.recipe.schema import Recipe
-from anyglot.recipe.shapes import VocabularyOnly
+from anyglot.models.empty import blank
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
+from anyglot.training.methods.baselines.xlm import Xlm, XlmOptions
+from anyglot.training.methods.veco import Veco, VecoOptions
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.outline import memory_of, outline
+from anyglot.training.recipe.run import run_recipe
+from anyglot.training.recipe.schema import Recipe
+from anyglot.training.recipe.static_configs import VocabularyOnly
 
 LETTERS = "abcdefghijklmnop"
 

@@ -13,10 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.weights.load import load_encoder, load_pretrained
-from anyglot.weights.save import save_pretrained
-
-from .references import ENCODER_DECODERS, LIMIT, VOCABULARY, make, saved, sentences
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
+from anyglot.models.pretrained.save import save_pretrained
+from support.reference_models import ENCODER_DECODERS, LIMIT, VOCABULARY, make, saved, sentences
 
 TOLERANCE = 2e-5
 WHOLE = {"mbart": "ForConditionalGeneration", "m2m_100": "ForConditionalGeneration", "marian": "MTModel"}

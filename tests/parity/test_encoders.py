@@ -12,10 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
-from anyglot.weights.load import load_encoder, load_pretrained
-from anyglot.weights.save import save_pretrained
-
-from .references import ENCODERS, LIMIT, make, saved, sentences
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
+from anyglot.models.pretrained.save import save_pretrained
+from support.reference_models import ENCODERS, LIMIT, make, saved, sentences
 
 TOLERANCE = 2e-5
 

@@ -13,11 +13,10 @@ from anyglot.errors import UserError
 from anyglot.models.build import build_encoder, build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
-from anyglot.models.parts import without_cross_attention
-from anyglot.weights.load import load_encoder
-from anyglot.weights.save import save_pretrained
-
-from .references import LIMIT, VOCABULARY, randomise, sentences
+from anyglot.models.extraction import without_cross_attention
+from anyglot.models.pretrained.load import load_encoder
+from anyglot.models.pretrained.save import save_pretrained
+from support.reference_models import LIMIT, VOCABULARY, randomise, sentences
 
 
 def encoder(family: str = "xlm-roberta", *, head: bool = True, norm: bool = True, **stack: Any) -> Encoder:

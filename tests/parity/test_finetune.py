@@ -10,11 +10,11 @@ import torch
 import transformers
 from torch.nn import functional
 
+from anyglot.data.build import DataOptions, build_loader
 from anyglot.data.corpus import ParallelSource
-from anyglot.data.loader import DataOptions, build_loader
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.methods.baselines import Finetune, FinetuneOptions
-from translator.foreign import FOLDERS, sentences, write
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.training.methods.baselines import Finetune, FinetuneOptions
+from support.foreign_translators import FOLDERS, sentences, write
 
 # How each tokenizer spells German and French; Marian's reads the target off the text.
 SPELLINGS = {

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, LogitsProcessor, LogitsProcessorList
 
-from anyglot.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
-from anyglot.decoding.batching import pad_batch
-from anyglot.decoding.stepping import EncoderDecoderStepModel
+from anyglot.inference.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.decoding.batching import pad_batch
+from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.weights.save import save_pretrained
+from anyglot.models.pretrained.save import save_pretrained
 
 BEGIN, PAD, END = 0, 1, 2
 LANGUAGES = (4, 5)  # second start tokens, as a multilingual decoder has them

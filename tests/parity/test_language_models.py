@@ -13,10 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from anyglot.errors import UserError
 from anyglot.models.language import LanguageModel
-from anyglot.weights.load import load_encoder, load_language_model, load_pretrained
-from anyglot.weights.save import save_pretrained
-
-from .references import LIMIT, VOCABULARY, randomise, saved, sentences
+from anyglot.models.pretrained.load import load_encoder, load_language_model, load_pretrained
+from anyglot.models.pretrained.save import save_pretrained
+from support.reference_models import LIMIT, VOCABULARY, randomise, saved, sentences
 
 TOLERANCE = 1e-5
 SETTINGS = {

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from anyglot.data.batch import IGNORED
 from anyglot.data.labelled import ClassBatch, SpanBatch, TagBatch
-from anyglot.methods.understanding import Understanding, UnderstandingOptions
 from anyglot.models.task_model import HeadConfig, TaskModel
-from parity.references import ENCODERS, VOCABULARY, randomise
+from anyglot.training.methods.understanding import Understanding, UnderstandingOptions
+from support.reference_models import ENCODERS, VOCABULARY, randomise
 
 LENGTHS = (7, 5, 3)
 

@@ -6,8 +6,7 @@ import pytest
 
 from anyglot.phrasebook import Clause, Meaning, Place, realise
 from anyglot.phrasebook.meaning import Entity
-
-from .examples import ANNA, PETER, a, act, counted, the
+from phrasebook.examples import ANNA, PETER, a, act, counted, the
 
 
 def _said(clause: Clause) -> str:

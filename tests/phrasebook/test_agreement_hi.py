@@ -11,8 +11,7 @@ from anyglot.phrasebook import Clause, Meaning, Place, Sentence, realise
 from anyglot.phrasebook.languages import load_grammar
 from anyglot.phrasebook.lexicon import Entry
 from anyglot.phrasebook.sampler import sample_meanings
-
-from .examples import ANNA, PETER, a, act, counted, the
+from phrasebook.examples import ANNA, PETER, a, act, counted, the
 
 INVARIABLE = frozenset(["भारी", "खाली", "आलसी", "दुखी", "स्लेटी"])  # end in -ी for both genders
 FEMININE_ENDINGS = ("ी", "ीं", "ई", "ईं")

@@ -9,8 +9,7 @@ import pytest
 from anyglot.phrasebook import Clause, Meaning, Place, realise
 from anyglot.phrasebook.languages import load_grammar
 from anyglot.phrasebook.sampler import sample_meanings
-
-from .examples import ANNA, a, act, counted, the
+from phrasebook.examples import ANNA, a, act, counted, the
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ import pytest
 from anyglot.phrasebook import Clause, Meaning, Place, realise
 from anyglot.phrasebook.catalogue import load_catalogue
 from anyglot.phrasebook.sampler import sample_meanings
-
-from .examples import ANNA, PETER, a, act, counted, the
+from phrasebook.examples import ANNA, PETER, a, act, counted, the
 
 NAMES = {concept.name for concept in load_catalogue().of("name")}
 GENDERS = {"был": "m", "была": "f", "было": "n", "были": "pl"}

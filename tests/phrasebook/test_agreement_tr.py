@@ -10,8 +10,7 @@ from anyglot.phrasebook import Clause, Meaning, Place, realise
 from anyglot.phrasebook.grammar.turkish_suffixes import Case, conjugate, decline, was
 from anyglot.phrasebook.languages import load_grammar
 from anyglot.phrasebook.sampler import sample_meanings
-
-from .examples import ANNA, PETER, a, act, counted, the
+from phrasebook.examples import ANNA, PETER, a, act, counted, the
 
 CASES: tuple[Case, ...] = ("accusative", "dative", "locative", "ablative", "genitive")
 

@@ -8,8 +8,7 @@ import pytest
 
 from anyglot.phrasebook import Clause, Meaning, Place, realise
 from anyglot.phrasebook.sampler import sample_meanings
-
-from .examples import ANNA, PETER, a, act, counted, the
+from phrasebook.examples import ANNA, PETER, a, act, counted, the
 
 VOWELS = "аеєиіїоуюя"
 

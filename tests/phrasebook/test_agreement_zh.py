@@ -10,8 +10,7 @@ import pytest
 from anyglot.phrasebook import Clause, Entity, Meaning, Place, realise
 from anyglot.phrasebook.languages import load_grammar
 from anyglot.phrasebook.sampler import sample_meanings
-
-from .examples import ANNA, PETER, a, act, counted, the
+from phrasebook.examples import ANNA, PETER, a, act, counted, the
 
 
 @pytest.fixture(scope="module")

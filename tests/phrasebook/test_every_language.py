@@ -14,8 +14,7 @@ from anyglot.phrasebook.grammar.contract import UPOS
 from anyglot.phrasebook.languages import load_grammar
 from anyglot.phrasebook.sampler import sample_meanings
 from phrasebook.counting import calls_of
-
-from .examples import EXAMPLES
+from phrasebook.examples import EXAMPLES
 
 LANGUAGES = known_languages()
 SCRIPTS = {"ru": "CYRILLIC", "uk": "CYRILLIC", "hi": "DEVANAGARI", "zh": "CJK"}

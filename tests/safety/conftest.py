@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.tiny import write_model_folder
+from support.tiny_translators import write_model_folder
 
 
 @pytest.fixture(scope="session")

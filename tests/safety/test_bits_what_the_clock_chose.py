@@ -15,20 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from anyglot import machine
-from anyglot.models import choice, probe
-from anyglot.stopping import Stopped
-from anyglot.training import precision
-from anyglot.training.loop import train
-from anyglot.training.options import RuntimeOptions
-from anyglot.translator import SearchSettings, jobs
-from anyglot.translator.door import Translator
-from anyglot.translator.work import Work, run
-from training import traces
-from training.test_exactness import stopping_streams
-from training.toy import toy_plan
-from translator.tiny import write_model_folder
-from waiting import ended
+from anyglot.inference.translation import SearchSettings, jobs
+from anyglot.inference.translation.command import Work, run
+from anyglot.inference.translation.translator import Translator
+from anyglot.models import device, precision_probe
+from anyglot.runtime import measurements
+from anyglot.runtime.signals import Stopped
+from anyglot.training.loop import precision
+from anyglot.training.loop.options import RuntimeOptions
+from anyglot.training.loop.train import train
+from support import training_traces
+from support.tiny_translators import write_model_folder
+from support.toy_training import toy_plan
+from support.waiting import ended
+from training.loop.test_exactness import stopping_streams
 
 UPDATES = (14, 16)
 
@@ -36,7 +36,7 @@ UPDATES = (14, 16)
 @pytest.fixture(autouse=True)
 def own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    probe._chosen.cache_clear()
+    precision_probe._chosen.cache_clear()
 
 
 def changing(*gains: float) -> Callable[..., float]:
@@ -50,7 +50,7 @@ def test_two_runs_of_one_recipe_train_in_one_precision(tmp_path: Path, monkeypat
     runtime = RuntimeOptions(precision="auto")
     for name in ("one", "other"):
         assert train(toy_plan(tmp_path / name, UPDATES, runtime=runtime)).precision == "bf16"
-    traces.assert_equal(tmp_path / "one", tmp_path / "other")
+    training_traces.assert_equal(tmp_path / "one", tmp_path / "other")
 
 
 def test_a_resumed_run_takes_over_what_the_first_one_chose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,10 +59,13 @@ def test_a_resumed_run_takes_over_what_the_first_one_chose(tmp_path: Path, monke
     with pytest.raises(Stopped):
         streams = stopping_streams(9, signal.SIGTERM)
         train(toy_plan(tmp_path / "cut", UPDATES, runtime=runtime, streams=streams))
-    machine.memory("precision").unlink()  # another machine, or a cache that was emptied
+    measurements.memory("precision").unlink()  # another machine, or a cache that was emptied
     train(toy_plan(tmp_path / "cut", UPDATES, runtime=runtime), resume=True)
     train(toy_plan(tmp_path / "whole", UPDATES, runtime=RuntimeOptions(precision="bf16")))
-    assert traces.state(tmp_path / "cut")["step-30"]["model"] == traces.state(tmp_path / "whole")["step-30"]["model"]
+    assert (
+        training_traces.state(tmp_path / "cut")["step-30"]["model"]
+        == training_traces.state(tmp_path / "whole")["step-30"]["model"]
+    )
 
 
 def test_a_resumed_translation_takes_over_what_the_first_one_chose(
@@ -73,8 +76,8 @@ def test_a_resumed_translation_takes_over_what_the_first_one_chose(
     text.write_text("Das Haus ist alt.\n" * 9)
     monkeypatch.setattr(jobs, "WINDOW_LINES", 4)
     answers = itertools.cycle(["bf16", "fp32"])
-    monkeypatch.setattr(choice, "fastest", lambda *sizes: next(answers))
-    monkeypatch.setattr(choice, "multiplies_bf16", lambda device: True)
+    monkeypatch.setattr(device, "fastest", lambda *sizes: next(answers))
+    monkeypatch.setattr(device, "multiplies_bf16", lambda device: True)
     translate, windows = Translator.translate_n_best, itertools.count()
 
     def stopped_in_the_second(self: Translator, *words: object, **further: object) -> object:
@@ -96,7 +99,7 @@ def _ask(folder: str, answer: str) -> None:
         time.sleep(0.3)  # long enough that both would be measuring, were there no lock
         return answer
 
-    (Path(folder) / answer).write_text(probe.remembered(["which"], ["fp32", "bf16"], slow))
+    (Path(folder) / answer).write_text(precision_probe.remembered(["which"], ["fp32", "bf16"], slow))
 
 
 def test_of_two_processes_that_ask_at_once_both_get_one_answer(tmp_path: Path) -> None:
@@ -106,7 +109,7 @@ def test_of_two_processes_that_ask_at_once_both_get_one_answer(tmp_path: Path) -
         process.start()
     assert [ended(process) for process in asking] == [0, 0]
     assert (tmp_path / "fp32").read_text() == (tmp_path / "bf16").read_text()
-    assert len(json.loads(machine.memory("precision").read_text())) == 1
+    assert len(json.loads(measurements.memory("precision").read_text())) == 1
 
 
 def test_where_nothing_can_be_remembered_the_question_is_answered(
@@ -114,4 +117,4 @@ def test_where_nothing_can_be_remembered_the_question_is_answered(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert probe.remembered(["which"], ["fp32", "bf16"], lambda: "bf16") == "bf16"
+    assert precision_probe.remembered(["which"], ["fp32", "bf16"], lambda: "bf16") == "bf16"

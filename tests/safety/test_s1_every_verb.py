@@ -51,7 +51,7 @@ stages: {all: {updates: 1, learning_rate: 1.0e-3}}
 ALL = """
 import contextlib, io, itertools, json, shlex, signal, sys
 from anyglot.cli import main as cli
-from anyglot.offline import refuse_network
+from anyglot.runtime.offline import refuse_network
 
 refuse_network()
 folders, verbs = json.loads(sys.argv[1]), json.loads(sys.argv[2])

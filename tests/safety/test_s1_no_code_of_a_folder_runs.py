@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.hub.tokenizer import tokenizer_files
-from waiting import PATIENCE
+from anyglot.text.tokenizer import load_tokenizer
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """

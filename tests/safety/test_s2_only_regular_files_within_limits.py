@@ -16,21 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.tokenizer_files import check_tokenizer_files
 from anyglot.errors import UserError
-from anyglot.guarded import DOCUMENT, check_regular, is_there, parse_json, read_bytes, read_json
+from anyglot.evaluation.retrieval.mining_job import _read as read_job
 from anyglot.hub.record import read_record
+from anyglot.inference.translation import Translator
+from anyglot.inference.translation.jobs import Journal
+from anyglot.models.pretrained.foreign import read_json as read_config
+from anyglot.models.pretrained.run_checkpoints import DamagedCheckpoint, read_document, verify
+from anyglot.models.pretrained.tensor_files import Checkpoint
 from anyglot.models.prompt_files import load_prompts
-from anyglot.retrieval.mining_job import _read as read_job
-from anyglot.training import averaging
-from anyglot.training.checkpoint import newest_good, write_checkpoint
-from anyglot.translator import Translator
-from anyglot.translator.jobs import Journal
-from anyglot.trimming.record import Record
-from anyglot.weights.checkpoint import Checkpoint
-from anyglot.weights.foreign import read_json as read_config
-from anyglot.weights.run_checkpoints import DamagedCheckpoint, read_document, verify
+from anyglot.runtime.untrusted_files import DOCUMENT, check_regular, is_there, parse_json, read_bytes, read_json
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.tokenizer_files import check_tokenizer_files
+from anyglot.text.trimmed_record import Record
+from anyglot.training.loop import averaging
+from anyglot.training.loop.checkpoint import newest_good, write_checkpoint
 
 Place = Callable[[Path], None]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from waiting import PATIENCE
+from support.waiting import PATIENCE
 
 REACH = """
 import socket, sys, threading
 from anyglot.errors import UserError
-from anyglot.offline import refuse_network
+from anyglot.runtime.offline import refuse_network
 refuse_network()
 refuse_network()
 for reach in (

@@ -18,27 +18,27 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from anyglot.data.sheet import write_sheet
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.vocabulary import Vocabulary
-from anyglot.embedding.output import VectorFile, save_mean
+from anyglot.data.manifest import write_sheet
 from anyglot.errors import UserError
-from anyglot.evaluation.contents import Report
-from anyglot.evaluation.report import write_report
 from anyglot.hub.export import export_anyglot
 from anyglot.hub.push import write as write_upload
+from anyglot.hub.trimming import Wish, trim
+from anyglot.inference.embedding.output import VectorFile, save_mean
+from anyglot.inference.translation.jobs import Journal
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.store import save_model
 from anyglot.phrasebook.corpus import write_phrasebook
 from anyglot.phrasebook.labelled import write_labelled
-from anyglot.recipe.averaged import average_run
-from anyglot.training.checkpoint import write_checkpoint, write_document
-from anyglot.training.logs import MetricsLog
-from anyglot.translator.jobs import Journal
-from anyglot.trimming import Wish, trim
-from anyglot.weights.load import load_encoder, load_pretrained
-from anyglot.weights.save import save_pretrained
-from anyglot.writing import disk_errors, refused, whole_file, whole_folder, write_tensors
-from papers.tiny_sga import sga, write_encoder
+from anyglot.reporting.elements import Report
+from anyglot.reporting.report import write_report
+from anyglot.runtime.files import disk_errors, refused, whole_file, whole_folder, write_tensors
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.vocabulary import Vocabulary
+from anyglot.training.loop.checkpoint import write_checkpoint, write_document
+from anyglot.training.loop.logs import MetricsLog
+from anyglot.training.recipe.averaged import average_run
+from support.tiny_sga import sga, write_encoder
 
 ROOM = 2000
 

@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from anyglot.demonstration.record import MARKER, Record
 from anyglot.errors import UserError
-from anyglot.evaluation.comet import read_answer
-from anyglot.evaluation.curves import curves_from_metrics
-from anyglot.evaluation.timing import parameters_of
-from anyglot.guarded import parse_json
+from anyglot.evaluation.finetuning.finetune import logged_scores
+from anyglot.evaluation.finetuning.record import find_record
+from anyglot.evaluation.finetuning.results import read_result, read_sums
+from anyglot.evaluation.translation.comet import read_answer
+from anyglot.evaluation.translation.timing import parameters_of
+from anyglot.experiments.demo.record import MARKER, Record
+from anyglot.experiments.study.report import read_manifest
+from anyglot.experiments.study.results import read_results
 from anyglot.hub.record import read_record
-from anyglot.machine import recalled
-from anyglot.recipe.record import languages_read, told_of_source
-from anyglot.recipe.run import corpora_of, prepare_tokenizer
-from anyglot.study.report import read_manifest
-from anyglot.study.results import read_results
-from anyglot.training.averaging import choose_best, metric_of
-from anyglot.training.logs import MetricsLog
-from anyglot.training.state import Progress, read_generators
-from anyglot.translator.jobs import Journal
-from anyglot.trimming.record import Record as Trimmed
-from anyglot.understanding.record import find_record
-from anyglot.understanding.results import read_result, read_sums
-from anyglot.understanding.tuning import logged_scores
-from anyglot.weights.run_checkpoints import DamagedCheckpoint
-from anyglot.weights.run_checkpoints import read_manifest as read_checkpoint
-from anyglot.weights.runs import opened
+from anyglot.inference.translation.jobs import Journal
+from anyglot.models.pretrained.run_checkpoints import DamagedCheckpoint
+from anyglot.models.pretrained.run_checkpoints import read_manifest as read_checkpoint
+from anyglot.models.pretrained.unfinished_runs import opened
+from anyglot.reporting.curves import curves_from_metrics
+from anyglot.runtime.measurements import recalled
+from anyglot.runtime.untrusted_files import parse_json
+from anyglot.text.trimmed_record import Record as Trimmed
+from anyglot.training.loop.averaging import choose_best, metric_of
+from anyglot.training.loop.logs import MetricsLog
+from anyglot.training.loop.state import Progress, read_generators
+from anyglot.training.recipe.record import languages_read, told_of_source
+from anyglot.training.recipe.run import corpora_of, prepare_tokenizer
 from fuzz import jobs, records
 from fuzz.jobs import JOBS
 from fuzz.records import RECORDS

@@ -13,31 +13,31 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from anyglot import yaml_text
-from anyglot.arrays import load_array
-from anyglot.data.state_store import StateStore, sentence_key
-from anyglot.data.tokenizer import Tokenizer, load_tokenizer
-from anyglot.data.vocabulary import Vocabulary
-from anyglot.embedding.output import load_mean
 from anyglot.errors import UserError
-from anyglot.evaluation.table import read_tests
+from anyglot.evaluation.retrieval.mining_text import read_sentences
+from anyglot.evaluation.retrieval.mining_vectors import GivenVectors
+from anyglot.evaluation.retrieval.tatoeba import find_languages, read_pairs
+from anyglot.evaluation.tasks.catalogue import UPOS_TAGS, task_named
+from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.registry import SourceFile, read
+from anyglot.evaluation.tasks.tagging import universal
+from anyglot.evaluation.translation.table import read_tests
+from anyglot.experiments.study.file import is_study, load_study
+from anyglot.experiments.study.steps import steps_of
+from anyglot.inference.embedding.output import load_mean
+from anyglot.models.pretrained.run_checkpoints import read_tensors
 from anyglot.models.store import OUTPUT_ROWS, load_model
-from anyglot.recipe.load import load_recipe
-from anyglot.retrieval.mining_text import read_sentences
-from anyglot.retrieval.mining_vectors import GivenVectors
-from anyglot.retrieval.tatoeba import find_languages, read_pairs
-from anyglot.study.file import is_study, load_study
-from anyglot.study.steps import steps_of
-from anyglot.tasks.catalogue import UPOS_TAGS, task_named
-from anyglot.tasks.faults import FileFaults
-from anyglot.tasks.reading import SourceFile, read
-from anyglot.tasks.tagging import universal
-from anyglot.training.averaging import average
-from anyglot.training.options import CheckpointOptions
-from anyglot.weights.run_checkpoints import read_tensors
+from anyglot.runtime import yaml_text
+from anyglot.runtime.arrays import load_array
+from anyglot.runtime.tensor_store import StateStore, sentence_key
+from anyglot.text.tokenizer import Tokenizer, load_tokenizer
+from anyglot.text.vocabulary import Vocabulary
+from anyglot.training.loop.averaging import average
+from anyglot.training.loop.options import CheckpointOptions
+from anyglot.training.recipe.load import load_recipe
 from fuzz.folders import copied
 from fuzz.recipes import RECIPE, STUDY
-from tasks.tiny_tokenizers import sentencepiece
+from support.tiny_tokenizers import sentencepiece
 
 LONG = "9" * 5_000
 
@@ -231,7 +231,7 @@ def test_r3_a_packed_file_of_questions_is_unpacked_within_limits(
 ) -> None:
     path = tmp_path / "a.json.gz"
     path.write_bytes(gzip.compress(b" " * 200_000 + b'{"data": []}'))
-    monkeypatch.setattr("anyglot.tasks.answering._LARGEST", 100_000)
+    monkeypatch.setattr("anyglot.evaluation.tasks.answering._LARGEST", 100_000)
     faults = FileFaults(path)
     assert list(read(SourceFile(path, "questions", "en"), task_named("squad"), faults)) == []
     assert "unpacks to more than 100,000 bytes" in str(faults.first()[0])

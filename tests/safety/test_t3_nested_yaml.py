@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyglot.errors import UserError
-from anyglot.evaluation.table import read_tests
+from anyglot.evaluation.translation.table import read_tests
+from anyglot.experiments.study.file import load_study
 from anyglot.hub.record import read_record
-from anyglot.recipe.load import load_recipe
-from anyglot.shallow import DEEPEST
-from anyglot.study.file import load_study
-from anyglot.yaml_text import parse
-from waiting import PATIENCE
+from anyglot.runtime.shallow_yaml import DEEPEST
+from anyglot.runtime.yaml_text import parse
+from anyglot.training.recipe.load import load_recipe
+from support.waiting import PATIENCE
 
 FORMS = {
     "flow lists": lambda depth: "a: " + "[" * depth + "]" * depth,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from anyglot.embedding import door
-from anyglot.embedding.work import Work, run
-from anyglot.stopping import NOTHING_WRITTEN, Stopped, stoppable
-from translator.tiny import TEXTS
+from anyglot.inference.embedding import embedder
+from anyglot.inference.embedding.command import Work, run
+from anyglot.runtime.signals import NOTHING_WRITTEN, Stopped, stoppable
+from support.tiny_translators import TEXTS
 
 BOTH = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
@@ -44,7 +44,7 @@ def test_t6_embed(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     made: list[int] = []
-    vectors_of = door.vectors_of
+    vectors_of = embedder.vectors_of
 
     def signalled(*arguments: object) -> object:
         made.append(1)
@@ -52,7 +52,7 @@ def test_t6_embed(
             os.kill(os.getpid(), signal.SIGTERM)
         return vectors_of(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(door, "vectors_of", signalled)
+    monkeypatch.setattr(embedder, "vectors_of", signalled)
     (tmp_path / "text").write_text("\n".join(f"{text} {number}" for number, text in enumerate(TEXTS * 3)))
     (tmp_path / "out").mkdir()
     output, cache = tmp_path / "out" / f"text{suffix}", tmp_path / "cache"

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 from typer.testing import CliRunner
 
-from anyglot import machine
 from anyglot.cli.main import app
-from anyglot.embedding import Embedder, EmbeddingSettings
-from anyglot.layers import filling, steadiness
-from anyglot.layers.quantised import integer_product
-from anyglot.layers.steady import decoding_attention, fused_attention, steady_linear, steady_rows
+from anyglot.inference.embedding import Embedder, EmbeddingSettings
+from anyglot.inference.translation import Translator
 from anyglot.models.precision import multiplies_int8
-from anyglot.translator import Translator
-from translator.tiny import TEXTS
+from anyglot.nn import batch_invariance, row_filling
+from anyglot.nn.batch_invariant import decoding_attention, fused_attention, steady_linear, steady_rows
+from anyglot.nn.quantized import integer_product
+from anyglot.runtime import measurements
+from support.tiny_translators import TEXTS
 
 FORMATS = [
     "fp32",
@@ -33,7 +33,7 @@ FORMATS = [
         ),
     ),
 ]
-KINDS = {name: kind for kind, name in filling.FORMATS.items()}
+KINDS = {name: kind for kind, name in row_filling.FORMATS.items()}
 FEW = ((20, 8, 12, 3), (37, 16, 8, 5))
 
 
@@ -42,8 +42,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cache in which nothing was measured yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield
-    filling._filling.cache_clear()  # what an injected product left behind
-    steadiness._attention.cache_clear()
+    row_filling._filling.cache_clear()  # what an injected product left behind
+    batch_invariance._attention.cache_clear()
 
 
 def moved_by_rows(whole: int) -> Callable[[Tensor, Tensor], Tensor]:
@@ -62,40 +62,46 @@ def moved_by_rows(whole: int) -> Callable[[Tensor, Tensor], Tensor]:
 )
 def test_w14_the_fewest_rows_that_help_are_found_and_none_where_none_do(whole: int, bf16: int, fp32: int) -> None:
     product = moved_by_rows(whole)
-    assert filling.measured(product, "bf16", 1, FEW) == bf16
-    assert filling.measured(product, "fp32", 1, FEW) == fp32
-    assert filling.measured(product, "bf16", 2, FEW) == (bf16 if bf16 < 2 else max(32, whole))
+    assert row_filling.measured(product, "bf16", 1, FEW) == bf16
+    assert row_filling.measured(product, "fp32", 1, FEW) == fp32
+    assert row_filling.measured(product, "bf16", 2, FEW) == (bf16 if bf16 < 2 else max(32, whole))
 
 
 def test_w14_a_place_in_the_crowd_that_decides_bits_is_found() -> None:
     def by_place(x: Tensor, weight: Tensor) -> Tensor:
         return (x.float() @ weight.float().t()) + (torch.arange(len(x)) % 2)[:, None]
 
-    assert filling.measured(by_place, "bf16", 1, FEW) == 0
+    assert row_filling.measured(by_place, "bf16", 1, FEW) == 0
 
 
 def test_w14_attention_that_depends_on_its_neighbours_is_found() -> None:
     def by_batch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
         return fused_attention(query, key, value, mask, dropout) * len(query)
 
-    assert steadiness.attention_is_steady("fp32", (fused_attention,)) == (
-        steadiness.unsteady((), "fp32") is None or not steadiness.attention_is_steady("fp32", (decoding_attention,))
+    assert batch_invariance.attention_is_steady("fp32", (fused_attention,)) == (
+        batch_invariance.unsteady((), "fp32") is None
+        or not batch_invariance.attention_is_steady("fp32", (decoding_attention,))
     )
-    assert not steadiness.attention_is_steady("fp32", (fused_attention, by_batch))
+    assert not batch_invariance.attention_is_steady("fp32", (fused_attention, by_batch))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("kind", FORMATS)
-def test_w14_what_was_measured_holds_for_the_real_products(kind: filling.Format, threads: int) -> None:
+def test_w14_what_was_measured_holds_for_the_real_products(kind: row_filling.Format, threads: int) -> None:
     """Shapes of the report and others that the measurement did not see."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = filling.filling(kind, threads)
-        assert found in (0, *filling.candidates(kind, threads))
+        found = row_filling.filling(kind, threads)
+        assert found in (0, *row_filling.candidates(kind, threads))
         if not found:
             pytest.skip(f"measured: no number of rows makes {kind} products with {threads} threads steady here")
-        for rows, width, outputs, part in (*filling.SHAPES, (200, 384, 384, 9), (50, 512, 2048, 17), (64, 48, 1000, 4)):
+        for rows, width, outputs, part in (
+            *row_filling.SHAPES,
+            (200, 384, 384, 9),
+            (50, 512, 2048, 17),
+            (64, 48, 1000, 4),
+        ):
             torch.manual_seed(rows)
             x, weight = torch.randn(rows, width), torch.randn(outputs, width)
             if kind == "int8":
@@ -115,23 +121,23 @@ def test_w14_it_is_measured_once_a_format_and_number_of_threads(monkeypatch: pyt
         asked.append((kind, threads))
         return 64
 
-    monkeypatch.setattr(filling, "measured", measured)
-    assert [filling.filling("bf16", threads) for threads in (1, 1, 2)] == [64, 64, 64]
-    filling._filling.cache_clear()  # a new process
-    assert filling.filling("bf16", 1) == 64 and asked == [("bf16", 1), ("bf16", 2)]
-    path = machine.memory(filling.MEMORY)
+    monkeypatch.setattr(row_filling, "measured", measured)
+    assert [row_filling.filling("bf16", threads) for threads in (1, 1, 2)] == [64, 64, 64]
+    row_filling._filling.cache_clear()  # a new process
+    assert row_filling.filling("bf16", 1) == 64 and asked == [("bf16", 1), ("bf16", 2)]
+    path = measurements.memory(row_filling.MEMORY)
     known = json.loads(path.read_text())
     assert set(known.values()) == {64} and all(torch.__version__ in key for key in known) and len(known) == 2
     # What no measurement gives is measured again, and so is what cannot be read.
     for content in (json.dumps(dict.fromkeys(known, 7)), json.dumps(dict.fromkeys(known, True)), "[]", "{broken"):
         path.write_text(content)
-        filling._filling.cache_clear()
+        row_filling._filling.cache_clear()
         asked.clear()
-        assert filling.filling("bf16", 1) == 64 and asked == [("bf16", 1)]
+        assert row_filling.filling("bf16", 1) == 64 and asked == [("bf16", 1)]
     path.unlink()
     path.mkdir()  # nothing can be written: it holds for this process
-    filling._filling.cache_clear()
-    assert filling.filling("bf16", 1) == filling.filling("bf16", 1) == 64
+    row_filling._filling.cache_clear()
+    assert row_filling.filling("bf16", 1) == row_filling.filling("bf16", 1) == 64
 
 
 def test_w14_the_measurement_takes_little_and_draws_nothing_of_the_users() -> None:
@@ -144,7 +150,7 @@ def test_w14_the_measurement_takes_little_and_draws_nothing_of_the_users() -> No
         operations += 2 * len(x) * weight.numel()
         return functional.linear(x, weight)
 
-    assert filling.measured(counted, "bf16", 1) in (0, *filling.candidates("bf16", 1))
+    assert row_filling.measured(counted, "bf16", 1) in (0, *row_filling.candidates("bf16", 1))
     assert operations < 6e9  # every candidate; a slow core does 20e9 in a second, and the first needs 1.2e9
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -193,7 +199,7 @@ def test_w14_products_that_move_are_mended_by_filling_rows(model: Path, monkeypa
 
 def test_w14_where_nothing_helps_it_is_said_and_not_promised(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steady = Translator.from_pretrained(model, device="cpu", precision="bf16")
-    filling._filling.cache_clear()
+    row_filling._filling.cache_clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(model / "another-machine"))
     monkeypatch.setattr(functional, "linear", unsteady_linear(0))
     with pytest.warns(UserWarning, match="bf16 products depend on what else is in the batch.*may change in their last"):
@@ -204,7 +210,7 @@ def test_w14_where_nothing_helps_it_is_said_and_not_promised(model: Path, monkey
     assert translator.identity != steady.identity, "one could be resumed with the other"
     assert steady_rows(torch.zeros(1, 1, dtype=torch.bfloat16)) == 1
     whole = Translator.from_pretrained(model, device="cpu", precision="fp32")
-    assert whole.batch_independent == (steadiness.unsteady(("fp32",), "fp32") is None)
+    assert whole.batch_independent == (batch_invariance.unsteady(("fp32",), "fp32") is None)
     (model / "in.de").write_text("\n".join(TEXTS))
     asked = ["translate", str(model), "-s", "de", "-t", "en", "-i", str(model / "in.de"), "-o", str(model / "out")]
     result = CliRunner().invoke(app, [*asked, "--precision", "bf16", "--beam", "1", "--max-length", "4"])

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
-from anyglot.embedding import Embedder
 from anyglot.errors import UserError
-from anyglot.translator import Translator
-from anyglot.weights.hub import TOKENIZER_FILES
-from translator.foreign import write
-from translator.tiny import TEXTS
-from waiting import PATIENCE
+from anyglot.inference.embedding import Embedder
+from anyglot.inference.translation import Translator
+from anyglot.models.pretrained.locate import TOKENIZER_FILES
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
+from support.foreign_translators import write
+from support.tiny_translators import TEXTS
+from support.waiting import PATIENCE
 
 MODEL = "sentencepiece.bpe.model"
 

@@ -17,14 +17,14 @@ import pytest
 import typer
 
 import anyglot
-from anyglot import locking
 from anyglot.cli.analyze import analyze
 from anyglot.cli.main import app
 from anyglot.cli.retrieve import retrieve
 from anyglot.cli.verb import verb
 from anyglot.errors import UserError
-from anyglot.locking import held, is_empty, lock_file
-from holder import holder
+from anyglot.runtime import locks
+from anyglot.runtime.locks import held, is_empty, lock_file
+from support.holder import holder
 
 OUTPUTS = ("out", "output", "output_name")
 # Verbs that write nothing, or where others hold it: fetch the copy in the cache, study every step by itself.
@@ -104,7 +104,7 @@ def test_w4_another_thread_is_another_writer(tmp_path: Path) -> None:
 
 FORKING = """
 import os, sys, time
-from anyglot.locking import held
+from anyglot.runtime.locks import held
 with held(sys.argv[1]):
     if os.fork() == 0:  # as the workers that read data
         time.sleep(60)
@@ -132,14 +132,14 @@ def test_w4_sigkill_leaves_no_lock_though_workers_live_on(tmp_path: Path) -> Non
         os.killpg(process.pid, signal.SIGKILL)  # the worker
 
 
-CHILD = "import sys; from anyglot.locking import held\nwith held(sys.argv[1]): print('went in')"
+CHILD = "import sys; from anyglot.runtime.locks import held\nwith held(sys.argv[1]): print('went in')"
 
 
 def test_w4_a_child_that_is_handed_the_lock_may_write_and_no_other(tmp_path: Path) -> None:
     words = [sys.executable, "-c", CHILD, str(tmp_path / "run")]
     with held(tmp_path / "run") as descriptor:
         assert descriptor is not None
-        environment = {**os.environ, **locking.inheritance(descriptor)}
+        environment = {**os.environ, **locks.inheritance(descriptor)}
         mine = subprocess.run(words, capture_output=True, text=True, env=environment, pass_fds=[descriptor])
         assert mine.stdout == "went in\n", mine.stderr
         other = subprocess.run(words, capture_output=True, text=True, env=environment)  # the number alone is nothing
@@ -170,7 +170,7 @@ def test_w4_where_nothing_can_be_put_beside_the_folder_itself_is_locked(
             raise PermissionError(13, "Permission denied", str(path))
         return opened(path, flags, *mode)
 
-    monkeypatch.setattr(locking.os, "open", refusing)
+    monkeypatch.setattr(locks.os, "open", refusing)
     with held(volume) as descriptor:
         assert descriptor is not None and is_empty(volume)
         words = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
@@ -183,7 +183,7 @@ def test_w4_where_nothing_can_be_put_beside_the_folder_itself_is_locked(
 def test_w4_there_is_one_lock() -> None:
     root = Path(anyglot.__file__).parent
     found = [path.name for path in root.rglob("*.py") if "flock(" in path.read_text() or "FileLock" in path.read_text()]
-    assert found == ["locking.py"]
+    assert found == ["locks.py"]
 
 
 RECIPE = """

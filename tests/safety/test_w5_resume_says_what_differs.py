@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from anyglot.errors import UserError
-from anyglot.recipe.load import load_recipe
-from anyglot.translator.distilling import BEGUN, Distillation, distil
-from anyglot.translator.settings import SearchSettings
-from translator.tiny import write_model_folder
+from anyglot.inference.generation.settings import SearchSettings
+from anyglot.training.recipe.distillation import BEGUN, Distillation, distil
+from anyglot.training.recipe.load import load_recipe
+from support.tiny_translators import write_model_folder
 
 RECIPE = """
 name: student

@@ -11,20 +11,20 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
-from anyglot.data.tokenizer import load_tokenizer
-from anyglot.data.tokenizer_training import train_tokenizer
 from anyglot.hub.export import export_anyglot
 from anyglot.hub.push import prepare
+from anyglot.hub.trimming.choice import Wish
+from anyglot.hub.trimming.folder import trim
+from anyglot.inference.translation import Translator
 from anyglot.models.build import build_encoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.store import load_config, load_model, save_model
-from anyglot.recipe.load import load_recipe
-from anyglot.recipe.run import run_recipe
-from anyglot.translator import Translator
-from anyglot.trimming.choice import Wish
-from anyglot.trimming.folder import trim
-from anyglot.weights.save import save_pretrained
-from recipe.words import write_words
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.tokenizer_training import train_tokenizer
+from anyglot.training.recipe.load import load_recipe
+from anyglot.training.recipe.run import run_recipe
+from support.recipe_words import write_words
 
 SIXT = """
 name: translator

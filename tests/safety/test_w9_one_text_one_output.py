@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from anyglot.cli.main import app
 from anyglot.errors import UserError
-from anyglot.translator import SearchSettings, Translator
-from anyglot.translator.pieces import TruncatedWarning
-from anyglot.translator.settings import ENDLESS
-from translator import tiny
-from translator.test_parallel import write_folder
+from anyglot.inference.generation.pieces import TruncatedWarning
+from anyglot.inference.generation.settings import ENDLESS
+from anyglot.inference.translation import SearchSettings, Translator
+from inference.generation.test_non_autoregressive import write_folder
+from support import tiny_translators
 
 SENTENCE = "The old house is near the river."
 PASSAGE = " ".join([SENTENCE] * 60)
@@ -26,8 +26,8 @@ SHORT = 12  # most tokens of an output here, so that nothing takes long
 def roomy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with 600 source positions: far more than are translated at once, fewer than the passage has tokens."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny, "POSITIONS", 602)
-        return tiny.write_model_folder(tmp_path_factory.mktemp("roomy") / "model")
+        patch.setattr(tiny_translators, "POSITIONS", 602)
+        return tiny_translators.write_model_folder(tmp_path_factory.mktemp("roomy") / "model")
 
 
 @pytest.fixture(scope="module")

@@ -8,5 +8,5 @@
 | how strongly a weight matrix scales (singular values) | `weights.py`, `spectra.py` |
 | how easily states are told apart by language | `separability.py` |
 | does that go with transfer | `correlation.py` |
-| tables, charts and files | `*_report.py`, `figures.py`, `latex.py`, `publishing.py` |
+| tables, charts and files | `*_report.py`, `reporting/figures.py`, `reporting/latex.py`, `reporting/publishing.py` |
 """

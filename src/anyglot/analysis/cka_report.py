@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from anyglot.analysis.publishing import Panels
 from anyglot.analysis.similarity import LayerGrid, LayerSimilarities, Similarity
-from anyglot.evaluation.contents import Cell, Curves, HeatMap, Line, Report, Table
+from anyglot.reporting.elements import Cell, Curves, HeatMap, Line, Report, Table
+from anyglot.reporting.publishing import Panels
 
 DECIMALS = 3
 

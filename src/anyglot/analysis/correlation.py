@@ -16,9 +16,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anyglot.data.languages import language
-from anyglot.data.readers import read_lines
 from anyglot.errors import UserError
+from anyglot.text.languages import language
+from anyglot.text.readers import read_lines
 
 Key = TypeVar("Key")
 EXACT = 8

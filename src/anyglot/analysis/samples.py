@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from anyglot.data.languages import language
 from anyglot.data.phrasebook_text import PREFIX, read_phrasebook
-from anyglot.data.readers import raw_hash, read_lines
 from anyglot.errors import UserError
+from anyglot.text.languages import language
+from anyglot.text.readers import raw_hash, read_lines
 
 
 @dataclass(frozen=True)

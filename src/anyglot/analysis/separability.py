@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from anyglot.analysis.states import LayerStates
 from anyglot.errors import UserError
-from anyglot.evaluation.bootstrap import interval, resampled_sums
+from anyglot.stats.bootstrap import interval, resampled_sums
 
 Floats = NDArray[np.float64]
 Say = Callable[[str], None]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anyglot.analysis.correlation import Correlation, TransferScore, by_language, by_model, correlate
-from anyglot.analysis.publishing import Panels
 from anyglot.analysis.separability import ModelSeparability
 from anyglot.analysis.similarity import LayerSimilarities
-from anyglot.evaluation.contents import Bar, Bars, Cell, Curves, HeatMap, Line, Report, Table
+from anyglot.reporting.elements import Bar, Bars, Cell, Curves, HeatMap, Line, Report, Table
+from anyglot.reporting.publishing import Panels
 
 
 def build_separability_report(

@@ -28,7 +28,7 @@ from anyglot.analysis.cka import (
 )
 from anyglot.analysis.states import LayerStates, same_depth
 from anyglot.errors import UserError
-from anyglot.evaluation.bootstrap import interval
+from anyglot.stats.bootstrap import interval
 
 Say = Callable[[str], None]
 MOST_IN_MEMORY = 4096

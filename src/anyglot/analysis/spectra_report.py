@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from anyglot.analysis.publishing import Panels
 from anyglot.analysis.spectra import Comparison, Gains, ModelSpectra
 from anyglot.analysis.weights import MATRICES, Side
-from anyglot.evaluation.contents import Bar, Bars, Cell, Curves, HeatMap, Line, Report, Table
+from anyglot.reporting.elements import Bar, Bars, Cell, Curves, HeatMap, Line, Report, Table
+from anyglot.reporting.publishing import Panels
 
 SIDES: tuple[Side, ...] = ("encoder", "decoder")
 _ATTENTION = MATRICES[:4]

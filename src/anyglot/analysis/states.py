@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.analysis.samples import ParallelSample
-from anyglot.embedding import Embedder, EmbeddingSettings
-from anyglot.embedding.settings import Layer
 from anyglot.errors import UserError
+from anyglot.inference.embedding import Embedder, EmbeddingSettings
+from anyglot.inference.embedding.settings import Layer
 
 EMBEDDINGS = "embeddings"
 Say = Callable[[str], None]

@@ -5,8 +5,8 @@
 | K, Q, V, Out | `self_attention.inner.key` ... | `self_attn.k_proj` ... | `attention.self.key` ... |
 | FC1 (up), FC2 (down) | `feedforward.inner.up`, `.down` | `fc1`, `fc2` | `intermediate.dense`, `output.dense` |
 
-The families' own tables of names (`weights/families.py`) say which tensor is which, so whatever can be loaded can be
-measured. Biases are left out, as in Ji et al. (2024) (method card 4.5).
+The families' own tables of names (`models/pretrained/families.py`) say which tensor is which, so whatever can be
+loaded can be measured. Biases are left out, as in Ji et al. (2024) (method card 4.5).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.models.pretrained.families import find_family
+from anyglot.models.pretrained.family import Contents
+from anyglot.models.pretrained.foreign import CONFIG, first_problem, read_json, refuse_unsupported
+from anyglot.models.pretrained.layout import Arrangement
+from anyglot.models.pretrained.locate import local_folder
+from anyglot.models.pretrained.tensor_files import Checkpoint
 from anyglot.models.store import is_model_folder, load_config
-from anyglot.weights.arrangement import Arrangement
-from anyglot.weights.checkpoint import Checkpoint
-from anyglot.weights.families import find_family
-from anyglot.weights.family import Contents
-from anyglot.weights.foreign import CONFIG, first_problem, read_json, refuse_unsupported
-from anyglot.weights.hub import local_folder
 
 Side = Literal["encoder", "decoder"]
 Attention = Literal["self", "cross"]

@@ -14,7 +14,7 @@ from anyglot.cli.verb import verb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anyglot.analysis.running import StatesRequest
+    from anyglot.analysis.run import StatesRequest
 
 analyze = typer.Typer(
     help="Look inside models: how alike their states are, how their weights scale, how far languages lie apart.\n\n"
@@ -83,7 +83,7 @@ def cka(
 
         anyglot analyze cka runs/lm runs/continued --texts en=a.en,de=a.de --sentences 0 --minibatch 512
     """
-    from anyglot.analysis.running import run_cka
+    from anyglot.analysis.run import run_cka
 
     request = _request(
         models, texts, languages, sentences, out, pooling, max_length, resamples, seed, device, precision, cache,
@@ -116,8 +116,8 @@ def spectra(
 
         anyglot analyze spectra runs/lm runs/continued --norms-only
     """
-    from anyglot.analysis.running import run_spectra
-    from anyglot.evaluation.running import unique_labels
+    from anyglot.analysis.run import run_spectra
+    from anyglot.evaluation.translation.run import unique_labels
 
     names = [base, *(models or [])]
     labelled = dict(zip(unique_labels(names), names, strict=True))
@@ -156,8 +156,8 @@ def separability(
         anyglot analyze separability runs/* --texts en=a.en,de=a.de --scores xnli.tsv --pivot en
     """
     from anyglot.analysis.correlation import read_scores
-    from anyglot.analysis.running import run_separability
-    from anyglot.data.languages import language
+    from anyglot.analysis.run import run_separability
+    from anyglot.text.languages import language
 
     known = () if scores is None else read_scores(scores)
     code = language(pivot).code
@@ -183,10 +183,10 @@ def _request(
     cache: Path | None,
     figures: bool,
 ) -> StatesRequest:
-    from anyglot.analysis.running import StatesRequest
+    from anyglot.analysis.run import StatesRequest
     from anyglot.analysis.samples import read_sample
-    from anyglot.embedding import EmbeddingSettings
-    from anyglot.evaluation.running import unique_labels
+    from anyglot.evaluation.translation.run import unique_labels
+    from anyglot.inference.embedding import EmbeddingSettings
 
     settings = EmbeddingSettings(pooling=pooling, max_length=max_length)  # type: ignore[arg-type]
     labels = dict(zip(unique_labels(models), models, strict=True))

@@ -33,7 +33,7 @@ def average(
 
         anyglot average runs/sixt --step 100000 --out runs/sixt-stage-1
     """
-    from anyglot.recipe.averaged import average_run
+    from anyglot.training.recipe.averaged import average_run
 
     steps = step or []
     named = "step-" + "-".join(map(str, steps)) if steps else f"best-{best}"

@@ -10,8 +10,8 @@ import typer
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.demonstration.run import Outcome
-    from anyglot.demonstration.unseen import Unseen
+    from anyglot.experiments.demo.run import Outcome
+    from anyglot.experiments.demo.unseen import Unseen
 
 DEFAULT, DEFAULT_FROM_SCRATCH = Path("runs/demo"), Path("runs/tiny")
 
@@ -52,10 +52,10 @@ def demo(
     from dataclasses import replace
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
-    from anyglot.demonstration.course import FROM_SCRATCH, PRETRAINED
-    from anyglot.demonstration.run import run_demo
     from anyglot.errors import UserError
-    from anyglot.stopping import Stopped
+    from anyglot.experiments.demo.course import FROM_SCRATCH, PRETRAINED
+    from anyglot.experiments.demo.run import run_demo
+    from anyglot.runtime.signals import Stopped
 
     if from_scratch and start is not None:
         raise UserError("--from-scratch pretrains an encoder of its own; leave out --start, or --from-scratch.")
@@ -70,8 +70,8 @@ def demo(
 
 
 def _print(out: Path, outcome: Outcome) -> None:
-    from anyglot.demonstration.course import SCRATCH, SIXT
-    from anyglot.evaluation.markdown import markdown_table
+    from anyglot.experiments.demo.course import SCRATCH, SIXT
+    from anyglot.reporting.markdown import markdown_table
 
     print(markdown_table(outcome.table))
     print("\nSample translations\n")
@@ -93,7 +93,7 @@ def _print(out: Path, outcome: Outcome) -> None:
 
 def _print_unseen(unseen: Unseen, label: str) -> None:
     """All of them, right or wrong."""
-    from anyglot.evaluation.markdown import markdown_table
+    from anyglot.reporting.markdown import markdown_table
 
     table = unseen.score_table()
     print(f"\n{table.title}, as {label} translates them\n")

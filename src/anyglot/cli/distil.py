@@ -43,10 +43,10 @@ def distil(
 
         anyglot train runs/distilled/recipe.yaml --out runs/nat
     """
-    from anyglot.recipe.load import load_recipe
-    from anyglot.translator.distilling import Distillation
-    from anyglot.translator.distilling import distil as run
-    from anyglot.translator.settings import SearchSettings, chosen_decoder
+    from anyglot.inference.generation.settings import SearchSettings, chosen_decoder
+    from anyglot.training.recipe.distillation import Distillation
+    from anyglot.training.recipe.distillation import distil as run
+    from anyglot.training.recipe.load import load_recipe
 
     settings = SearchSettings(
         decoder=chosen_decoder(decoder), beam=beam, max_length=max_length, batch_tokens=batch_tokens

@@ -32,7 +32,7 @@ def doctor(
 
         anyglot doctor --suite xtreme --data download
     """
-    from anyglot.tasks.doctor import described, inspect, usable
+    from anyglot.evaluation.tasks.doctor import described, inspect, usable
 
     chosen = tuple(name.strip() for name in tasks.split(",") if name.strip())
     findings = inspect(suite, data, chosen, sample=sample)

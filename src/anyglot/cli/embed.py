@@ -89,9 +89,9 @@ def embed(
 
     An interrupted run loses nothing: what it made is in the cache, and the same command goes on from there.
     """
-    from anyglot.embedding.remembered import default_if_usable
-    from anyglot.embedding.work import Work, run
     from anyglot.errors import UserError
+    from anyglot.inference.embedding.command import Work, run
+    from anyglot.inference.embedding.vector_cache import default_if_usable
 
     if no_cache and cache is not None:
         raise UserError("--cache and --no-cache exclude each other: leave one out.")

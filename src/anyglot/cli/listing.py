@@ -48,7 +48,7 @@ def list_things(
 
 
 def _methods() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    from anyglot.methods import METHODS
+    from anyglot.training.methods import METHODS
 
     rows = [(name, method.kind, (method.__doc__ or "").strip().split("\n")[0]) for name, method in METHODS.items()]
     return ("method", "learns from", "what it is"), [(a, _DATA[b], c) for a, b, c in rows]
@@ -64,13 +64,13 @@ _DATA = {
 
 
 def _recipes() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    from anyglot.recipe.document import bundled_recipes
+    from anyglot.training.recipe.document import bundled_recipes
 
     return ("recipe", "what it trains"), list(bundled_recipes().items())
 
 
 def _languages() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    from anyglot.data.languages import known_languages
+    from anyglot.text.languages import known_languages
 
     rows: list[tuple[str, ...]] = []
     for each in known_languages():
@@ -79,7 +79,7 @@ def _languages() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def _models() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    from anyglot.weights.starts import STARTS, wants
+    from anyglot.models.pretrained.known_models import STARTS, wants
 
     rows: list[tuple[str, ...]] = []
     for start in STARTS.values():

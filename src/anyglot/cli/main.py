@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from anyglot.arguments import impossible_path
 from anyglot.cli.analyze import analyze
 from anyglot.cli.average import average
 from anyglot.cli.demo import demo
@@ -33,8 +32,9 @@ from anyglot.cli.translate import translate
 from anyglot.cli.trim import trim
 from anyglot.cli.vocabulary import vocabulary
 from anyglot.errors import UserError
-from anyglot.offline import VARIABLE, refuse_network
-from anyglot.writing import ADVICE
+from anyglot.runtime.arguments import impossible_path
+from anyglot.runtime.files import ADVICE
+from anyglot.runtime.offline import VARIABLE, refuse_network
 
 USER_MISTAKE = 2
 INTERRUPTED = 130

@@ -13,8 +13,8 @@ import typer
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.retrieval.mining import Mined, Vectors
-    from anyglot.retrieval.mining_text import Sentences
+    from anyglot.evaluation.retrieval.mining import Mined, Vectors
+    from anyglot.evaluation.retrieval.mining_text import Sentences
 
 SPOKEN_SECONDS = 10.0
 
@@ -89,10 +89,10 @@ def mine(
         anyglot mine de.txt en.txt --vectors-a de.npy --vectors-b en.npy -o pairs.tsv
     """
     from anyglot.errors import UserError
-    from anyglot.retrieval.mining import MiningSettings
-    from anyglot.retrieval.mining import mine as mined_from
-    from anyglot.retrieval.mining_text import read_sentences
-    from anyglot.retrieval.mining_vectors import GivenVectors
+    from anyglot.evaluation.retrieval.mining import MiningSettings
+    from anyglot.evaluation.retrieval.mining import mine as mined_from
+    from anyglot.evaluation.retrieval.mining_text import read_sentences
+    from anyglot.evaluation.retrieval.mining_vectors import GivenVectors
 
     settings = MiningSettings(k, margin, rule, threshold, index, search_precision, block)  # type: ignore[arg-type]
     begun = time.monotonic()
@@ -119,11 +119,11 @@ def _embedded(
     centre: bool,
 ) -> Vectors:
     from anyglot.cli.trim import listed
-    from anyglot.embedding.door import Embedder
-    from anyglot.embedding.settings import EmbeddingSettings
     from anyglot.errors import UserError
-    from anyglot.guarded import written_number
-    from anyglot.retrieval.mining_vectors import EmbeddedVectors
+    from anyglot.evaluation.retrieval.mining_vectors import EmbeddedVectors
+    from anyglot.inference.embedding.embedder import Embedder
+    from anyglot.inference.embedding.settings import EmbeddingSettings
+    from anyglot.runtime.untrusted_files import written_number
 
     layer, pooling, max_length = form
     if layer not in ("middle", "embeddings") and written_number(layer.removeprefix("-")) is None:
@@ -141,7 +141,7 @@ def _embedded(
 
 
 def _default_cache() -> Path | None:
-    from anyglot.embedding.remembered import default_if_usable
+    from anyglot.inference.embedding.vector_cache import default_if_usable
 
     return default_if_usable(_say)
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from anyglot.retrieval.margin import Margin
-    from anyglot.retrieval.protocol import RetrievalProtocol, Task
-    from anyglot.retrieval.running import Request
-    from anyglot.retrieval.system import System
+    from anyglot.evaluation.retrieval.margin import Margin
+    from anyglot.evaluation.retrieval.protocol import RetrievalProtocol, Task
+    from anyglot.evaluation.retrieval.run import Request
+    from anyglot.evaluation.retrieval.system import System
 
 _WORTH_TELLING = 2000
 
@@ -107,8 +107,8 @@ def tatoeba(
 
         anyglot retrieve tatoeba FacebookAI/xlm-roberta-large --data tatoeba --preset xtreme
     """
-    from anyglot.retrieval.running import run_tatoeba
-    from anyglot.retrieval.tatoeba import choose_languages, find_languages
+    from anyglot.evaluation.retrieval.run import run_tatoeba
+    from anyglot.evaluation.retrieval.tatoeba import choose_languages, find_languages
 
     protocol = _protocol(
         "tatoeba",
@@ -175,8 +175,8 @@ def bucc(
 
         anyglot retrieve bucc runs/veco --data bucc --pair zh-en --split test --tune-split training
     """
-    from anyglot.retrieval.bucc import read_split
-    from anyglot.retrieval.running import run_bucc
+    from anyglot.evaluation.retrieval.bucc import read_split
+    from anyglot.evaluation.retrieval.run import run_bucc
 
     kinds = listed(margin or "")
     protocol = _protocol(
@@ -203,8 +203,8 @@ def bucc(
 
 def _protocol(task: Task, preset: str | None, layer: str | None, **changes: object) -> RetrievalProtocol:
     """The preset, or the default, with what the user chose otherwise."""
-    from anyglot.retrieval.protocol import DEFAULTS, changed
-    from anyglot.retrieval.protocol import preset as known_preset
+    from anyglot.evaluation.retrieval.protocol import DEFAULTS, changed
+    from anyglot.evaluation.retrieval.protocol import preset as known_preset
 
     base = DEFAULTS[task] if preset is None else known_preset(task, preset)
     return changed(base, layer, {name: value for name, value in changes.items() if value is not None})
@@ -235,7 +235,7 @@ def _check_tuning(protocol: RetrievalProtocol, tune_split: str | None) -> None:
 
 
 def _margins(kinds: Sequence[str], protocol: RetrievalProtocol) -> tuple[Margin, ...]:
-    from anyglot.retrieval.protocol import changed
+    from anyglot.evaluation.retrieval.protocol import changed
 
     # Each is checked as the first one was.
     return tuple(changed(protocol, None, {"margin": kind}).margin for kind in kinds) or (protocol.margin,)
@@ -253,10 +253,10 @@ def _request(
     cache: Path | None,
     no_cache: bool,
 ) -> Request:
-    from anyglot.embedding.remembered import default_if_usable
     from anyglot.errors import UserError
-    from anyglot.evaluation.running import unique_labels
-    from anyglot.retrieval.running import Request
+    from anyglot.evaluation.retrieval.run import Request
+    from anyglot.evaluation.translation.run import unique_labels
+    from anyglot.inference.embedding.vector_cache import default_if_usable
 
     if cache is not None and no_cache:
         raise UserError("--cache and --no-cache were both given; leave one out")
@@ -287,9 +287,9 @@ def _opener(
     """A function that loads an encoder and makes a system of it."""
 
     def open_system() -> System:
-        from anyglot.embedding import Embedder, EmbeddingSettings
-        from anyglot.retrieval.system import System
-        from anyglot.translator.languages import ModelLanguages
+        from anyglot.evaluation.retrieval.system import System
+        from anyglot.inference.embedding import Embedder, EmbeddingSettings
+        from anyglot.text.model_languages import ModelLanguages
 
         _say(f"loading {label}")
         embedder = Embedder.from_pretrained(name, device=device, precision=precision, cache=cache)

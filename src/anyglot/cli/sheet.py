@@ -28,8 +28,8 @@ def sheet(
 
     Example:  anyglot sheet corpora/opus --target en --out corpora.tsv
     """
-    from anyglot.data.corpora_in_folder import corpora_in
-    from anyglot.data.sheet import write_sheet
+    from anyglot.data.discover import corpora_in
+    from anyglot.data.manifest import write_sheet
     from anyglot.errors import UserError
 
     found = corpora_in(folder, target)

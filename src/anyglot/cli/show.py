@@ -13,8 +13,8 @@ from anyglot.cli.verb import verb
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from anyglot.recipe.outline import Outline
-    from anyglot.recipe.schema import Recipe
+    from anyglot.training.recipe.outline import Outline
+    from anyglot.training.recipe.schema import Recipe
 
 
 @verb()
@@ -42,8 +42,8 @@ def show(
     if folder is not None:
         _show_model(console, recipe_or_model, folder)
         return
-    from anyglot.recipe.load import load_recipe
-    from anyglot.recipe.outline import outline
+    from anyglot.training.recipe.load import load_recipe
+    from anyglot.training.recipe.outline import outline
 
     recipe = load_recipe(recipe_or_model, overrides or [])
     _show_recipe(console, recipe, outline(recipe))
@@ -51,11 +51,11 @@ def show(
 
 def _model_folder(name: str) -> Path | None:
     """Where the model of this name lies; None if the name is a recipe's."""
+    from anyglot.models.pretrained.known_models import STARTS
+    from anyglot.models.pretrained.locate import local_folder
+    from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS, checkpoint_folders
     from anyglot.models.store import CONFIG
-    from anyglot.recipe.document import bundled_recipes
-    from anyglot.weights.hub import local_folder
-    from anyglot.weights.run_checkpoints import CHECKPOINTS, checkpoint_folders
-    from anyglot.weights.starts import STARTS
+    from anyglot.training.recipe.document import bundled_recipes
 
     place = Path(name).expanduser()
     if (place / CONFIG).is_file() or checkpoint_folders(place / CHECKPOINTS):
@@ -69,7 +69,7 @@ def _model_folder(name: str) -> Path | None:
 def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
     from rich.table import Table
 
-    from anyglot.recipe.starts import START, recipe_of_start
+    from anyglot.training.recipe.base_models import START, recipe_of_start
 
     table = Table("part", "parameters", "first values", title=f"{recipe.name}: {recipe.method.name}")  # type: ignore[attr-defined]
     for stage in found.stages:
@@ -120,14 +120,14 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
 def _show_model(console: Console, name: str, folder: Path) -> None:
     from rich.table import Table
 
-    from anyglot.models.blank import blank
     from anyglot.models.build import build
+    from anyglot.models.empty import blank
+    from anyglot.models.pretrained.load import load_pretrained
     from anyglot.models.store import is_model_folder, load_config
-    from anyglot.recipe.outline import parts_of
-    from anyglot.recipe.record import told_of_source
-    from anyglot.recipe.taking_apart import fates
-    from anyglot.weights.load import load_pretrained
-    from anyglot.yaml_text import dump
+    from anyglot.runtime.yaml_text import dump
+    from anyglot.training.recipe.extraction import fates
+    from anyglot.training.recipe.outline import parts_of
+    from anyglot.training.recipe.record import told_of_source
 
     if is_model_folder(folder):
         config = load_config(folder)

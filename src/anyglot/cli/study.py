@@ -11,7 +11,7 @@ import typer
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.study.running import Work
+    from anyglot.experiments.study.run import Work
 
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the study: a folder a step, and report/.")]
 
@@ -45,8 +45,8 @@ def study(
 
         anyglot study study/mt_bridge_real --set data=../data --out runs/real --list-steps
     """
-    from anyglot.study.file import load_study
-    from anyglot.study.running import Work, run_step, run_study
+    from anyglot.experiments.study.file import load_study
+    from anyglot.experiments.study.run import Work, run_step, run_study
 
     def say(text: str) -> None:
         if not quiet:
@@ -82,7 +82,7 @@ def study_text(
 
         anyglot study-text --languages en,de,ru --source 'bible/*.txt.gz' --out runs/study/text
     """
-    from anyglot.study.texts import Wanted, codes, write_texts
+    from anyglot.experiments.study.texts import Wanted, codes, write_texts
 
     written = write_texts(Wanted(codes(languages), source, validation, sample, limit, seed), out)
     rows = ", ".join(f"{count:,} {split}" for split, count in written.rows.items())
@@ -117,7 +117,7 @@ def study_report(
 
         anyglot study-report --out runs/study/report
     """
-    from anyglot.study.report import write_study_report
+    from anyglot.experiments.study.report import write_study_report
 
     written = write_study_report(out, out.absolute().parent, figures=None if figures else False)
     print(written.html)

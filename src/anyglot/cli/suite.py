@@ -181,10 +181,10 @@ def evaluate_suite(
     Raises:
         UserError: As `run_suite`, `write_suite_report`.
     """
-    from anyglot.evaluation.running import unique_labels
-    from anyglot.understanding.report import write_suite_report
-    from anyglot.understanding.requests import SuiteRequest, canonical
-    from anyglot.understanding.running import run_suite, suite_names
+    from anyglot.evaluation.finetuning.report import write_suite_report
+    from anyglot.evaluation.finetuning.requests import SuiteRequest, canonical
+    from anyglot.evaluation.finetuning.suite import run_suite, suite_names
+    from anyglot.evaluation.translation.run import unique_labels
 
     begun = time.monotonic()
     names = tuple(models) if baseline is None or baseline in models else (*models, baseline)

@@ -77,8 +77,8 @@ def train(
     import sys
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
-    from anyglot.recipe.document import read_document
-    from anyglot.recipe.given import given_data
+    from anyglot.training.recipe.command_line_corpora import given_data
+    from anyglot.training.recipe.document import read_document
 
     # Before torch is imported, which takes seconds: a wrong path or a wrong form is told at once.
     given = given_data(train or [], validation or [])
@@ -90,8 +90,8 @@ def train(
 
     if os.environ.get("RANK", "0") == "0":  # torchrun's; nobody else can tell the processes apart yet
         say(f"training {recipe} into {out}")
-    from anyglot.recipe.load import load_recipe
-    from anyglot.recipe.run import run_recipe
+    from anyglot.training.recipe.load import load_recipe
+    from anyglot.training.recipe.run import run_recipe
 
     loaded = load_recipe(recipe, overrides or [], given)
     if run_recipe(loaded, out, resume=resume, quiet=quiet, command=shlex.join(sys.argv), say=say):

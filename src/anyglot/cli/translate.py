@@ -166,8 +166,8 @@ def translate(
 
     An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
     """
-    from anyglot.translator.settings import SearchSettings, chosen_decoder
-    from anyglot.translator.work import Work, run
+    from anyglot.inference.generation.settings import SearchSettings, chosen_decoder
+    from anyglot.inference.translation.command import Work, run
 
     settings = SearchSettings(
         decoder=chosen_decoder(decoder),

@@ -10,7 +10,7 @@ import typer
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.trimming import Trimmed
+    from anyglot.hub.trimming import Trimmed
 
 
 @verb(folder="out")
@@ -40,8 +40,8 @@ def trim(
 
         anyglot trim FacebookAI/xlm-roberta-base --out xlmr-de-uk --languages de,uk
     """
-    from anyglot.trimming import Wish
-    from anyglot.trimming import trim as trim_model
+    from anyglot.hub.trimming import Wish
+    from anyglot.hub.trimming import trim as trim_model
 
     wish = Wish(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
     target = Wish(tuple(target_corpus)) if target_corpus else None

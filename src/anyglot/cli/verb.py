@@ -8,8 +8,8 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from anyglot.locking import held
-from anyglot.stopping import NOTHING_WRITTEN, stoppable
+from anyglot.runtime.locks import held
+from anyglot.runtime.signals import NOTHING_WRITTEN, stoppable
 
 P = ParamSpec("P")
 R = TypeVar("R")

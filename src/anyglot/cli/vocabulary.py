@@ -33,9 +33,9 @@ def vocabulary(
 
         anyglot train sixt/xlmr_base vocabulary.target.file=english.json --out runs/english
     """
-    from anyglot.data.tokenizer import load_tokenizer
-    from anyglot.data.vocabulary import coverage as cover
-    from anyglot.trimming.choice import Wish, choose
+    from anyglot.hub.trimming.choice import Wish, choose
+    from anyglot.text.tokenizer import load_tokenizer
+    from anyglot.text.vocabulary import coverage as cover
 
     wish = Wish(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
     tokenizer = load_tokenizer(model)

@@ -51,14 +51,14 @@ class TranslationBatch(TensorBatch):
         source: `<s> x </s>`.
         source_mask: True at real tokens.
         target_input: `</s> y`, what the decoder reads: the end symbol moved to the front (fairseq's convention). A
-            checkpoint with language tokens starts with other ids (`data/frames.py`).
+            checkpoint with language tokens starts with other ids (`text/templates.py`).
         target_output: `y </s>`, what it predicts; pad where `target_mask` is False.
         target_mask: True where a token is predicted: at the real tokens of input and output alike, but for start tokens
             in front of the last one.
         pairs: Corpus of each row; `Loader.names[i]` is its language pair.
         target_language: Row of the target projection for each row; None for models without one.
         source_states: The encoder's final states where they are known beforehand; None: the encoder makes them.
-        group: The group each row belongs to (`data/groups.py`); None for models without groups.
+        group: The group each row belongs to (`text/language_groups.py`); None for models without groups.
     """
 
     source: Tensor

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from anyglot.data.frames import Frame
 from anyglot.data.samples import Overlong, chosen_rows, packed, refuse_empty
 from anyglot.data.store import TokenisedCorpus
+from anyglot.text.templates import Frame
 
 
 class DocumentBlocks:

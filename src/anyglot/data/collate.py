@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from anyglot.data.batch import MaskedBatch, SegmentBatch, TextBatch, TranslationBatch
-from anyglot.data.frames import Frame
 from anyglot.data.noise import Masking
+from anyglot.text.templates import Frame
 
 Tokens = NDArray[np.integer]
 

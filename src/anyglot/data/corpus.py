@@ -20,9 +20,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from anyglot.data import phrasebook_text
 from anyglot.data.huggingface import PREFIX, field_exists, parse_address, read_dataset
-from anyglot.data.languages import language
-from anyglot.data.readers import kind_of, raw_hash, raw_lines, read_columns, read_fields, read_lines
 from anyglot.errors import UserError
+from anyglot.text.languages import language
+from anyglot.text.readers import kind_of, raw_hash, raw_lines, read_columns, read_fields, read_lines
 
 ADDRESSES = (PREFIX, phrasebook_text.PREFIX)
 """How a location begins that is no file."""

@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
-from anyglot.data.readers import pick
 from anyglot.errors import UserError
+from anyglot.text.readers import pick
 
 PREFIX = "hf:"
 _OPTIONS = ("config", "split", "revision")

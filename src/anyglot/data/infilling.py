@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from anyglot.data.protocols import TextTokenizer
-from anyglot.data.scripts import script_of
 from anyglot.errors import UserError
+from anyglot.text.protocols import TextTokenizer
+from anyglot.text.scripts import script_of
 
 Tokens = NDArray[np.integer]
 # Written without spaces between words: there a piece counts as a word.

@@ -26,10 +26,10 @@ import torch
 from numpy.typing import NDArray
 
 from anyglot.data.corpus import ParallelSource, Source, content_hash, line_count, nothing_left, rows
-from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-from anyglot.guarded import DAMAGE, read_json, whole_number
-from anyglot.places import user_cache
+from anyglot.runtime.directories import user_cache
+from anyglot.runtime.untrusted_files import DAMAGE, read_json, whole_number
+from anyglot.text.protocols import TextTokenizer
 
 _FORMAT = 2
 _CHUNK = 5_000  # some tenths of a second, so that progress is told often enough

@@ -1,6 +1,6 @@
 """Hugging Face and other homes: transformers' classes around our models, model cards, uploads.
 
-arrival.py        registers our classes with transformers' Auto classes, which importing this package does
+auto_classes.py        registers our classes with transformers' Auto classes, which importing this package does
 configuration.py  config.json as a PreTrainedConfig
 shell.py          what our PreTrainedModels share: the same parts under the same names as in a model folder
 cache.py          a decoder's past as transformers hands it around
@@ -16,7 +16,7 @@ ctranslate2_spec.py  our model as CTranslate2 spells it
 parity.py         whether it computes the same there
 """
 
-from anyglot.hub.arrival import register, register_lazily
+from anyglot.hub.auto_classes import register, register_lazily
 
 __all__ = ["register"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache as TransformersCache
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
-from anyglot.layers.cache import Cache
+from anyglot.nn.cache import Cache
 
 # Outputs hold the past under this name; `generate` hands it back under the same.
 PAST = "cache" if "cache" in {field.name for field in fields(Seq2SeqLMOutput)} else "past_key_values"

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from anyglot.data.languages import language
 from anyglot.hub.record import Corpus, Record, TestScore
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
-from anyglot.translator.languages import ModelLanguages
+from anyglot.text.languages import language
+from anyglot.text.model_languages import ModelLanguages
 
 NOT_STATED = "not stated"
 PIPELINES = {"encoder": "fill-mask", "encoder-decoder": "translation"}

@@ -17,14 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anyglot.data.protocols import TextTokenizer
 from anyglot.errors import UserError
-from anyglot.layers.attention import Attention
-from anyglot.layers.embeddings import Embeddings, LearnedPositions
-from anyglot.layers.feedforward import FeedForward
 from anyglot.models.build import dropped_skips
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.nn.attention import Attention
+from anyglot.nn.embeddings import Embeddings, LearnedPositions
+from anyglot.nn.feedforward import FeedForward
+from anyglot.text.protocols import TextTokenizer
 
 # Positions of waves that are written out; learned tables have their own number.
 WAVE_ROWS = 2048

@@ -10,8 +10,8 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, MaskedLMOu
 from anyglot.errors import UserError
 from anyglot.hub.configuration import AnyglotEncoderConfig
 from anyglot.hub.shell import Shell, bool_mask, mean_loss, refuse
-from anyglot.layers.stack import StackOutput
 from anyglot.models.encoder import Encoder
+from anyglot.nn.stack import StackOutput
 
 
 class _EncoderShell(Shell):

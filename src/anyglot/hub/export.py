@@ -9,27 +9,27 @@ from pathlib import Path
 
 import torch
 
-from anyglot.data.frames import LANGUAGES
-from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
 from anyglot.hub.ctranslate2_spec import build_spec, epsilons, expressible, limits
 from anyglot.hub.parity import Parity, cases, compare
+from anyglot.inference.translation import Translator
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.extraction import DecoderBlocks, copied_blocks, encoder_decoder_from, without_cross_attention
 from anyglot.models.language import LanguageModel
 from anyglot.models.padding import pad_with
-from anyglot.models.parts import DecoderBlocks, copied_blocks, encoder_decoder_from, without_cross_attention
+from anyglot.models.pretrained.families import FAMILIES
+from anyglot.models.pretrained.foreign import CONFIG
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
+from anyglot.models.pretrained.locate import local_folder
+from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.store import save_model
-from anyglot.recipe.record import languages_read
-from anyglot.translator import Translator
-from anyglot.translator.framing import TokenFraming
-from anyglot.weights.families import FAMILIES
-from anyglot.weights.foreign import CONFIG
-from anyglot.weights.hub import local_folder
-from anyglot.weights.load import load_encoder, load_pretrained
-from anyglot.weights.save import save_pretrained
-from anyglot.writing import whole_folder, write_json
+from anyglot.runtime.files import whole_folder, write_json
+from anyglot.runtime.untrusted_files import read_json
+from anyglot.text.templates import LANGUAGES
+from anyglot.text.tokenizer import load_tokenizer
+from anyglot.text.translation_templates import TokenFraming
+from anyglot.training.recipe.record import languages_read
 
 Say = Callable[[str], None]
 RECORD = "export.json"
@@ -138,7 +138,7 @@ def export_transformers(
 def export_anyglot(
     name_or_folder: str, out: Path, part: str, layers: int | None = None, blocks: DecoderBlocks = "last"
 ) -> EncoderDecoder | Encoder:
-    """Take a model apart (`models/parts.py`) and write a part as a folder of this package, with its tokenizer.
+    """Take a model apart (`models/extraction.py`) and write a part as a folder of this package, with its tokenizer.
 
     An encoder-decoder made so has not learnt to translate: it lists no target languages.
 

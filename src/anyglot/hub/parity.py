@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from anyglot.data.languages import known_languages
-from anyglot.decoding import LengthRule, Prompt, greedy_search, pad_batch
-from anyglot.decoding.stepping import EncoderDecoderStepModel
 from anyglot.errors import UserError
+from anyglot.inference.decoding import LengthRule, Prompt, greedy_search, pad_batch
+from anyglot.inference.generation.step_models import EncoderDecoderStepModel
+from anyglot.inference.translation import Translator
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.phrasebook import Phrasebook
-from anyglot.translator import Translator
+from anyglot.text.languages import known_languages
 
 # Differences of a token's log-probability, in nats, that are rounding: float32 sums in another order. A wrong weight
 # shows in the largest; the other formula of GELU, 1e-3 at most, in the median (rounding: 5e-7 in a small model).

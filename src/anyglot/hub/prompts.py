@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from anyglot.data.frames import LANGUAGES
 from anyglot.errors import UserError
 from anyglot.hub.export import refuse_existing
+from anyglot.models.pretrained.load import load_pretrained
+from anyglot.models.pretrained.locate import local_folder
 from anyglot.models.prompt_files import SavedPrompts, load_prompts, save_prompts
 from anyglot.models.prompted import PromptedEncoder
-from anyglot.weights.hub import local_folder
-from anyglot.weights.load import load_pretrained
-from anyglot.writing import whole_folder
+from anyglot.runtime.files import whole_folder
+from anyglot.text.templates import LANGUAGES
 
 
 def export_prompts(name_or_folder: str, out: Path) -> SavedPrompts:

@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from anyglot.data.protocols import TextTokenizer
-from anyglot.data.tokenizer import load_tokenizer
 from anyglot.errors import UserError
 from anyglot.hub.card import Stated, model_card
 from anyglot.hub.record import read_record
@@ -19,7 +17,9 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.padding import pad_with
 from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
-from anyglot.writing import whole_folder
+from anyglot.runtime.files import whole_folder
+from anyglot.text.protocols import TextTokenizer
+from anyglot.text.tokenizer import load_tokenizer
 
 CARD = "README.md"
 GENERATION = "generation_config.json"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyglot import yaml_text
 from anyglot.data.huggingface import PREFIX
 from anyglot.errors import UserError
-from anyglot.guarded import LARGE, is_there, number, read_json, text_of, understood, whole_number
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.store import WEIGHTS, load_config
-from anyglot.translator.languages import ModelLanguages
+from anyglot.runtime import yaml_text
+from anyglot.runtime.untrusted_files import LARGE, is_there, number, read_json, text_of, understood, whole_number
+from anyglot.text.model_languages import ModelLanguages
 
 RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")

@@ -16,16 +16,16 @@ from transformers import initialization as first_values
 from anyglot.errors import UserError
 from anyglot.hub.card import Stated
 from anyglot.hub.push import prepare, upload
-from anyglot.layers.embeddings import SinusoidalPositions
-from anyglot.layers.heads import OutputProjection
-from anyglot.layers.projection import TargetProjection
-from anyglot.layers.rows import KeptRows
-from anyglot.losses.likelihood import chunked_likelihood
 from anyglot.models.build import build
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import current_config
+from anyglot.nn.embeddings import SinusoidalPositions
+from anyglot.nn.heads import OutputProjection
+from anyglot.nn.losses.likelihood import chunked_likelihood
+from anyglot.nn.projection import TargetProjection
+from anyglot.nn.vocabulary_subset import KeptRows
 
 IGNORED = -100  # label of positions without one
 # The small files of a model folder: tokenizer, languages, recipe, what is known of the run.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from anyglot.data.protocols import TextTokenizer
-from anyglot.data.tokenizer import MODEL_FILE
-from anyglot.data.tokenizer_files import check_tokenizer_files
-from anyglot.weights.hub import TOKENIZER_FILES
+from anyglot.models.pretrained.locate import TOKENIZER_FILES
+from anyglot.text.protocols import TextTokenizer
+from anyglot.text.tokenizer import MODEL_FILE
+from anyglot.text.tokenizer_files import check_tokenizer_files
 
 CONVERTED = "tokenizer.json"
 

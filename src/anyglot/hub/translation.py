@@ -14,9 +14,9 @@ from anyglot.hub.cache import PAST, DecodingCache
 from anyglot.hub.configuration import AnyglotConfig
 from anyglot.hub.searching import search_settings
 from anyglot.hub.shell import IGNORED, Shell, bool_mask, mean_loss, refuse
-from anyglot.layers.attention import Memory
-from anyglot.layers.heads import OutputProjection
 from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.nn.attention import Memory
+from anyglot.nn.heads import OutputProjection
 
 
 class SourceEncoder(nn.Module):

@@ -9,22 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.layers.adapter import Adapter
-from anyglot.layers.attention import Attention
-from anyglot.layers.block import Block
-from anyglot.layers.embeddings import (
-    Embeddings,
-    LearnedPositions,
-    SinusoidalPositions,
-    sinusoids,
-    vaswani_sinusoids,
-)
-from anyglot.layers.feedforward import FeedForward, gelu, gelu_tanh, silu
-from anyglot.layers.heads import MaskedLanguageHead, OutputProjection, Pooler
-from anyglot.layers.projection import TargetProjection
-from anyglot.layers.prompt import Prompt
-from anyglot.layers.residual import Inner, Residual
-from anyglot.layers.stack import Stack
 from anyglot.models.config import (
     AdapterConfig,
     Config,
@@ -42,6 +26,16 @@ from anyglot.models.encoder_decoder import Decoder, EncoderDecoder
 from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parallel import CanvasDecoder, ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
+from anyglot.nn.adapter import Adapter
+from anyglot.nn.attention import Attention
+from anyglot.nn.block import Block
+from anyglot.nn.embeddings import Embeddings, LearnedPositions, SinusoidalPositions, sinusoids, vaswani_sinusoids
+from anyglot.nn.feedforward import FeedForward, gelu, gelu_tanh, silu
+from anyglot.nn.heads import MaskedLanguageHead, OutputProjection, Pooler
+from anyglot.nn.projection import TargetProjection
+from anyglot.nn.prompt import Prompt
+from anyglot.nn.residual import Inner, Residual
+from anyglot.nn.stack import Stack
 
 Model = Encoder | EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | LanguageModel | PromptedLanguageModel
 

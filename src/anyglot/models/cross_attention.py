@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anyglot.models.build import build_block
 from anyglot.models.encoder import Encoder
-from anyglot.models.initialise import initialise_bert
+from anyglot.models.initialize import initialise_bert
 
 
 def add_cross_attention(encoder: Encoder, deviation: float = 0.02) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from anyglot.layers.adapter import Grouping
-from anyglot.layers.attention import Memory
-from anyglot.layers.embeddings import Embeddings
-from anyglot.layers.heads import MaskedLanguageHead, Pooler
-from anyglot.layers.masks import causal_mask, padding_mask
-from anyglot.layers.stack import Stack, StackOutput
 from anyglot.models.config import EncoderConfig
+from anyglot.nn.adapter import Grouping
+from anyglot.nn.attention import Memory
+from anyglot.nn.embeddings import Embeddings
+from anyglot.nn.heads import MaskedLanguageHead, Pooler
+from anyglot.nn.masks import causal_mask, padding_mask
+from anyglot.nn.stack import Stack, StackOutput
 
 
 class Encoder(nn.Module):

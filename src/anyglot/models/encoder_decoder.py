@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from anyglot.layers.adapter import Grouping
-from anyglot.layers.attention import Memory
-from anyglot.layers.cache import Cache
-from anyglot.layers.embeddings import Embeddings
-from anyglot.layers.heads import OutputProjection
-from anyglot.layers.masks import causal_mask
-from anyglot.layers.projection import TargetProjection
-from anyglot.layers.stack import Stack, StackOutput
 from anyglot.models.config import EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
+from anyglot.nn.adapter import Grouping
+from anyglot.nn.attention import Memory
+from anyglot.nn.cache import Cache
+from anyglot.nn.embeddings import Embeddings
+from anyglot.nn.heads import OutputProjection
+from anyglot.nn.masks import causal_mask
+from anyglot.nn.projection import TargetProjection
+from anyglot.nn.stack import Stack, StackOutput
 
 
 class Decoder(nn.Module):

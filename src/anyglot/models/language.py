@@ -15,15 +15,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from anyglot.layers.cache import Cache
-from anyglot.layers.embeddings import Embeddings
-from anyglot.layers.heads import OutputProjection
-from anyglot.layers.masks import causal_mask
-from anyglot.layers.prefix import Prefix
-from anyglot.layers.prompt import Prompt, joined_prefixes
-from anyglot.layers.recording import Recording, primed_cache
-from anyglot.layers.stack import Stack, StackOutput
 from anyglot.models.config import LanguageModelConfig, PromptedLanguageModelConfig
+from anyglot.nn.cache import Cache
+from anyglot.nn.embeddings import Embeddings
+from anyglot.nn.heads import OutputProjection
+from anyglot.nn.key_value_recorder import Recording, primed_cache
+from anyglot.nn.masks import causal_mask
+from anyglot.nn.prefix import Prefix
+from anyglot.nn.prompt import Prompt, joined_prefixes
+from anyglot.nn.stack import Stack, StackOutput
 
 
 class LanguageModel(nn.Module):

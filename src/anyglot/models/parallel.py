@@ -12,14 +12,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from anyglot.layers.attention import Memory
-from anyglot.layers.embeddings import Embeddings
-from anyglot.layers.heads import OutputProjection
-from anyglot.layers.masks import lengths_mask, padding_mask
-from anyglot.layers.projection import TargetProjection
-from anyglot.layers.stack import Stack
 from anyglot.models.config import ParallelEncoderDecoderConfig
 from anyglot.models.encoder import Encoder
+from anyglot.nn.attention import Memory
+from anyglot.nn.embeddings import Embeddings
+from anyglot.nn.heads import OutputProjection
+from anyglot.nn.masks import lengths_mask, padding_mask
+from anyglot.nn.projection import TargetProjection
+from anyglot.nn.stack import Stack
 
 
 class CanvasDecoder(nn.Module):

@@ -12,17 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.layers.adapter import Adapter
-from anyglot.layers.attention import Attention
-from anyglot.layers.block import Block
-from anyglot.layers.embeddings import Embeddings
-from anyglot.layers.feedforward import FeedForward, gelu_tanh
-from anyglot.layers.filling import FORMATS, Format
-from anyglot.layers.heads import MaskedLanguageHead
-from anyglot.layers.projection import TargetProjection
-from anyglot.layers.quantised import QuantisedLinear, QuantisedOutput, QuantisedTable
-from anyglot.layers.steadiness import said, unsteady
-from anyglot.layers.steady import (
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.language import PromptedLanguageModel
+from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.prompted import PromptedEncoder
+from anyglot.nn.adapter import Adapter
+from anyglot.nn.attention import Attention
+from anyglot.nn.batch_invariance import said, unsteady
+from anyglot.nn.batch_invariant import (
     Attend,
     SteadyLinear,
     decoding_attention,
@@ -31,12 +29,14 @@ from anyglot.layers.steady import (
     steady_elementwise,
     steady_linear,
 )
-from anyglot.machine import processor_flags
-from anyglot.models.encoder import Encoder
-from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.language import PromptedLanguageModel
-from anyglot.models.parallel import ParallelEncoderDecoder
-from anyglot.models.prompted import PromptedEncoder
+from anyglot.nn.block import Block
+from anyglot.nn.embeddings import Embeddings
+from anyglot.nn.feedforward import FeedForward, gelu_tanh
+from anyglot.nn.heads import MaskedLanguageHead
+from anyglot.nn.projection import TargetProjection
+from anyglot.nn.quantized import QuantisedLinear, QuantisedOutput, QuantisedTable
+from anyglot.nn.row_filling import FORMATS, Format
+from anyglot.runtime.measurements import processor_flags
 
 AnyWriter = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
 Writer = TypeVar("Writer", bound=AnyWriter)

@@ -17,16 +17,16 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.guarded import is_there, read_json
-from anyglot.models.blank import blank
 from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import EncoderConfig, ModelConfig, PromptedEncoderConfig
+from anyglot.models.empty import blank
 from anyglot.models.encoder import Encoder
-from anyglot.models.identity import weights_key
+from anyglot.models.fingerprint import weights_key
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of, row_count
-from anyglot.writing import write_json, write_tensors
+from anyglot.runtime.files import write_json, write_tensors
+from anyglot.runtime.untrusted_files import is_there, read_json
 
 FOLDER = "prompts"
 """Where they lie in the folder of a run."""

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from anyglot.layers.cache import split_heads
-from anyglot.layers.heads import MaskedLanguageHead, OutputProjection
-from anyglot.layers.masks import padding_mask
-from anyglot.layers.prefix import Prefix
-from anyglot.layers.prompt import Prompt, joined_prefixes
 from anyglot.models.config import PromptedEncoderConfig
 from anyglot.models.encoder import Encoder
+from anyglot.nn.cache import split_heads
+from anyglot.nn.heads import MaskedLanguageHead, OutputProjection
+from anyglot.nn.masks import padding_mask
+from anyglot.nn.prefix import Prefix
+from anyglot.nn.prompt import Prompt, joined_prefixes
 
 
 @dataclass(frozen=True)

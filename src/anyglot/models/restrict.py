@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 
 from anyglot.errors import UserError
-from anyglot.layers.heads import OutputProjection
-from anyglot.layers.rows import KeptRows
 from anyglot.models.config import (
     EncoderConfig,
     EncoderDecoderConfig,
@@ -19,6 +17,8 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
+from anyglot.nn.heads import OutputProjection
+from anyglot.nn.vocabulary_subset import KeptRows
 
 
 def restrict_output(

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.guarded import DAMAGE, check_regular, read_json
-from anyglot.models.blank import blank
 from anyglot.models.build import Model, build, dropped_skips
 from anyglot.models.config import Config, EncoderConfig, ModelConfig
+from anyglot.models.empty import blank
 from anyglot.models.encoder import Encoder
 from anyglot.models.restrict import restrict_output
-from anyglot.writing import write_json, write_tensors
+from anyglot.runtime.files import write_json, write_tensors
+from anyglot.runtime.untrusted_files import DAMAGE, check_regular, read_json
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"

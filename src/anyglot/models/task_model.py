@@ -14,14 +14,14 @@ from pydantic import Field, ValidationError
 from torch import Tensor, nn
 
 from anyglot.errors import UserError
-from anyglot.guarded import read_json
-from anyglot.layers.heads import ClassificationHead, PositionHead, VectorPooler
 from anyglot.models.config import Frozen
 from anyglot.models.encoder import Encoder
-from anyglot.models.initialise import initialise_bert
-from anyglot.models.parts import without_cross_attention
+from anyglot.models.extraction import without_cross_attention
+from anyglot.models.initialize import initialise_bert
 from anyglot.models.store import assign, load_model, load_tensors, parameters_of, save_model
-from anyglot.writing import write_json, write_tensors
+from anyglot.nn.heads import ClassificationHead, PositionHead, VectorPooler
+from anyglot.runtime.files import write_json, write_tensors
+from anyglot.runtime.untrusted_files import read_json
 
 HEAD = "head.json"
 HEAD_WEIGHTS = "head.safetensors"

@@ -26,7 +26,7 @@ from anyglot.phrasebook.languages import check_languages, known_languages, load_
 from anyglot.phrasebook.levels import level_named
 from anyglot.phrasebook.meaning import Meaning
 from anyglot.phrasebook.sampler import MeaningSampler
-from anyglot.writing import whole_folder, write_json, write_text
+from anyglot.runtime.files import whole_folder, write_json, write_text
 
 __all__ = ["Phrasebook", "Sentence", "known_languages", "realise", "write_phrasebook"]
 

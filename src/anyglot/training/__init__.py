@@ -1,1 +1,1 @@
-"""One training loop for every method: stages, exact checkpoints, validation, averaging."""
+"""Methods, the loop that trains them all, and the recipes that describe a run."""

@@ -33,7 +33,7 @@ from anyglot.phrasebook.labelled.topics import named_items, tagged_items, topic_
 from anyglot.phrasebook.languages import check_languages, load_grammar
 from anyglot.phrasebook.levels import level_named
 from anyglot.phrasebook.meaning import Meaning
-from anyglot.writing import whole_folder, write_json
+from anyglot.runtime.files import whole_folder, write_json
 
 ITEMS: dict[str, Callable[[Draws], Iterator[Item]]] = {
     "nli": inference_items,

@@ -1,0 +1,1 @@
+"""Whole experiments: the demo, and the study of translation as continued pretraining."""

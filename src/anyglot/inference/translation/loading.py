@@ -1,0 +1,130 @@
+"""Where a model is, and what it is."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from anyglot.errors import UserError
+from anyglot.models.config import EncoderConfig
+from anyglot.models.encoder import Encoder
+from anyglot.models.encoder_decoder import EncoderDecoder
+from anyglot.models.fingerprint import weights_key
+from anyglot.models.language import LanguageModel, PromptedLanguageModel
+from anyglot.models.parallel import ParallelEncoderDecoder
+from anyglot.models.pretrained.load import load_encoder, load_pretrained
+from anyglot.models.pretrained.locate import local_folder
+from anyglot.models.prompt_files import FILE, SavedPrompts, load_prompts, prompted
+from anyglot.models.prompt_files import FOLDER as PROMPTS
+from anyglot.models.prompted import PromptedEncoder
+from anyglot.models.restrict import restrict_output
+from anyglot.models.store import is_model_folder, load_config
+from anyglot.runtime.untrusted_files import check_regular
+from anyglot.text.protocols import TextTokenizer
+from anyglot.text.vocabulary import Vocabulary
+
+TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
+_WEIGHTS = "model.safetensors"
+_END_BYTES = 1 << 20
+_ENCODER = (
+    "{model} is an encoder and cannot translate: train a translator from it first (`anyglot list recipes` shows how), "
+    "or name prompts that were trained over it with --prompts."
+)
+
+
+def fetch_model(
+    path_or_name: str | Path, prompts: SavedPrompts | None = None
+) -> tuple[Path, TranslationModel, str | None]:
+    """Find a model and load it; with prompts an encoder, or one that has others, to put them in front of.
+
+    Returns:
+        The local folder, the model, and of one made by prompts the key of the encoder (`weights_key`).
+
+    Raises:
+        UserError: Nothing there, damaged, an encoder without a decoder, or a checkpoint that cannot be read; or the
+            prompts do not fit.
+    """
+    folder = local_folder(path_or_name)
+    if prompts is not None:
+        encoder = load_encoder(folder)
+        base = weights_key(encoder)
+        return folder, prompted(encoder, prompts, str(path_or_name), base), base
+    model = load_pretrained(folder)
+    if isinstance(model, Encoder):
+        raise UserError(_ENCODER.format(model=path_or_name))
+    if isinstance(model, LanguageModel):
+        raise UserError(
+            f"{path_or_name} is a language model and cannot translate: train prompts for it first (`anyglot train "
+            "msp/tiny` shows how)."
+        )
+    if isinstance(model, EncoderDecoder) and model.config.family == "marian":
+        silence_padding(model)
+    return folder, model, _base_of(folder, model) if isinstance(model, PromptedEncoder) else None
+
+
+def check_translator(path_or_name: str | Path) -> None:
+    """What can be told about a model before it is loaded: that it is there, and that it is no encoder.
+
+    Raises:
+        UserError: It is not to be had, its config is damaged, or it is an encoder.
+    """
+    folder = local_folder(path_or_name)
+    if is_model_folder(folder) and isinstance(load_config(folder), EncoderConfig):
+        raise UserError(_ENCODER.format(model=path_or_name))
+
+
+def _base_of(folder: Path, model: PromptedEncoder) -> str:
+    """Read from the run's folder where it stands there, which spares hashing the weights."""
+    written = (folder / PROMPTS / FILE).is_file()
+    return load_prompts(folder).base_key if written else weights_key(model.encoder)
+
+
+def silence_padding(model: EncoderDecoder) -> None:
+    """Take the padding token's probability away, as Marian itself never had that token.
+
+    transformers' copies of Marian's models have it added with a row of zeros, whose logit of 0 would take a share of
+    every step. transformers spreads that share over the others by `bad_words_ids` and `renormalize_logits`.
+    """
+    weight, bias = model.output.weight, model.output.bias
+    silent = torch.zeros(len(weight), dtype=weight.dtype) if bias is None else bias.detach().clone()
+    silent[model.config.padding_id] = -1e9
+    model.output.bias = torch.nn.Parameter(silent, requires_grad=False)
+
+
+def restrict(model: TranslationModel, tokenizer: TextTokenizer, path: str | Path) -> str:
+    """Let the model write the tokens of a vocabulary file only; of a model that is restricted already, those of both.
+
+    Returns:
+        Hash of the choice.
+
+    Raises:
+        UserError: No such file, damaged, or of another tokenizer; or nothing could be written with it.
+    """
+    vocabulary = Vocabulary.load(Path(path).expanduser(), tokenizer)
+    ids = torch.from_numpy(vocabulary.ids.copy())
+    if model.output.rows is not None:
+        ids = ids[torch.isin(ids, model.output.rows.ids)]
+    restrict_output(model, ids, str(path))
+    return vocabulary.fingerprint[:12]
+
+
+def fingerprint(folder: Path) -> str:
+    """Twelve hex digits that change with a model's config, tokenizer or weights.
+
+    Of the weights, which may be gigabytes, the size and both ends are read.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if (
+            path.suffix in {".json", ".model", ".spm", ".txt"}
+            and path.is_file()
+            and path.stat().st_size < 64 * _END_BYTES
+        ):
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(folder.glob("*.safetensors")):
+        size = check_regular(path)
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}\0{size}\0".encode() + stream.read(_END_BYTES))
+            stream.seek(max(0, size - _END_BYTES))
+            digest.update(stream.read(_END_BYTES))
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Scores, bootstrap intervals and paired tests, from sufficient statistics; knows no metric and no model."""

@@ -1,0 +1,1 @@
+"""Languages, scripts, tokenizers, vocabularies and the tokens that stand around a sentence."""
