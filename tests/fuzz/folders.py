@@ -20,6 +20,7 @@ from anyglot.models.pretrained.tensor_files import Checkpoint
 from anyglot.models.prompt_files import load_prompts, prompted, save_prompts
 from anyglot.models.store import load_model
 from anyglot.models.task_model import HEAD, HEAD_WEIGHTS, HeadConfig, load_task_model, save_task_model, task_model
+from anyglot.runtime import hashes
 from anyglot.text.model_languages import ModelLanguages
 from anyglot.text.templates import told_by_tokens
 from anyglot.text.tokenizer import load_tokenizer
@@ -95,9 +96,21 @@ def copied(name: str, file: str) -> Callable[[Path], Path]:
 
     def make(folder: Path) -> Path:
         shutil.copytree(_kept(name), folder, dirs_exist_ok=True)
+        hashes.forget(folder)  # so that it is the file's own reader that meets the damage
         return folder / file
 
     return make
+
+
+def _recorded(folder: Path) -> Path:
+    shutil.copytree(_kept("ours"), folder, dirs_exist_ok=True)
+    hashes.record(folder)
+    return folder / hashes.FILE
+
+
+def _checked(path: Path) -> bool:
+    hashes.check(path.parent)
+    return True
 
 
 def _facts(model: nn.Module) -> dict[str, Any]:
@@ -215,6 +228,7 @@ FOLDERS: tuple[Reader, ...] = (
     Reader("head.safetensors", SAFETENSORS, copied("head", HEAD_WEIGHTS), _model(load_task_model), _is_model),
     Reader("prompts.json", JSON, copied("prompts", "prompts.json"), _with_prompts, _is_model),
     Reader("prompts.safetensors", SAFETENSORS, copied("prompts", "prompts.safetensors"), _with_prompts, _is_model),
+    Reader("hashes.json", JSON, _recorded, _checked, bool),
     Reader("trimmed.json", JSON, _trimmed, lambda path: Record.load(path.parent), _is_trimmed),
     Reader("vocabulary", JSON, _vocabulary, _read_vocabulary, _is_vocabulary),
 )

@@ -26,6 +26,7 @@ from anyglot.nn.heads import OutputProjection
 from anyglot.nn.losses.likelihood import chunked_likelihood
 from anyglot.nn.projection import TargetProjection
 from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.runtime import hashes
 
 IGNORED = -100  # label of positions without one
 # The small files of a model folder: tokenizer, languages, recipe, what is known of the run.
@@ -68,6 +69,18 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
         shell.train(network.training)
         return shell
 
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *arguments: Any, **options: Any) -> Self:
+        """As in every PreTrainedModel; a local folder's files are compared with its hashes (`runtime/hashes.py`).
+
+        Raises:
+            UserError: A file is not the one that was written.
+        """
+        if pretrained_model_name_or_path is not None and Path(pretrained_model_name_or_path).is_dir():
+            hashes.check(Path(pretrained_model_name_or_path))
+        opened: Self = super().from_pretrained(pretrained_model_name_or_path, *arguments, **options)
+        return opened
+
     def parts(self) -> dict[str, nn.Module]:
         """The parts by name. An adapter may have taken the place of what was in them."""
         return dict(self.named_children())
@@ -75,6 +88,7 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
         """Write a folder that transformers and this package open alike; options as in every PreTrainedModel."""
         self.config.network = current_config(self.network)
+        hashes.forget(Path(save_directory))
         super().save_pretrained(save_directory, **options)
 
     def push_to_hub(

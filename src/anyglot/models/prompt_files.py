@@ -25,6 +25,7 @@ from anyglot.models.fingerprint import weights_key
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of, row_count
+from anyglot.runtime import hashes
 from anyglot.runtime.files import write_json, write_tensors
 from anyglot.runtime.untrusted_files import is_there, read_json
 
@@ -81,6 +82,7 @@ def load_prompts(folder: Path | str) -> SavedPrompts:
     folder = Path(folder)
     if not is_there(folder / FILE) and is_there(folder / FOLDER / FILE):
         folder = folder / FOLDER
+    hashes.check(folder)
     path = folder / FILE
     try:
         raw: Any = read_json(path)

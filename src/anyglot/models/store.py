@@ -17,6 +17,7 @@ from anyglot.models.config import Config, EncoderConfig, ModelConfig
 from anyglot.models.empty import blank
 from anyglot.models.encoder import Encoder
 from anyglot.models.restrict import restrict_output
+from anyglot.runtime import hashes
 from anyglot.runtime.files import write_json, write_tensors
 from anyglot.runtime.untrusted_files import DAMAGE, check_regular, read_json
 
@@ -140,6 +141,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def load_model(folder: Path | str) -> Model:
     """Build the model of a folder with its weights, in eval mode and float32."""
     folder = Path(folder)
+    hashes.check(folder)
     return assemble(load_config(folder), load_tensors(folder / WEIGHTS), str(folder / WEIGHTS))
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from anyglot.errors import UserError
+from anyglot.runtime import hashes
 from anyglot.runtime.locks import held
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def write_json(path: Path, document: Any, indent: int = 2, advice: str = ADVICE)
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, advice: str = ADVICE
 ) -> None:
-    """Write a safetensors file.
+    """Write a safetensors file. Hashes of its folder are taken away: the folder is not what it was.
 
     Args:
         tensors: By name; no two may share memory.
@@ -138,6 +139,7 @@ def write_tensors(
     temporary = path.with_name(path.name + ".tmp")
     with disk_errors(path, advice):
         path.parent.mkdir(parents=True, exist_ok=True)
+        hashes.forget(path.parent)
         try:
             # The library may write aside and rename on its own account, so that a stream of ours is of no use to it.
             save_file(
@@ -156,6 +158,8 @@ def write_tensors(
 def whole_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
     """A folder beside `path` that becomes it if all goes well, and vanishes if not.
 
+    Where it holds weights their hashes are written too (`runtime/hashes.py`).
+
     Args:
         replaces: Whether a folder with something in it may be in its place, which is then lost.
 
@@ -170,6 +174,8 @@ def whole_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
         try:
             temporary.mkdir(parents=True)
             yield temporary
+            for holder in sorted({file.parent for file in temporary.rglob("*.safetensors")}):
+                hashes.record(holder)
             for file in temporary.rglob("*"):
                 if file.is_file():
                     flush(file)

@@ -33,13 +33,19 @@ def recalled(name: str) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def remember(name: str, found: Mapping[str, Any]) -> None:
-    """Add to what is remembered."""
+def remember(name: str, found: Mapping[str, Any], at_most: int | None = None) -> None:
+    """Add to what is remembered.
+
+    Args:
+        at_most: Entries; of more the oldest are forgotten. None: all are kept.
+    """
     path = memory(name)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(recalled(name) | dict(found), indent=1) + "\n", encoding="utf-8")
+        entries = list((recalled(name) | dict(found)).items())
+        kept = entries if at_most is None else entries[-at_most:]
+        temporary.write_text(json.dumps(dict(kept), indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError:  # nothing is remembered where nothing can be written
         with suppress(OSError):

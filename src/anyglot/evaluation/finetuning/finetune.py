@@ -31,6 +31,7 @@ from anyglot.models.pretrained.locate import local_folder
 from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS, read_tensors
 from anyglot.models.task_model import TaskModel, save_task_model
 from anyglot.reporting.provenance import commit
+from anyglot.runtime import hashes
 from anyglot.runtime.untrusted_files import is_there, number, parse_json, read_bytes, understood
 from anyglot.text.templates import LANGUAGES
 from anyglot.training.loop.checkpoint import refuse_changes, write_document
@@ -334,5 +335,6 @@ def _finish(folder: Path, trained: Trained, chosen: int, plan: Plan, model: str,
     told = local_folder(model) / LANGUAGES  # whether its texts are told their language by a token
     if told.is_file():
         shutil.copyfile(told, folder / LANGUAGES)
+    hashes.record(folder)
     write_document(folder / FILE, record.document())
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anyglot.errors import UserError
 from anyglot.inference.embedding.packed import pack, vectors_of
 from anyglot.inference.embedding.settings import EmbeddingSettings, Layer, depth_of
 from anyglot.inference.embedding.vector_cache import RememberedVectors
@@ -156,7 +158,7 @@ class Embedder:
 
         Raises:
             UserError: No such layer, or a language that is missing or that the model has no token for; something
-                that is no text among the texts (a TypeError too).
+                that is no text among the texts (a TypeError too); or a vector that is not finite.
 
         Shape:
             returns: (N, D) float32
@@ -274,6 +276,12 @@ class _WindowWork:
         for places in pack([len(sentence) for sentence in sentences], self.batch_tokens):
             batch = [sentences[place] for place in places]
             vectors = vectors_of(self.embedder.encoder, batch, self.depths, self.settings.pooling, self.frame)
+            if not bool(torch.isfinite(vectors).all()):
+                raise UserError(
+                    f"{self.embedder.name or 'the encoder'} gives vectors that are not finite in "
+                    f"{self.embedder.precision}: its weights are damaged, or too large for this precision. Copy the "
+                    "model again, or choose the precision fp32."
+                )
             if self.memory is not None:
                 self.memory.add(batch, self.depths, vectors)
             tokens = sum(len(sentence) for sentence in batch)

@@ -19,13 +19,12 @@ from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import is_model_folder, load_config
-from anyglot.runtime.untrusted_files import check_regular
+from anyglot.runtime import hashes
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.vocabulary import Vocabulary
 
 TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
-_WEIGHTS = "model.safetensors"
-_END_BYTES = 1 << 20
+_IDENTIFYING = {".safetensors", ".json", ".model", ".spm", ".txt"}
 _ENCODER = (
     "{model} is an encoder and cannot translate: train a translator from it first (`anyglot list recipes` shows how), "
     "or name prompts that were trained over it with --prompts."
@@ -109,22 +108,12 @@ def restrict(model: TranslationModel, tokenizer: TextTokenizer, path: str | Path
 
 
 def fingerprint(folder: Path) -> str:
-    """Twelve hex digits that change with a model's config, tokenizer or weights.
+    """Twelve hex digits that change with every bit of a model's config, tokenizer or weights.
 
-    Of the weights, which may be gigabytes, the size and both ends are read.
+    Files are read once and known again afterwards (`runtime/hashes.py`).
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if (
-            path.suffix in {".json", ".model", ".spm", ".txt"}
-            and path.is_file()
-            and path.stat().st_size < 64 * _END_BYTES
-        ):
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    for path in sorted(folder.glob("*.safetensors")):
-        size = check_regular(path)
-        with path.open("rb") as stream:
-            digest.update(f"{path.name}\0{size}\0".encode() + stream.read(_END_BYTES))
-            stream.seek(max(0, size - _END_BYTES))
-            digest.update(stream.read(_END_BYTES))
+        if path.suffix in _IDENTIFYING and path.is_file() and path.name != hashes.FILE:
+            digest.update(f"{path.name}\0{hashes.file_hash(path)}\0".encode())
     return digest.hexdigest()[:12]

@@ -10,6 +10,7 @@ from anyglot.models.pretrained.foreign import CONFIG
 from anyglot.models.pretrained.known_models import STARTS
 from anyglot.models.pretrained.tensor_files import INDEX, WHOLE
 from anyglot.models.pretrained.unfinished_runs import opened, run_of
+from anyglot.runtime import hashes
 
 TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
@@ -62,10 +63,12 @@ def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Pat
     (`unfinished_runs.py`).
 
     Raises:
-        UserError: no such folder here and no such name on the hub, or no way to the hub; or a damaged copy; or a run
-            without a checkpoint.
+        UserError: no such folder here and no such name on the hub, or no way to the hub; or a file of the folder is not
+            the one that was written (`runtime/hashes.py`); or a run without a checkpoint.
     """
-    return opened(_found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES)), _ACCOMPANYING)
+    folder = opened(_found(name_or_folder, revision, (*MODEL_FILES, *TOKENIZER_FILES)), _ACCOMPANYING)
+    hashes.check(folder)
+    return folder
 
 
 def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) -> Path:
@@ -75,6 +78,7 @@ def tokenizer_source(name_or_folder: str | Path, revision: str | None = None) ->
         UserError: as `local_folder`, or there is no tokenizer in it.
     """
     folder = run_of(_found(name_or_folder, revision, (CONFIG, *TOKENIZER_FILES)))
+    hashes.check(folder)
     if not any((folder / name).is_file() for name in VOCABULARIES):
         raise UserError(
             f"{name_or_folder} holds no tokenizer ({', '.join(VOCABULARIES)}). "

@@ -21,6 +21,7 @@ from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.store import save_model
+from anyglot.runtime import hashes
 from anyglot.runtime.files import disk_errors
 from anyglot.runtime.locks import held
 from anyglot.runtime.progress import CorpusProgress
@@ -316,6 +317,8 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
             if isinstance(model, PromptedEncoder):
                 save_prompts(model, folder / PROMPTS)
                 write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
+                hashes.record(folder / PROMPTS)
+            hashes.record(folder)
             write_document(folder / RUN, run_record(recipe, plan, trained, command))
     except UserError as error:
         raise UserError(
