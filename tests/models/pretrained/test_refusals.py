@@ -135,12 +135,6 @@ def test_integers_are_no_weights(folder: Path) -> None:
         load_pretrained(folder)
 
 
-def test_pickled_weights_are_never_read(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(UserError, match="save_pretrained"):
-        load_pretrained(folder)
-
-
 @pytest.mark.parametrize("content", ["{}", "[]", "x", '{"weight_map": []}', '{"weight_map": {"a": 3}}'])
 def test_damaged_index(folder: Path, content: str) -> None:
     (folder / "model.safetensors").unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anyglot.errors import UserError
+from anyglot.models.pretrained import pickled
 from anyglot.models.pretrained.copies import find_copy
 from anyglot.models.pretrained.foreign import CONFIG
 from anyglot.models.pretrained.known_models import STARTS
@@ -54,7 +55,7 @@ _CLOSED = ("GatedRepoError", "RepositoryNotFoundError")
 
 
 def local_folder(name_or_folder: str | Path, revision: str | None = None) -> Path:
-    """The folder of a model; no pickled file is fetched.
+    """The folder of a model; a pickle is fetched only where a repository has no safetensors (`pickled.py`).
 
     A local folder of that spelling comes first, then of a known name (`known_models.py`) the copy that was fetched
     from a package index, then what the hub has under the name, downloaded unless it is in the hub's cache. Of a run
@@ -120,17 +121,27 @@ def _fetch(name: str, revision: str | None, files: tuple[str, ...]) -> Path:
 
     start = STARTS.get(name)
     hub = name if start is None else start.hub
-    try:
-        folder = Path(snapshot_download(hub, revision=revision, allow_patterns=list(files)))
-    except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
-        raise UserError(_not_found(name, revision, error)) from error
-    if WHOLE in files and not any((folder / weights).is_file() for weights in (WHOLE, INDEX)):
+
+    def download(patterns: tuple[str, ...], version: str | None) -> Path:
+        try:
+            return Path(snapshot_download(hub, revision=version, allow_patterns=list(patterns)))
+        except Exception as error:  # names, rights, network, disk: a dozen types of three libraries
+            raise UserError(_not_found(name, revision, error)) from error
+
+    folder = download(files, revision)
+    if WHOLE not in files or _has_any(folder, (WHOLE, INDEX)):
+        return folder
+    # Only now, so that gigabytes are not fetched twice; of the same commit, whose hash is the folder's name.
+    folder = download(pickled.PATTERNS, folder.name if folder.parent.name == "snapshots" else revision)
+    if not _has_any(folder, (pickled.WHOLE, pickled.INDEX)):
         raise UserError(
-            f"{hub} holds no {WHOLE} on the hub, and weights in a pickle (pytorch_model.bin) are never read. Convert "
-            "it once: load it with the matching transformers class, e.g. AutoModelForSeq2SeqLM.from_pretrained, save "
-            "it with save_pretrained, and name that folder."
+            f"{hub} holds neither {WHOLE} nor {pickled.WHOLE} on the hub, so it is no model that can be read here."
         )
     return folder
+
+
+def _has_any(folder: Path, names: tuple[str, ...]) -> bool:
+    return any((folder / name).is_file() for name in names)
 
 
 def _not_found(name: str, revision: str | None, error: Exception) -> str:

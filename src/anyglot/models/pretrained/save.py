@@ -18,8 +18,7 @@ from anyglot.models.pretrained.family import Config, Contents, Family
 from anyglot.models.pretrained.foreign import CONFIG
 from anyglot.models.pretrained.tensor_files import WHOLE
 from anyglot.models.store import current_config, parameters_of
-from anyglot.runtime import hashes
-from anyglot.runtime.files import disk_errors, write_json, write_tensors
+from anyglot.runtime.files import write_json, write_tensors
 
 # What the comparison of configs passes over: training settings, and a segment table that zeros stand in for.
 _UNCOMPARED = ("family", "dropout", "attention_dropout", "activation_dropout", "segments")
@@ -52,8 +51,6 @@ def save_pretrained(
     tensors = _renamed(chosen, config, parameters_of(model))
     write_tensors(Path(folder) / WHOLE, tensors, {"format": "pt"})
     write_json(Path(folder) / CONFIG, fields)
-    with disk_errors(folder):
-        hashes.record(Path(folder))
 
 
 def _own_family(config: Config) -> str:

@@ -1,4 +1,4 @@
-"""The safetensors files of a folder, read one tensor at a time."""
+"""The weight files of a folder, read one tensor at a time: safetensors, or pickles where there is nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from anyglot.errors import UserError
+from anyglot.models.pretrained import pickled
 from anyglot.models.pretrained.layout import Arrangement
+from anyglot.models.pretrained.pickled import PickledTensors
 from anyglot.runtime.untrusted_files import DAMAGE, check_regular, is_there, read_json
 
 WHOLE = "model.safetensors"
@@ -48,11 +50,15 @@ class Checkpoint:
         self._places = self._arrangement.places(self._files)
 
     def _add(self, file: Path) -> None:
+        handle: Any
         try:
-            check_regular(file)
-            handle = self._open.enter_context(safe_open(file, framework="pt"))
+            if file.suffix == ".bin":
+                handle = PickledTensors(file)
+            else:
+                check_regular(file)
+                handle = self._open.enter_context(safe_open(file, framework="pt"))
         except FileNotFoundError:
-            raise UserError(f"{file} is missing, but {INDEX} names it. Copy or download the model again.") from None
+            raise UserError(f"{file} is missing, but an index names it. Copy or download the model again.") from None
         except (OSError, SafetensorError) as error:
             raise UserError(f"{file} is damaged or not safetensors ({error}). Copy or download it again.") from None
         for name in handle.keys():  # noqa: SIM118 - a safetensors handle is no dict
@@ -93,31 +99,29 @@ class Checkpoint:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The weight files of a transformers folder.
+    """The weight files of a transformers folder; pickles only where there are no safetensors.
 
     Raises:
-        UserError: there are none, or only pickled ones.
+        UserError: There are none.
     """
     if is_there(folder / WHOLE):
         return [folder / WHOLE]
     if is_there(folder / INDEX):
-        return [folder / name for name in _shards(folder / INDEX)]
-    if any(folder.glob("pytorch_model*.bin")):
-        raise UserError(
-            f"{folder} holds its weights in pytorch_model.bin only, a pickle, which is never read. Convert it once: "
-            f"load it with the matching transformers class, e.g. AutoModelForMaskedLM.from_pretrained, and save it "
-            f"with save_pretrained, which writes {WHOLE}."
-        )
+        return [folder / name for name in _shards(folder / INDEX, ".safetensors")]
+    if is_there(folder / pickled.WHOLE):
+        return [folder / pickled.WHOLE]
+    if is_there(folder / pickled.INDEX):
+        return [folder / name for name in _shards(folder / pickled.INDEX, ".bin")]
     raise UserError(f"{folder} holds no {WHOLE}. Name the folder of a finished run or of a transformers model.")
 
 
-def _shards(index: Path) -> list[str]:
+def _shards(index: Path, suffix: str) -> list[str]:
     try:
         shards = set(read_json(index)["weight_map"].values())
     except DAMAGE:
         raise UserError(f"{index} is damaged: it holds no weight_map of file names. Download it again.") from None
     for name in shards:
         # A foreign index must not make us open files elsewhere.
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise UserError(f"{index} names {name!r:.100}, which is no safetensors file of its own folder.")
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(suffix):
+            raise UserError(f"{index} names {name!r:.100}, which is no {suffix} file of its own folder.")
     return sorted(shards)
