@@ -139,6 +139,11 @@ def single_language(spelling: str | None) -> str:
     return spelling
 
 
+def names_language(spelling: str) -> bool:
+    """Whether a token's spelling names a language."""
+    return _language_of(spelling) is not None
+
+
 def _language_of(spelling: str) -> str | None:
     """Canonical code of a token's spelling; None if it names no language we know."""
     try:

@@ -147,7 +147,7 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
     """The tokenizer of a model folder, of a SentencePiece file, or of a known name or a hub name.
 
     XLM-R's family is read with SentencePiece itself, which is many times faster; every other family (BERT, mBART-50,
-    M2M-100, NLLB) through transformers.
+    M2M-100, NLLB) through transformers, and so is XLM-R's where tokens were added to it.
 
     Raises:
         UserError: There is no tokenizer at this place, or one of another model than the folder's.
@@ -169,9 +169,11 @@ def load_tokenizer(path_or_name: str | Path) -> TextTokenizer:
 
 
 def _is_xlmr(folder: Path) -> bool:
-    """Whether the folder's configs name XLM-R's tokenizer, or nothing at all."""
-    from anyglot.text.tokenizer_files import settings
+    """Whether the folder's configs name XLM-R's tokenizer, or nothing at all, and no token was added to it."""
+    from anyglot.text.tokenizer_files import added_tokens, settings
 
+    if added_tokens(folder):
+        return False
     named = settings(folder, CONFIG_FILE).get("tokenizer_class")
     if named is not None:
         return str(named).startswith("XLMRoberta")

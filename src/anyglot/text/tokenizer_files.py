@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ _SETTINGS = (
 _MORE = ("tokenizer.model", "spm.model", "vocab.bpe", "bpe.codes", "tekken.json")
 # Names Python code of the folder's own, which transformers would run if it was let.
 _CODE = "auto_map"
+_XLMR_SPECIALS = frozenset(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+_HEAD = 1 << 20
 
 
 def check_tokenizer_files(folder: Path) -> None:
@@ -67,6 +71,37 @@ def settings(folder: Path, name: str) -> dict[str, Any]:
             f"transformers has itself, or remove {_CODE} if it does without."
         )
     return raw
+
+
+def added_tokens(folder: Path) -> list[str]:
+    """What was added to XLM-R's tokenizer in a folder, by any of the files that transformers keeps such tokens in.
+
+    Raises:
+        UserError: One of the files is damaged.
+    """
+    config = settings(folder, "tokenizer_config.json")
+    listed = [*settings(folder, "added_tokens.json"), *_added_in_document(folder / "tokenizer.json")]
+    for key in ("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"):
+        entries = config.get(key) or []
+        listed.extend(entries.values() if isinstance(entries, dict) else entries if isinstance(entries, list) else [])
+    names = [entry.get("content") if isinstance(entry, dict) else entry for entry in listed]
+    return [name for name in dict.fromkeys(names) if isinstance(name, str) and name not in _XLMR_SPECIALS]
+
+
+def _added_in_document(path: Path) -> list[Any]:
+    """`added_tokens` of a tokenizer.json, which stand near its beginning; the whole, of many megabytes, is not read."""
+    try:
+        check_regular(path, LARGE)
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    found = re.search(r'"added_tokens"\s*:\s*', head)
+    try:
+        value = json.JSONDecoder().raw_decode(head, found.end())[0] if found else read_json(path, LARGE)["added_tokens"]
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return []  # whoever opens it says what is wrong with it
+    return value if isinstance(value, list) else []
 
 
 def check_vocabulary(tokenizer: TextTokenizer, folder: Path) -> None:

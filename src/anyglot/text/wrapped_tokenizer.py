@@ -1,25 +1,29 @@
 """Tokenizers of other families (BERT, mBART-50, M2M-100, NLLB, Marian) by transformers, behind the same protocol."""
 
 import hashlib
+import json
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
 from anyglot.runtime.files import disk_errors
 from anyglot.runtime.untrusted_files import is_there
-from anyglot.text.language_tokens import SCHEMES, LanguageTokens, Scheme, single_language
+from anyglot.text.language_tokens import SCHEMES, LanguageTokens, Scheme, names_language, single_language
 from anyglot.text.offsets import Offsets, aligned, check_found, with_marks, within
 from anyglot.text.protocols import PairStyle
 from anyglot.text.tokenizer_files import settings
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
+_M2M = re.compile(r"__[a-z]{2,3}__")
+# Special tokens of a class's own beside those with a name: T5's sentinels, CamemBERT's unused ones.
+_OF_CLASS = re.compile(r"<extra_id_\d+>|.*NOTUSED")
 # Files that transformers does without, by its names for them.
 _NOT_NEEDED = ("tokenizer_file", "tokenizer_config_file", "target_vocab_file")
-_OPTIONS = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+_OPTIONS = {"add_special_tokens": False, "verbose": False}
 
 
 class WrappedTokenizer:
@@ -27,12 +31,15 @@ class WrappedTokenizer:
 
     Attributes:
         language_tokens: Those of a translation model; None for an encoder's tokenizer.
+        added_ids: Ids of the tokens that were added to the tokenizer and that a text may spell.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self.language_tokens = _language_tokens(tokenizer)
         languages = [] if self.language_tokens is None else list(self.language_tokens.ids.values())
+        spelled = _spelled(tokenizer, self.language_tokens)
+        self._options = {**_OPTIONS, "split_special_tokens": _recognize(tokenizer, spelled)}
         # M2M-100 keeps its language tokens in a table of its own, above the vocabulary it admits to.
         tokens = [*tokenizer.get_added_vocab().values(), *languages]
         # Marian's may have a second vocabulary, for the target.
@@ -47,6 +54,8 @@ class WrappedTokenizer:
         self.unknown_id = _first(tokenizer.unk_token_id, self.end_id, "unknown")
         self.mask_id: int | None = tokenizer.mask_token_id
         self._hidden = {*tokenizer.all_special_ids, *languages} - ({self.unknown_id} - {self.end_id})
+        self._hidden -= set(spelled.values())
+        self.added_ids = tuple(sorted(set(spelled.values())))
         # Of two vocabularies the source's language tokens are other words in the target's.
         self.special_ids = tuple(sorted(self._hidden - (set(languages) if target else set())))
         self.pair_style = self._pair_style()
@@ -122,7 +131,7 @@ class WrappedTokenizer:
         if not texts:
             return []
         if getattr(self._tokenizer, "is_fast", False):
-            encoded = self._tokenizer(_clean(texts), return_offsets_mapping=True, **_OPTIONS)
+            encoded = self._tokenizer(_clean(texts), return_offsets_mapping=True, **self._options)
             made = zip(texts, encoded["offset_mapping"], strict=True)
             found = [with_marks(text, within(offsets, len(text))) for text, offsets in made]
             return list(zip(self._shown(encoded, self._hidden), found, strict=True))
@@ -142,7 +151,7 @@ class WrappedTokenizer:
     def _encode(self, texts: Sequence[str], side: str, hidden: set[int]) -> list[list[int]]:
         if not texts:
             return []
-        return self._shown(self._tokenizer(**{side: _clean(texts)}, **_OPTIONS), hidden)
+        return self._shown(self._tokenizer(**{side: _clean(texts)}, **self._options), hidden)
 
     def _shown(self, encoded: Any, hidden: set[int]) -> list[list[int]]:
         # Unigram vocabularies list the specials among their words, so a text that spells one can still hit it.
@@ -153,7 +162,7 @@ class WrappedTokenizer:
         single = PairStyle((self.end_id,), False)
         if self.language_tokens is not None or _is_marian(self._tokenizer):
             return single
-        alone = [int(id) for id in self._tokenizer("a", **_OPTIONS)["input_ids"]]
+        alone = [int(id) for id in self._tokenizer("a", **self._options)["input_ids"]]
         made = self._tokenizer("a", "a", return_token_type_ids=True, verbose=False)
         ids = [int(id) for id in made["input_ids"]]
         head, tail = [self.begin_id, *alone], [*alone, self.end_id]
@@ -209,20 +218,60 @@ def _language_tokens(tokenizer: Any) -> LanguageTokens | None:
         return None
     scheme = Scheme("behind", "second") if getattr(tokenizer, "legacy_behaviour", False) else SCHEMES[name]
     if name == "MarianTokenizer":
-        found = {
-            token: id for token, id in tokenizer.encoder.items() if token.startswith(">>") and token.endswith("<<")
-        }
+        known = {**tokenizer.get_added_vocab(), **tokenizer.encoder}
+        found = {token: id for token, id in known.items() if token.startswith(">>") and token.endswith("<<")}
         spelled = {token[2:-2]: int(id) for token, id in found.items()}
         target = "" if spelled else single_language(tokenizer.target_lang)
         return LanguageTokens(spelled, scheme, (single_language(tokenizer.source_lang), target))
     if name == "M2M100Tokenizer":
-        return LanguageTokens(dict(tokenizer.lang_code_to_id), scheme)
+        added = {token[2:-2]: int(id) for token, id in tokenizer.get_added_vocab().items() if _M2M.fullmatch(token)}
+        return LanguageTokens({**added, **tokenizer.lang_code_to_id}, scheme)
     # Some files forget to call their language tokens special; the class lists what it was made for.
     listed = set(getattr(sys.modules[type(tokenizer).__module__], "FAIRSEQ_LANGUAGE_CODES", ()))
     listed |= {token for token in tokenizer.all_special_tokens if _CODE.fullmatch(token)}
+    # One that was added for a new language may be an ordinary token too.
+    listed |= {token for token in tokenizer.get_added_vocab() if _CODE.fullmatch(token) and names_language(token)}
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     spelled = {token: int(id) for token, id in vocabulary if token in listed}
     return LanguageTokens(spelled, scheme) if spelled else None
+
+
+def _spelled(tokenizer: Any, languages: LanguageTokens | None) -> dict[str, int]:
+    """The added tokens that a text may spell, with their ids: words, and special tokens such as marks of entities.
+
+    Not the special tokens that a tokenizer names for a purpose, its language tokens, and those of its class (T5's and
+    CamemBERT's). M2M-100's class gives an added token the id of one of its language tokens, and so do we.
+    """
+    keys = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+    others = {str(token) for key in keys if (token := getattr(tokenizer, key, None)) is not None}
+    for spelling in () if languages is None else languages.ids:
+        others |= {spelling, f"__{spelling}__", f">>{spelling}<<"}
+    added = {str(token): int(id) for id, token in tokenizer.added_tokens_decoder.items()}
+    return {token: id for token, id in added.items() if token not in others and not _OF_CLASS.fullmatch(token)}
+
+
+def _recognize(tokenizer: Any, spelled: Mapping[str, int]) -> bool:
+    """Let the tokenizer find these added tokens in texts, and no other.
+
+    Returns:
+        What `split_special_tokens` must be for that.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:  # it finds all that are not called special
+        state = json.loads(backend.to_str())
+        called = [token for token in state["added_tokens"] if token["special"] and token["content"] in spelled]
+        for token in called:
+            token["special"] = False
+        if called:
+            from tokenizers import Tokenizer as Backend
+
+            tokenizer._tokenizer = Backend.from_str(json.dumps(state))
+    elif spelled:  # transformers' Python tokenizers find all added tokens or none: they are given these
+        from transformers.tokenization_python import Trie
+
+        tokenizer.tokens_trie = Trie(list(spelled))
+        return False
+    return True
 
 
 def _is_marian(tokenizer: Any) -> bool:
