@@ -1,8 +1,7 @@
 """Well-known pretrained models by short names: what they are, where they lie, and what they want.
 
 Languages, licences and numbers of parameters are those of the models' cards and papers (docs/models.md has the same
-table). Only what the hub holds as safetensors can be opened; `models/pretrained/locate.py` says so where a model has
-a pickle only.
+table).
 """
 
 from __future__ import annotations
