@@ -46,14 +46,14 @@ def made_up(rows: int, width: int, seed: int) -> Vectors:
     """One side. Sides of different seeds have noisy copies of the same meanings, in another order."""
     meanings, own = np.random.default_rng(0), np.random.default_rng(seed)
     spectrum = np.arange(1, width + 1, dtype=np.float32) ** -0.5
-    centre = 0.5 * meanings.standard_normal(width, dtype=np.float32)
+    center = 0.5 * meanings.standard_normal(width, dtype=np.float32)
     vectors = np.empty((rows, width), np.float32)
     for begin in range(0, rows, 10_000):
         part = vectors[begin : begin + 10_000]
         part[:] = meanings.standard_normal(part.shape, dtype=np.float32)
         part += 0.4 * own.standard_normal(part.shape, dtype=np.float32)
         part *= spectrum
-        part += centre
+        part += center
     own.shuffle(vectors)
     return vectors
 

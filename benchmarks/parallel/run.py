@@ -37,7 +37,7 @@ BASELINE = "greedy 12/6"
 def worker(arguments: argparse.Namespace) -> None:
     """In a process of its own: time one system in one precision; one JSON line on standard output."""
     from anyglot.models.precision import prepare
-    from anyglot.nn.vocabulary_subset import KeptRows
+    from anyglot.nn.vocabulary_subset import VocabularySubset
 
     torch.set_num_threads(arguments.threads)
     shape = SHAPES[arguments.shape]
@@ -47,7 +47,7 @@ def worker(arguments: argparse.Namespace) -> None:
     found: list[dict[str, Any]] = []
     for rows in (shape.rows, shape.restricted):
         if rows != shape.rows:
-            model.output.restrict(KeptRows(torch.arange(rows), shape.rows))
+            model.output.restrict(VocabularySubset(torch.arange(rows), shape.rows))
         for sentences in (1, 32):
             source = sources(shape, sentences, TOKENS)
             runs = (
@@ -62,11 +62,11 @@ def worker(arguments: argparse.Namespace) -> None:
 def parallel(model: Any, source: torch.Tensor, rounds: int) -> Callable[[], None]:
     """SGA: read, align, denoise so often."""
     from anyglot.inference.decoding.refine import Reading, refine
-    from anyglot.inference.generation.canvas_models import PromptedParallelModel
+    from anyglot.inference.generation.canvas_models import PromptedCanvasModel
 
     def once() -> None:
         reading = Reading(frame=(BEGIN, END), never=(PAD,))
-        found = refine(PromptedParallelModel(model), source, source > -1, rounds=rounds, reading=reading)
+        found = refine(PromptedCanvasModel(model), source, source > -1, rounds=rounds, reading=reading)
         assert all(len(one.rounds) == rounds + 1 for one in found), "a sentence came to rest: the rounds are not timed"
 
     return once

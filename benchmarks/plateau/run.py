@@ -36,7 +36,7 @@ CROSS_ATTENTION = "decoder.stack.blocks.*.cross_attention.*"
 
 PLATEAU: dict[str, tuple[str, ...]] = {
     "standardised": (),
-    "as they come": ("method.memory.standardise=false",),
+    "as they come": ("method.memory.standardize=false",),
     "token vectors times 5": ("method.decoder.scale=5",),
     "token vectors times 1": ("method.decoder.scale=none",),
     "cross-attention 3 times as fast": (f"stages.decoder.rates={{{CROSS_ATTENTION}: 3}}",),

@@ -13,7 +13,7 @@ from anyglot.analysis.cka import (
     MinibatchCka,
     Resampling,
     biased_cka,
-    centred,
+    centered,
     estimates,
     shuffled_rows,
     unbiased_cka,
@@ -137,8 +137,8 @@ def test_minibatches_converge_to_the_whole():
 def test_a_resample_counts_pairs_of_different_sentences_only():
     x, y = pair(8, 5)
     resampling = Resampling(8, 6, seed=4)
-    # The means over 2, 3 and 4 sentences have normalisers of their own, so each term is checked by itself.
-    a, b = centred(x), centred(y)
+    # The means over 2, 3 and 4 sentences have normalizers of their own, so each term is checked by itself.
+    a, b = centered(x), centered(y)
     k, other = a @ a.T, b @ b.T
     np.fill_diagonal(k, 0), np.fill_diagonal(other, 0)
     for draw in range(6):
@@ -194,7 +194,7 @@ def test_states_that_do_not_vary_have_no_cka():
     x, y = pair(10, 4)
     still = np.full((10, 4), 0.1, np.float32)
     assert unbiased_cka(x, still) is None and biased_cka(still, y) is None
-    assert not centred(still).any()
+    assert not centered(still).any()
 
 
 def test_three_sentences_are_too_few():

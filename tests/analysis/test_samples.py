@@ -12,7 +12,7 @@ from anyglot.analysis.similarity import between_languages, between_models
 from anyglot.analysis.states import LayerStates, layer_names, pooled_states, same_depth, state_batches
 from anyglot.errors import UserError
 from anyglot.inference.embedding import Embedder, EmbeddingSettings
-from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate
 from anyglot.text.language_tokens import SCHEMES, LanguageTokens
 from support.tiny_encoders import LAYERS, hidden_states, pooled, write_xlmr
 from support.tiny_translators import TEXTS
@@ -83,7 +83,7 @@ def test_states_are_transformers_hidden_states_embeddings_first(embedder):
 
 def test_a_language_without_a_token_is_named_and_left_out(embedder):
     tokens = LanguageTokens({"de_DE": 5, "en_XX": 6}, SCHEMES["MBart50Tokenizer"])
-    told = replace(embedder, framing=SourceFraming(embedder.tokenizer, tokens))
+    told = replace(embedder, framing=EncoderTemplate(embedder.tokenizer, tokens))
     lines = []
     found = pooled_states(told, draw({"bg": TEXTS[:4], "de": TEXTS[:4]}, "", ""), "mbart", say=lines.append)
     assert found.languages == ("de",) and "no token for the language bg" in found.missing["bg"]

@@ -80,3 +80,11 @@ def test_phrasebook_writes_the_same_files_twice(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "one").iterdir()}
     assert {"train.en.txt", "train.fi.txt", "test.fi.pos", "manifest.json"} <= names
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
+
+
+def test_a_flag_that_was_renamed_is_taken_with_a_line(tmp_path: Path) -> None:
+    """`--centre` and `--normalise` of 0.1.0: the mistake told is of the file, not of the flag."""
+    done = run("embed", str(tmp_path), "-i", str(tmp_path / "no.txt"), "-o", "o.npy", "--centre-from=x", "--normalise")
+    assert done.returncode == 2 and "No such option" not in done.stderr
+    assert "--centre-from is called --center-from now" in done.stderr
+    assert "--normalise is called --normalize now" in done.stderr

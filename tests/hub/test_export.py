@@ -69,8 +69,8 @@ def sixt(folder: Path, **changes: Any) -> Path:
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            centre = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            parameter.copy_(centre + 0.4 * torch.randn(parameter.shape, generator=generator))
+            center = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+            parameter.copy_(center + 0.4 * torch.randn(parameter.shape, generator=generator))
     save_model(model, folder)
     (folder / "languages.json").write_text(json.dumps({"source": ["de"], "supervised": ["de"], "target": ["en", "fr"]}))
     return folder

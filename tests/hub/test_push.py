@@ -16,7 +16,7 @@ import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.errors import UserError
 from anyglot.evaluation.translation.metrics import score
 from anyglot.evaluation.translation.results import Result, score_table
-from anyglot.hub.card import Stated
+from anyglot.hub.card import CardMetadata
 from anyglot.hub.push import prepare, upload, write
 from anyglot.inference.translation import Translator
 from anyglot.models.store import load_model
@@ -114,7 +114,7 @@ def test_an_upload_works_on_both_sides(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_card_tells_what_was_written_down(run: Path, scores: Path) -> None:
-    stated = Stated(licence="apache-2.0", data_licences={"de-en": "cc-by-2.0"})
+    stated = CardMetadata(licence="apache-2.0", data_licences={"de-en": "cc-by-2.0"})
     front, text = card(prepare(run, "me/words", stated, scores))
     assert front["language"] == ["de", "en"] and front["license"] == "apache-2.0"
     assert front["pipeline_tag"] == "translation" and front["metrics"] == ["bleu"]
@@ -149,7 +149,7 @@ def test_the_card_has_the_scores_of_this_model_only(run: Path, scores: Path) -> 
 
 
 def test_the_hub_can_read_the_card(run: Path, scores: Path) -> None:
-    read = ModelCard(prepare(run, "me/words", Stated("mit"), scores)["README.md"].decode())  # type: ignore[union-attr]
+    read = ModelCard(prepare(run, "me/words", CardMetadata("mit"), scores)["README.md"].decode())  # type: ignore[union-attr]
     assert read.data.license == "mit" and read.data.language == ["de", "en"]
     assert len(read.data.eval_results) == 2 and read.data.eval_results[0].metric_type == "bleu"
 
@@ -186,7 +186,9 @@ def test_a_base_of_the_hub_is_named(run: Path, tmp_path: Path) -> None:
     recipe["method"] = {"name": "sixt", "start": "FacebookAI/xlm-roberta-base"}
     recipe["data"]["train"][0] = {"source": "de", "target": "en", "file": "hf:wmt/wmt14?config=de-en"}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    front, text = card(prepare(tmp_path, "me/words", Stated(base_licence="mit", data_licences={"wmt/wmt14": "own"})))
+    front, text = card(
+        prepare(tmp_path, "me/words", CardMetadata(base_licence="mit", data_licences={"wmt/wmt14": "own"}))
+    )
     assert front["base_model"] == "FacebookAI/xlm-roberta-base" and front["datasets"] == ["wmt/wmt14"]
     assert "| Licence of its base | mit |" in text and "| de-en | wmt/wmt14 | own |" in text
 
@@ -219,7 +221,7 @@ def test_transformers_push_to_hub_uploads_with_a_card(run: Path, monkeypatch: py
     model.generation_config.num_beams = 3
     with endpoint() as (address, received):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-        model.push_to_hub("me/words", token="hf_secret", stated=Stated("mit"))
+        model.push_to_hub("me/words", token="hf_secret", stated=CardMetadata("mit"))
     assert set(received.files) == set(prepare(run, "me/words"))
     assert b"license: mit" in received.files["README.md"] and b"## Training data" in received.files["README.md"]
     assert json.loads(received.files["generation_config.json"])["num_beams"] == 3
@@ -274,5 +276,5 @@ def test_an_upload_does_not_overwrite_a_folder(tmp_path: Path) -> None:
 
 
 def test_markup_in_names_stays_text(run: Path, scores: Path) -> None:
-    _, text = card(prepare(run, "me/words", Stated(licence="x | y\n# z <script>"), scores))
+    _, text = card(prepare(run, "me/words", CardMetadata(licence="x | y\n# z <script>"), scores))
     assert "| Licence of this model | x \\| y # z &lt;script> |" in text

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
-from anyglot.models.fingerprint import weights_key
+from anyglot.models.fingerprint import weights_fingerprint
 from anyglot.models.pretrained.load import load_encoder
 from anyglot.models.pretrained.save import save_pretrained
 from anyglot.models.prompt_files import FILE, WEIGHTS, SavedPrompts, load_prompts, prompted, save_prompts
@@ -55,7 +55,7 @@ def quietly(encoder: Encoder, folder: Path) -> PromptedEncoder:
 
 
 def over(encoder: Encoder, saved: SavedPrompts, origin: str) -> PromptedEncoder:
-    return prompted(encoder, saved, origin, weights_key(encoder))
+    return prompted(encoder, saved, origin, weights_fingerprint(encoder))
 
 
 @pytest.mark.parametrize("options", [{}, {"positions": "zero"}, {"groups": ["en", "de-en"]}, {"denoise": False}])

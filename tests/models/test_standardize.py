@@ -9,7 +9,7 @@ from anyglot.models.build import build_encoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, StackConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.initialize import initialise_bert
-from anyglot.models.standardize import fold, last_norm, standardise
+from anyglot.models.standardize import fold, last_norm, standardize
 
 WIDTH = 16
 
@@ -60,7 +60,7 @@ def test_folding_equals_standardising_the_states(seed: int, norm_first: bool) ->
 def test_states_have_mean_0_and_deviation_1_over_real_tokens(norm_first: bool) -> None:
     model, batches = encoder(3, norm_first=norm_first), sentences(4, 8)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    read = standardise(model, batches, tokens=10**6)
+    read = standardize(model, batches, tokens=10**6)
     assert read == sum(int(mask.sum()) for _, mask in batches)
     assert model.training  # as it was, though it was measured without dropout
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_states_have_mean_0_and_deviation_1_over_real_tokens(norm_first: bool) -
 
 
 def test_reading_stops_where_enough_was_read() -> None:
-    read = standardise(encoder(5, norm_first=False), sentences(6, 50), tokens=60)
+    read = standardize(encoder(5, norm_first=False), sentences(6, 50), tokens=60)
     assert 60 <= read < 60 + 5 * 12
 
 
@@ -88,4 +88,4 @@ def test_a_dimension_that_hardly_moves_is_not_blown_up() -> None:
 
 def test_no_text_is_refused() -> None:
     with pytest.raises(ValueError, match="0 tokens"):
-        standardise(encoder(8, norm_first=False), [], tokens=10)
+        standardize(encoder(8, norm_first=False), [], tokens=10)

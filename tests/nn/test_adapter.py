@@ -18,8 +18,8 @@ def adapter() -> Adapter:
 
 def by_hand(adapter: Adapter, x: torch.Tensor, group: int) -> torch.Tensor:
     """Bapna and Firat, section 2: norm, down, ReLU, up, residual."""
-    centred = x - x.mean(dim=-1, keepdim=True)
-    normed = centred / (centred.pow(2).mean(dim=-1, keepdim=True) + adapter.epsilon).sqrt()
+    centered = x - x.mean(dim=-1, keepdim=True)
+    normed = centered / (centered.pow(2).mean(dim=-1, keepdim=True) + adapter.epsilon).sqrt()
     normed = normed * adapter.norm_weight[group] + adapter.norm_bias[group]
     inner = (normed @ adapter.down[group].T + adapter.down_bias[group]).clamp(min=0)
     return x + inner @ adapter.up[group].T + adapter.up_bias[group]

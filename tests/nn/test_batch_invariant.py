@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyglot.nn.batch_invariance import unsteady
+from anyglot.nn.batch_invariance import batch_dependence
 from anyglot.nn.batch_invariant import (
     Attend,
+    batch_invariant_length,
     decoding_attention,
     fused_attention,
     steady_attention,
     steady_elementwise,
-    steady_length,
     steady_linear,
 )
 from anyglot.nn.feedforward import gelu_tanh
@@ -52,7 +52,7 @@ def test_a_row_of_a_product_does_not_depend_on_the_others(kind: torch.dtype, wid
 
 
 def ask_attention(kind: torch.dtype) -> None:
-    if unsteady((), FORMATS[kind]) is not None:
+    if batch_dependence((), FORMATS[kind]) is not None:
         pytest.skip("measured: attention is not steady here")
 
 
@@ -119,8 +119,8 @@ def test_gelu_does_not_depend_on_the_place() -> None:
 
 def test_lengths_are_rounded_up_and_never_down() -> None:
     for length in range(1, 2000):
-        assert length <= steady_length(length) < length + 512
-    assert [steady_length(length) for length in (1, 32, 33, 192, 193, 513)] == [32, 32, 64, 192, 512, 1024]
+        assert length <= batch_invariant_length(length) < length + 512
+    assert [batch_invariant_length(length) for length in (1, 32, 33, 192, 193, 513)] == [32, 32, 64, 192, 512, 1024]
 
 
 def test_plain_arithmetic_does_depend_on_the_batch() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from anyglot.nn.quantized import QuantisedLinear, QuantisedOutput, QuantisedTable, integer_product, quantise_rows
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 
 torch.set_num_threads(1)
 
@@ -68,7 +68,7 @@ def test_a_restricted_output_has_the_kept_logits() -> None:
     torch.manual_seed(0)
     output, hidden, ids = QuantisedOutput(QuantisedTable(torch.randn(50, 32))), torch.randn(4, 32), [2, 7, 8, 30, 49]
     whole = output(hidden)
-    output.restrict(KeptRows(torch.tensor(ids), 50))
+    output.restrict(VocabularySubset(torch.tensor(ids), 50))
     assert output.size == 5
     assert torch.equal(output(hidden), whole[:, ids])
 

@@ -16,7 +16,7 @@ from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import load_model, save_model
 from anyglot.training.methods.baselines.nat_ctc import NatCtc, NatCtcOptions
-from anyglot.training.recipe.static_configs import VocabularyOnly
+from anyglot.training.recipe.static_configs import StubTokenizer
 from support.tiny_sixt import WORDS, batch
 
 ENCODER = {"layers": 2, "width": 32, "heads": 4, "feedforward_width": 48, "dropout": 0.0}
@@ -26,7 +26,7 @@ BLANK = 3
 
 def nat(**options: Any) -> tuple[NatCtc, ParallelEncoderDecoder]:
     method = NatCtc(NatCtcOptions.model_validate({"encoder": ENCODER, "decoder": DECODER, **options}))
-    model = method.build(VocabularyOnly(WORDS), seed=4)
+    model = method.build(StubTokenizer(WORDS), seed=4)
     torch.manual_seed(2)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -161,7 +161,7 @@ def test_a_restricted_output_needs_the_blank() -> None:
 
 
 def test_a_blank_that_is_no_piece_is_refused() -> None:
-    class Tokenizer(VocabularyOnly):
+    class Tokenizer(StubTokenizer):
         def id_of(self, piece: str) -> None:  # type: ignore[override]
             return None
 

@@ -23,7 +23,7 @@ from anyglot.training.loop.optim import build_schedule
 from anyglot.training.methods.baselines import FinetuneAll, FinetuneAllOptions
 from anyglot.training.recipe.load import load_recipe
 from anyglot.training.recipe.run import recipe_identity
-from anyglot.training.recipe.static_configs import VocabularyOnly
+from anyglot.training.recipe.static_configs import StubTokenizer
 from support.tiny_sixt import DECODER, LAYERS, WIDTH, WORDS, batch, moved, optimise, sixt, values
 
 # Section 2.1
@@ -249,7 +249,7 @@ def test_a_target_token_does_not_see_later_ones(start: str) -> None:
 
 def test_ft_all_is_the_same_network_with_every_parameter_moving(start: str) -> None:
     method = FinetuneAll(FinetuneAllOptions.model_validate({"start": start, "decoder": DECODER}))
-    model = method.build(VocabularyOnly(WORDS), seed=5)
+    model = method.build(StubTokenizer(WORDS), seed=5)
     _, reference = sixt(start)
     assert {name: value.shape for name, value in values(model).items()} == {
         name: value.shape for name, value in values(reference).items()

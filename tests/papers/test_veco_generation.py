@@ -28,7 +28,7 @@ from anyglot.training.methods import METHODS
 from anyglot.training.methods.sixt import SixT, SixTOptions
 from anyglot.training.methods.veco import VecoTranslation, VecoTranslationOptions
 from anyglot.training.recipe.averaged import average_run
-from anyglot.training.recipe.extraction import Fate, fates
+from anyglot.training.recipe.extraction import PartUsage, fates
 from anyglot.training.recipe.load import load_recipe
 from anyglot.training.recipe.outline import outline
 from anyglot.training.recipe.run import run_recipe
@@ -268,10 +268,10 @@ def test_the_outline_of_random_initialisation(run: Path) -> None:
 
 def test_what_becomes_of_a_folder_s_parts(run: Path) -> None:
     told = fates(pretrained(str(run / "veco")).config)
-    assert told["embeddings.tokens"] == Fate("kept", "encoder, decoder and output share it")
-    assert told["stack.blocks.*.self_attention"] == Fate("kept", "encoder; decoder: a copy")
-    assert told["stack.blocks.*.cross_attention"] == Fate("dropped", "decoder: a copy")
-    assert told["head.dense"] == Fate("kept", "dropped")
+    assert told["embeddings.tokens"] == PartUsage("kept", "encoder, decoder and output share it")
+    assert told["stack.blocks.*.self_attention"] == PartUsage("kept", "encoder; decoder: a copy")
+    assert told["stack.blocks.*.cross_attention"] == PartUsage("dropped", "decoder: a copy")
+    assert told["head.dense"] == PartUsage("kept", "dropped")
 
 
 def test_one_target_language_a_model(run: Path) -> None:

@@ -23,7 +23,7 @@ from anyglot.training.recipe.load import load_recipe
 from anyglot.training.recipe.outline import memory_of, outline
 from anyglot.training.recipe.run import run_recipe
 from anyglot.training.recipe.schema import Recipe
-from anyglot.training.recipe.static_configs import VocabularyOnly
+from anyglot.training.recipe.static_configs import StubTokenizer
 
 LETTERS = "abcdefghijklmnop"
 
@@ -84,7 +84,7 @@ def test_the_estimate_of_memory_counts_every_pass() -> None:
     assert len(theirs) == 1 and ours[1].activations > 3 * theirs[0].activations
     shape = XlmOptions.model_validate(load_recipe("veco/xlm_small").method.model_dump())
     with blank():
-        model = Xlm(shape).build(VocabularyOnly(250_002), seed=1)
+        model = Xlm(shape).build(StubTokenizer(250_002), seed=1)
     assert theirs[0].activations == 2 * memory_of(model, 8192).activations
 
 

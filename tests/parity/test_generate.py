@@ -180,7 +180,7 @@ def compare(wrapped: Wrapped, count: int, beams: int) -> tuple[list[Difference],
 
 @torch.no_grad()
 def rescored(wrapped: Wrapped, batch: list[list[int]], starts: Tensor, outputs: list[list[int]]) -> list[float]:
-    """The length-normalised log-probability of outputs under transformers' model, which greedy `generate` withholds."""
+    """The length-normalized log-probability of outputs under transformers' model, which greedy `generate` withholds."""
     source, mask = pad_batch(batch, PAD, "cpu")
     inputs, _ = pad_batch(
         [[*start, *output] for start, output in zip(starts.tolist(), outputs, strict=True)], PAD, "cpu"
@@ -256,5 +256,5 @@ def test_a_forced_language_token_counts_in_length_there_and_not_here(wrapped: Wr
                 common += 1
                 expected = float(found.sequences_scores[rank]) * (len(tokens) + 2) / (len(tokens) + 1)
                 assert score_of[tokens] == pytest.approx(expected, abs=TOLERANCE[torch.float32])
-    # The other normalisation may prefer others of the hypotheses that were finished, and so stop elsewhere.
+    # The other normalization may prefer others of the hypotheses that were finished, and so stop elsewhere.
     assert common > 0.9 * len(theirs)

@@ -15,7 +15,7 @@ from tokenizers import AddedToken
 from transformers import AutoTokenizer, BertTokenizer, XLMRobertaTokenizer
 
 from anyglot.errors import UserError
-from anyglot.hub.trimming.choice import Wish
+from anyglot.hub.trimming.choice import VocabularySpecification
 from anyglot.hub.trimming.folder import trim
 from anyglot.inference.embedding import Embedder
 from anyglot.models.build import build
@@ -178,7 +178,7 @@ def test_w2_trimming_keeps_them(tmp_path: Path) -> None:
     after = add(folder_of("xlmr", tmp_path / "before"), tmp_path / "after")
     _with_model(after, load_tokenizer(after).vocabulary_size)
     (tmp_path / "text").write_text("das alte Haus Quokka <e1>the</e1>\n" * 5, encoding="utf-8")
-    trim(after, tmp_path / "small", Wish(texts=(tmp_path / "text",)))
+    trim(after, tmp_path / "small", VocabularySpecification(texts=(tmp_path / "text",)))
     whole, small = load_tokenizer(after), load_tokenizer(tmp_path / "small")
     text = "das alte Quokka <e1>the</e1>"
     assert small.vocabulary_size < whole.vocabulary_size

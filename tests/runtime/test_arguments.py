@@ -136,7 +136,7 @@ def test_t5_other_arguments_of_another_type_are_refused(embedder: Embedder, valu
         told(lambda: Embedder.from_pretrained("x", device=value))
         told(lambda: embedder.embed_layers(LINES, value))
     if value is not True:
-        told(lambda: EmbeddingSettings(normalise=value))
+        told(lambda: EmbeddingSettings(normalize=value))
         told(lambda: SearchSettings(show_rounds=value))
 
 

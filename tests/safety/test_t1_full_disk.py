@@ -22,7 +22,7 @@ from anyglot.data.manifest import write_sheet
 from anyglot.errors import UserError
 from anyglot.hub.export import export_anyglot
 from anyglot.hub.push import write as write_upload
-from anyglot.hub.trimming import Wish, trim
+from anyglot.hub.trimming import VocabularySpecification, trim
 from anyglot.inference.embedding.output import VectorFile, save_mean
 from anyglot.inference.translation.jobs import Journal
 from anyglot.models.pretrained.load import load_encoder, load_pretrained
@@ -110,7 +110,7 @@ WRITERS: dict[str, Callable[[Path, Path, Path], object]] = {
     "save_model": lambda out, model, run: save_model(load_pretrained(model), out),
     "tokenizer": lambda out, model, run: load_tokenizer(model).save(out),
     "average": lambda out, model, run: average_run(run, out, last=2),
-    "trim": lambda out, model, run: trim(str(model), out, Wish(scripts=("Latin",))),
+    "trim": lambda out, model, run: trim(str(model), out, VocabularySpecification(scripts=("Latin",))),
     "export": lambda out, model, run: export_anyglot(str(model), out, "encoder"),
     "push": lambda out, model, run: write_upload({"a": b"small", "model": model / "model.safetensors"}, out),
     "checkpoint": lambda out, model, run: _checkpoint(out, model),

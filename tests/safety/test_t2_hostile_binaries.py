@@ -18,7 +18,7 @@ from anyglot.evaluation.retrieval.mining_text import read_sentences
 from anyglot.evaluation.retrieval.mining_vectors import GivenVectors
 from anyglot.evaluation.retrieval.tatoeba import find_languages, read_pairs
 from anyglot.evaluation.tasks.catalogue import UPOS_TAGS, task_named
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.registry import SourceFile, read
 from anyglot.evaluation.tasks.tagging import universal
 from anyglot.evaluation.translation.table import read_tests
@@ -208,7 +208,7 @@ def test_t4_numbers_of_thousands_of_digits(tmp_path: Path) -> None:
     path = tmp_path / "a.conllu"
     row = "\t".join([LONG, "a", "a", "NOUN", *["_"] * 6])
     path.write_text(f"{row}\n\n{LONG}-{row}\n\n")
-    faults = FileFaults(path)
+    faults = FileIssues(path)
     assert list(universal(path, "de", UPOS_TAGS, faults)) == [] and faults.left_out == 2
 
 
@@ -222,7 +222,7 @@ def test_t2_questions_of_any_json(tmp_path: Path) -> None:
         "NaN",
     ):
         path.write_text(content)
-        faults = FileFaults(path)
+        faults = FileIssues(path)
         assert list(read(SourceFile(path, "questions", "en"), task_named("squad"), faults)) == [] and faults.broken
 
 
@@ -232,6 +232,6 @@ def test_r3_a_packed_file_of_questions_is_unpacked_within_limits(
     path = tmp_path / "a.json.gz"
     path.write_bytes(gzip.compress(b" " * 200_000 + b'{"data": []}'))
     monkeypatch.setattr("anyglot.evaluation.tasks.answering._LARGEST", 100_000)
-    faults = FileFaults(path)
+    faults = FileIssues(path)
     assert list(read(SourceFile(path, "questions", "en"), task_named("squad"), faults)) == []
     assert "unpacks to more than 100,000 bytes" in str(faults.first()[0])

@@ -78,11 +78,11 @@ def test_w14_attention_that_depends_on_its_neighbours_is_found() -> None:
     def by_batch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
         return fused_attention(query, key, value, mask, dropout) * len(query)
 
-    assert batch_invariance.attention_is_steady("fp32", (fused_attention,)) == (
-        batch_invariance.unsteady((), "fp32") is None
-        or not batch_invariance.attention_is_steady("fp32", (decoding_attention,))
+    assert batch_invariance.attention_is_batch_invariant("fp32", (fused_attention,)) == (
+        batch_invariance.batch_dependence((), "fp32") is None
+        or not batch_invariance.attention_is_batch_invariant("fp32", (decoding_attention,))
     )
-    assert not batch_invariance.attention_is_steady("fp32", (fused_attention, by_batch))
+    assert not batch_invariance.attention_is_batch_invariant("fp32", (fused_attention, by_batch))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -210,7 +210,7 @@ def test_w14_where_nothing_helps_it_is_said_and_not_promised(model: Path, monkey
     assert translator.identity != steady.identity, "one could be resumed with the other"
     assert steady_rows(torch.zeros(1, 1, dtype=torch.bfloat16)) == 1
     whole = Translator.from_pretrained(model, device="cpu", precision="fp32")
-    assert whole.batch_independent == (batch_invariance.unsteady(("fp32",), "fp32") is None)
+    assert whole.batch_independent == (batch_invariance.batch_dependence(("fp32",), "fp32") is None)
     (model / "in.de").write_text("\n".join(TEXTS))
     asked = ["translate", str(model), "-s", "de", "-t", "en", "-i", str(model / "in.de"), "-o", str(model / "out")]
     result = CliRunner().invoke(app, [*asked, "--precision", "bf16", "--beam", "1", "--max-length", "4"])

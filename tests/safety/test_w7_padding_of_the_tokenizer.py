@@ -13,7 +13,7 @@ from transformers import AutoModelForSeq2SeqLM
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.hub.export import export_anyglot
 from anyglot.hub.push import prepare
-from anyglot.hub.trimming.choice import Wish
+from anyglot.hub.trimming.choice import VocabularySpecification
 from anyglot.hub.trimming.folder import trim
 from anyglot.inference.translation import Translator
 from anyglot.models.build import build_encoder
@@ -102,7 +102,7 @@ def test_w7_every_folder_made_of_it_has_the_tokenizers_padding(folder: Path, tmp
     export_anyglot(str(folder / "encoder"), tmp_path / "apart", "encoder")
     made: Any = load_config(tmp_path / "apart")
     assert made.padding_id == 1
-    trim(str(folder / "encoder"), tmp_path / "trimmed", Wish(texts=(folder / "train.de",)))
+    trim(str(folder / "encoder"), tmp_path / "trimmed", VocabularySpecification(texts=(folder / "train.de",)))
     assert json.loads((tmp_path / "trimmed" / "config.json").read_text())["pad_token_id"] == 1
     older = tmp_path / "older"
     model = load_model(folder / "run")

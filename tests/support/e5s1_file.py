@@ -35,7 +35,7 @@ def tensors(seed: int = 0) -> dict[str, NDArray[np.float32]]:
     return made
 
 
-def quantised(values: NDArray[np.float32]) -> tuple[bytes, NDArray[np.float32]]:
+def quantized(values: NDArray[np.float32]) -> tuple[bytes, NDArray[np.float32]]:
     """Q4_0 of rows whose length 32 divides: the bytes, and what they stand for, value by value in plain loops."""
     packed, stands = b"", []
     for block in values.reshape(-1, BLOCK):
@@ -71,7 +71,7 @@ def write(path: Path, seed: int = 0, kind: int = 2) -> dict[str, NDArray[np.floa
     data, stands, entries = b"", {}, []
     for name, values in tensors(seed).items():
         if values.ndim == 2 and name != "emb.pos":
-            raw, stands[name] = quantised(values)
+            raw, stands[name] = quantized(values)
         else:
             raw, stands[name] = values.astype("<f4").tobytes(), values
         entries.append((name.encode(), values.size, len(data), len(raw)))

@@ -159,8 +159,8 @@ def _save(model: Any, folder: Path, seed: int, liking: float, *, end: int) -> No
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 scale = 1.5 if "encoder_attn" in name else 0.5
-                centre = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-                parameter.copy_(centre + scale * torch.randn(parameter.shape, generator=generator))
+                center = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+                parameter.copy_(center + scale * torch.randn(parameter.shape, generator=generator))
         if hasattr(model, "final_logits_bias"):
             model.final_logits_bias.copy_(0.3 * torch.randn(model.final_logits_bias.shape, generator=generator))
             model.final_logits_bias[0, end] = liking

@@ -12,7 +12,7 @@ from anyglot.training.loop.objective import Objective
 from anyglot.training.loop.options import ValidationOptions
 from anyglot.training.loop.validation import Validation
 from anyglot.training.methods.sixt import SixT, SixTOptions
-from anyglot.training.recipe.static_configs import VocabularyOnly
+from anyglot.training.recipe.static_configs import StubTokenizer
 from support.tiny_sixt import DECODER, WORDS, batch, write_encoder
 from support.training_worker import become, end
 
@@ -27,7 +27,7 @@ def measure(
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = start_accelerator("fp32", (), folder)
     method = SixT(SixTOptions.model_validate({"start": write_encoder(folder), "decoder": DECODER}))
-    model = method.build(VocabularyOnly(WORDS), seed=1)
+    model = method.build(StubTokenizer(WORDS), seed=1)
     for name, parameter in model.named_parameters():
         if ".cross_attention." in name:
             parameter.mul_(0.0 if blind and ".output." in name else 20.0)

@@ -88,9 +88,9 @@ class NaiveVeco:
         return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
-        centred = x - x.mean(dim=-1, keepdim=True)
-        spread = (centred.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt()
-        return centred / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        centered = x - x.mean(dim=-1, keepdim=True)
+        spread = (centered.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt()
+        return centered / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
 
 
 def _real(tokens: Tensor, mask: Tensor, labels: Tensor, row: int) -> tuple[Tensor, Tensor]:

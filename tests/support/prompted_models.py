@@ -8,7 +8,7 @@ import torch
 
 from anyglot.inference.decoding import pad_batch
 from anyglot.inference.decoding.refine import Reading, Refined, refine
-from anyglot.inference.generation.canvas_models import PromptedParallelModel
+from anyglot.inference.generation.canvas_models import PromptedCanvasModel
 from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import CanvasConfig, EmbeddingsConfig, EncoderConfig, PromptedEncoderConfig, StackConfig
 from anyglot.models.precision import Precision, prepare
@@ -71,5 +71,5 @@ def refined(
     found: list[Refined] = []
     for start in range(0, len(texts), size):
         source, mask = pad_batch(texts[start : start + size], PAD, "cpu")
-        found += refine(PromptedParallelModel(model), source, mask, rounds=rounds, reading=reading or Reading(FRAME))
+        found += refine(PromptedCanvasModel(model), source, mask, rounds=rounds, reading=reading or Reading(FRAME))
     return found

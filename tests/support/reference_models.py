@@ -77,8 +77,8 @@ def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
             if not parameter.requires_grad:
                 continue  # Marian's waves
             noise = torch.randn(parameter.shape, generator=generator)
-            centre = 1.0 if parameter.dim() == 1 and "orm" in name and name.endswith("weight") else 0.0
-            parameter.copy_(centre + 0.3 * noise)
+            center = 1.0 if parameter.dim() == 1 and "orm" in name and name.endswith("weight") else 0.0
+            parameter.copy_(center + 0.3 * noise)
     return model
 
 

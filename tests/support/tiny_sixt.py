@@ -15,7 +15,7 @@ from anyglot.models.store import save_model
 from anyglot.training.loop.freezing import enter_stage, set_modes
 from anyglot.training.methods.baselines import FinetuneAll
 from anyglot.training.methods.sixt import SixT, SixTOptions
-from anyglot.training.recipe.static_configs import VocabularyOnly
+from anyglot.training.recipe.static_configs import StubTokenizer
 
 LAYERS, WIDTH, WORDS = 4, 32, 60
 DECODER = {"layers": 2, "heads": 4, "feedforward_width": 48}
@@ -86,4 +86,4 @@ def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> se
 
 def sixt(start: str, **options: object) -> tuple[SixT, EncoderDecoder]:
     method = SixT(SixTOptions.model_validate({"start": start, "decoder": DECODER, **options}))
-    return method, method.build(VocabularyOnly(WORDS), seed=5)
+    return method, method.build(StubTokenizer(WORDS), seed=5)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.tokenizer import MODEL_FILE, Tokenizer, load_tokenizer
 from anyglot.text.tokenizer_training import train_tokenizer
@@ -127,8 +127,8 @@ def sentencepiece_folder() -> Path:
     return folder("xlmr")
 
 
-def framing(tokenizer: TextTokenizer) -> SourceFraming:
-    return SourceFraming(tokenizer, tokenizer.language_tokens)
+def framing(tokenizer: TextTokenizer) -> EncoderTemplate:
+    return EncoderTemplate(tokenizer, tokenizer.language_tokens)
 
 
 def plain(text: str) -> str:

@@ -14,7 +14,7 @@ import transformers
 
 from anyglot.errors import UserError
 from anyglot.inference.embedding import Embedder, EmbeddingSettings
-from anyglot.text.encoder_templates import Frame, SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate, Frame
 from anyglot.text.language_tokens import SCHEMES, LanguageTokens
 from anyglot.text.tokenizer import Tokenizer
 from anyglot.text.tokenizer_training import train_tokenizer
@@ -50,7 +50,7 @@ class Case:
     ids=lambda case: case.kind,
 )
 def test_language_tokens_stand_where_the_checkpoint_wants_them(case: Case, tokenizer: Tokenizer) -> None:
-    framing = SourceFraming(tokenizer, LanguageTokens(IDS, SCHEMES[case.kind]))
+    framing = EncoderTemplate(tokenizer, LanguageTokens(IDS, SCHEMES[case.kind]))
     assert framing.frame("de") == framing.frame("deu_Latn") == Frame(tuple(case.front), tuple(case.behind))
     with pytest.raises(UserError, match="name it with --language"):
         framing.frame(None)
@@ -59,22 +59,22 @@ def test_language_tokens_stand_where_the_checkpoint_wants_them(case: Case, token
 
 
 def test_a_marian_model_of_one_pair_is_told_nothing(tokenizer: Tokenizer) -> None:
-    framing = SourceFraming(tokenizer, LanguageTokens({}, SCHEMES["MarianTokenizer"], ("de", "en")))
+    framing = EncoderTemplate(tokenizer, LanguageTokens({}, SCHEMES["MarianTokenizer"], ("de", "en")))
     assert framing.frame(None) == framing.frame("de") == Frame((), (2,))
 
 
 def test_models_trained_here_are_told_nothing(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    assert SourceFraming.of(tokenizer, tmp_path, 100).frame(None) == Frame((0,), (2,))
+    assert EncoderTemplate.of(tokenizer, tmp_path, 100).frame(None) == Frame((0,), (2,))
     told = Told(tokenizer, LanguageTokens(IDS, SCHEMES["NllbTokenizer"]))
-    assert SourceFraming.of(told, tmp_path, 200).frame("de") == Frame((101,), (2,))  # type: ignore[arg-type]
+    assert EncoderTemplate.of(told, tmp_path, 200).frame("de") == Frame((101,), (2,))  # type: ignore[arg-type]
     (tmp_path / "languages.json").write_text("{}")
-    assert SourceFraming.of(told, tmp_path, 200).frame("de") == Frame((0,), (2,))  # type: ignore[arg-type]
+    assert EncoderTemplate.of(told, tmp_path, 200).frame("de") == Frame((0,), (2,))  # type: ignore[arg-type]
 
 
 def test_a_token_without_a_row_does_not_count(tokenizer: Tokenizer, tmp_path: Path) -> None:
     told = Told(tokenizer, LanguageTokens(IDS, SCHEMES["NllbTokenizer"]))
     with pytest.raises(UserError, match="no token for the language en"):
-        SourceFraming.of(told, tmp_path, 102).frame("en")  # type: ignore[arg-type]
+        EncoderTemplate.of(told, tmp_path, 102).frame("en")  # type: ignore[arg-type]
 
 
 class Told:

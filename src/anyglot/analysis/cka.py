@@ -1,8 +1,8 @@
-"""Linear centred kernel alignment of two sets of states of the same sentences.
+"""Linear centered kernel alignment of two sets of states of the same sentences.
 
 | Source | Function |
 |---|---|
-| Ji et al. (2024) section 3.2; columns are centred, as in Kornblith et al. (2019) | `biased_cka` |
+| Ji et al. (2024) section 3.2; columns are centered, as in Kornblith et al. (2019) | `biased_cka` |
 | Song et al. (2012), HSIC without bias; Nguyen, Raghu and Kornblith (2021), CKA from it | `unbiased_cka` |
 | Nguyen et al. (2021), section 3: HSIC averaged over minibatches | `MinibatchCka` |
 | method card 4.4: rows shuffled, what is left when no sentence belongs to another | `shuffled_rows` |
@@ -48,7 +48,7 @@ def check_sentences(sentences: int) -> None:
         )
 
 
-def centred(states: States) -> Floats:
+def centered(states: States) -> Floats:
     """Subtract the mean of each column, and divide by the Frobenius norm, which CKA does not see.
 
     States that do not vary (all sentences have the same vector) become zeros.
@@ -64,14 +64,14 @@ def centred(states: States) -> Floats:
 
 
 def biased_cka(x: States, y: States) -> float | None:
-    """CKA as the paper prints it, of centred columns: ||Y'X||^2 / (||X'X|| ||Y'Y||); None where one does not vary.
+    """CKA as the paper prints it, of centered columns: ||Y'X||^2 / (||X'X|| ||Y'Y||); None where one does not vary.
 
     Shape:
         x: (N, D)
         y: (N, E)
     """
     _check_rows(x, y)
-    a, b = centred(x), centred(y)
+    a, b = centered(x), centered(y)
     return _ratio(_product(a, b), _product(a, a), _product(b, b))
 
 
@@ -86,7 +86,7 @@ def unbiased_cka(x: States, y: States) -> float | None:
         y: (N, E)
     """
     _check_rows(x, y)
-    a, b = centred(x), centred(y)
+    a, b = centered(x), centered(y)
     return _ratio(_unbiased(a, b), _unbiased(a, a), _unbiased(b, b))
 
 
@@ -116,7 +116,7 @@ def estimates(x: States, y: States, seed: int) -> Estimates:
         y: (N, E)
     """
     _check_rows(x, y)
-    a, b = centred(x), centred(y)
+    a, b = centered(x), centered(y)
     order = np.random.default_rng(seed).permutation(len(b))
     if len(a) > min(a.shape[1], b.shape[1]):
         own, other, both, control = (_product(*pair) for pair in ((a, a), (b, b), (a, b), (a, b[order])))
@@ -144,14 +144,14 @@ def unbiased_grid(xs: Sequence[States], ys: Sequence[States]) -> list[list[float
         ys: each (N, E)
         returns: (len(xs), len(ys))
     """
-    rows = [centred(x) for x in xs]
+    rows = [centered(x) for x in xs]
     in_memory = len(rows[0]) <= _GRAMS_KEPT
     kernels = [row @ row.T for row in rows] if in_memory else []
     own = [_unbiased(row, row) for row in rows]
     grid: list[list[float | None]] = [[] for _ in rows]
     for y in ys:
         _check_rows(xs[0], y)
-        column = centred(y)
+        column = centered(y)
         kernel = column @ column.T if in_memory else column
         other = _unbiased(column, column)
         for place, row in enumerate(rows):
@@ -237,7 +237,7 @@ class Resampling:
 
     def prepare(self, states: States) -> Prepared:
         """What many comparisons of one set of states share."""
-        gram = _gram(centred(states))
+        gram = _gram(centered(states))
         rows = gram @ self.counts
         return Prepared(gram, rows, self._hsic(gram, rows, gram, rows))
 
@@ -301,7 +301,7 @@ def _unbiased(x: Floats, y: Floats) -> float:
 
 
 def _corrected(product: float, x: Floats, y: Floats) -> float:
-    """Song et al.'s equation 5, from centred states; sums over the Gram matrices without their diagonals.
+    """Song et al.'s equation 5, from centered states; sums over the Gram matrices without their diagonals.
 
     Args:
         product: ||Y'X||^2, the sum with the diagonals.

@@ -83,7 +83,7 @@ def detail_table(found: LayerSimilarities) -> Table:
             rows.append((row, layer, each.value, each.low, each.high, each.biased, each.shuffled, each.shuffled_biased))
     note = (
         "Low and High: 95 % of bootstrap resamples of sentences. Biased: the formula of Ji et al. (2024) with columns "
-        "centred. Shuffled: the same estimates when the sentences of one side are in another order."
+        "centered. Shuffled: the same estimates when the sentences of one side are in another order."
     )
     return Table(f"Intervals and controls, {found.title}", columns, tuple(rows), note, DECIMALS)
 

@@ -32,7 +32,7 @@ PENALTY = 0.01
 
 @dataclass(frozen=True)
 class Variance:
-    """How the variance of centred states splits, as shares of all of it.
+    """How the variance of centered states splits, as shares of all of it.
 
     Attributes:
         language: Between the languages' mean vectors.

@@ -77,7 +77,7 @@ def share_table(models: Sequence[ModelSeparability]) -> Table:
                 )
             )
     note = (
-        "Per cent of the variance of centred states that is between languages' means, and between sentences' means "
+        "Per cent of the variance of centered states that is between languages' means, and between sentences' means "
         "over languages. Low and High: 95 % of bootstrap resamples of sentences. Shuffled: states dealt to languages "
         "anew."
     )

@@ -139,7 +139,7 @@ def measure(weights: WeightFiles, *, norms_only: bool = False, say: Say = lambda
         say: Told after every layer.
 
     Raises:
-        UserError: A tensor cannot be read or is quantised.
+        UserError: A tensor cannot be read or is quantized.
     """
     spectra: dict[Place, Spectrum] = {}
     before: tuple[str, int] | None = None

@@ -34,12 +34,12 @@ LENGTH = Annotated[
     int | None,
     typer.Option("--max-length", help="Most tokens of a line (512); the rest is cut off.", metavar="N"),
 ]
-NORMALISE = Annotated[bool, typer.Option("--normalise", help="Give every vector length 1, after centring.")]
-CENTRE = Annotated[
-    bool, typer.Option("--centre", help="Subtract the mean of all vectors, and write it to OUTPUT's stem.mean.npy.")
+NORMALIZE = Annotated[bool, typer.Option("--normalize", help="Give every vector length 1, after centering.")]
+CENTER = Annotated[
+    bool, typer.Option("--center", help="Subtract the mean of all vectors, and write it to OUTPUT's stem.mean.npy.")
 ]
-CENTRE_FROM = Annotated[
-    Path | None, typer.Option("--centre-from", help="Subtract this mean, which --centre wrote.", metavar="FILE")
+CENTER_FROM = Annotated[
+    Path | None, typer.Option("--center-from", help="Subtract this mean, which --center wrote.", metavar="FILE")
 ]
 LANGUAGE = Annotated[
     str | None,
@@ -66,9 +66,9 @@ def embed(
     pooling: POOLING = None,
     preset: PRESET = None,
     max_length: LENGTH = None,
-    normalise: NORMALISE = False,
-    centre: CENTRE = False,
-    centre_from: CENTRE_FROM = None,
+    normalize: NORMALIZE = False,
+    center: CENTER = False,
+    center_from: CENTER_FROM = None,
     language: LANGUAGE = None,
     batch_tokens: BATCH = None,
     device: DEVICE = None,
@@ -82,7 +82,7 @@ def embed(
 
         anyglot embed FacebookAI/xlm-roberta-base -i news.de -o de.npy --layer 7
 
-        anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --centre --normalise
+        anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --center --normalize
 
     Some models were trained for one way of pooling, or with words in front of each text, which you have to put there
     (multilingual-e5-small: mean, "query: "): `anyglot list models` tells. Nothing of it is done by itself.
@@ -104,9 +104,9 @@ def embed(
             pooling=pooling,
             preset=preset,
             max_length=max_length,
-            normalise=normalise,
-            centre=centre,
-            centre_from=centre_from,
+            normalize=normalize,
+            center=center,
+            center_from=center_from,
             language=language,
             batch_tokens=batch_tokens,
             device=device,

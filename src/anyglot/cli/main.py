@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -38,6 +39,8 @@ from anyglot.runtime.offline import VARIABLE, refuse_network
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+RENAMED_FLAGS = {"--centre": "--center", "--centre-from": "--center-from", "--normalise": "--normalize"}
+"""Flags as they were -> as they are."""
 
 app = typer.Typer(
     name="anyglot",
@@ -98,11 +101,26 @@ app.command("study-text", hidden=True)(study_text)
 app.command("study-report", hidden=True)(study_report)
 
 
+def with_new_flags(words: Sequence[str]) -> list[str]:
+    """A command's words with flags under the names they have now; what is changed is said on standard error."""
+    found = []
+    for word in words:
+        flag, separator, value = word.partition("=")
+        if flag in RENAMED_FLAGS:
+            new = RENAMED_FLAGS[flag]
+            print(
+                f"anyglot: {flag} is called {new} now; the old name is taken until the next release.", file=sys.stderr
+            )
+            word = f"{new}{separator}{value}"
+        found.append(word)
+    return found
+
+
 def run() -> int | None:
     """The verb's exit code. Wrong arguments are told as typer tells them."""
     try:
         # Not standalone: click would turn an interrupt and a closed pipe into exit code 1.
-        code: int | None = app(standalone_mode=False)
+        code: int | None = app(with_new_flags(sys.argv[1:]), standalone_mode=False)
         sys.stdout.flush()  # while what a full disk says can still be told
     except Exception as error:
         # typer carries a click of its own inside, whose usage errors have no public name.

@@ -34,7 +34,7 @@ THRESHOLD = Annotated[float | None, typer.Option("--threshold", help="Leave out 
 INDEX = Annotated[str, typer.Option("--index", help="exact, ivf (faiss) or auto: exact up to 2M x 2M sentences.")]
 LAYER = Annotated[str, typer.Option("--layer", help="A number from 0, -1 (the last), middle or embeddings.")]
 POOLING = Annotated[str, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first (CLS).")]
-CENTRE = Annotated[bool, typer.Option("--centre", help="Subtract from each side the mean of its vectors.")]
+CENTER = Annotated[bool, typer.Option("--center", help="Subtract from each side the mean of its vectors.")]
 LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a sentence; the rest is cut off.")]
 LANGUAGES = Annotated[
     str, typer.Option("--languages", help="Of A and B, e.g. de,en; for encoders that are told it (mBART, NLLB).")
@@ -66,7 +66,7 @@ def mine(
     index: INDEX = "auto",
     layer: LAYER = "-1",
     pooling: POOLING = "mean",
-    centre: CENTRE = False,
+    center: CENTER = False,
     max_length: LENGTH = 512,
     languages: LANGUAGES = "",
     device: DEVICE = None,
@@ -101,7 +101,7 @@ def mine(
         vectors = GivenVectors((vectors_a, vectors_b))
     elif model is not None and vectors_a is None and vectors_b is None:
         folder = None if no_cache else cache or _default_cache()
-        vectors = _embedded(model, device, precision, folder, (layer, pooling, max_length), languages, centre)
+        vectors = _embedded(model, device, precision, folder, (layer, pooling, max_length), languages, center)
     else:
         raise UserError("Give either --model, or both --vectors-a and --vectors-b.")
     sentences = read_sentences(a, ids), read_sentences(b, ids)
@@ -116,7 +116,7 @@ def _embedded(
     cache: Path | None,
     form: tuple[str, str, int],
     languages: str,
-    centre: bool,
+    center: bool,
 ) -> Vectors:
     from anyglot.cli.trim import listed
     from anyglot.errors import UserError
@@ -137,7 +137,7 @@ def _embedded(
         for language in spoken
     )
     embedder = Embedder.from_pretrained(model, device, precision, cache)
-    return EmbeddedVectors(embedder, (first, second), centre, _embedding_told())
+    return EmbeddedVectors(embedder, (first, second), center, _embedding_told())
 
 
 def _default_cache() -> Path | None:

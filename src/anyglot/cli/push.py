@@ -56,7 +56,7 @@ def push(
         anyglot push runs/demo/sixt me/sixt-demo --license apache-2.0 --scores scores --public
     """
     from anyglot.errors import UserError
-    from anyglot.hub.card import Stated
+    from anyglot.hub.card import CardMetadata
     from anyglot.hub.push import prepare, upload, write
 
     if out is not None and not dry_run:
@@ -67,7 +67,7 @@ def push(
         if not equals or not corpus or not identifier:
             raise UserError(f"--data-license is given as NAME=ID, for example de-en=cc-by-2.0, not as '{given}'.")
         licences[corpus] = identifier
-    stated = Stated(licence=licence, base_licence=base_licence, data_licences=licences, base=base)
+    stated = CardMetadata(licence=licence, base_licence=base_licence, data_licences=licences, base=base)
     files = prepare(folder, name, stated, scores)
     if not dry_run:
         typer.echo(f"uploaded to {upload(files, name, private=not public, message=message)}")

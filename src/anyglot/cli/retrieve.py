@@ -49,7 +49,7 @@ POOLING = Annotated[
     str | None, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first.", metavar="NAME")
 ]
 MAX_LENGTH = Annotated[int | None, typer.Option("--max-length", help="Most tokens of a sentence.", metavar="N")]
-CENTRE = Annotated[bool | None, typer.Option("--centre/--no-centre", help="Subtract each file's mean vector.")]
+CENTER = Annotated[bool | None, typer.Option("--center/--no-center", help="Subtract each file's mean vector.")]
 NEIGHBOURS = Annotated[int | None, typer.Option("--k", min=1, help="Neighbours a margin looks at.", metavar="K")]
 SEED = Annotated[int, typer.Option("--seed", min=0, help="Of the halves that are tuned on.")]
 RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
@@ -79,7 +79,7 @@ def tatoeba(
     preset: PRESET = None,
     layer: LAYER = None,
     pooling: POOLING = None,
-    centre: CENTRE = None,
+    center: CENTER = None,
     direction: Annotated[
         str | None, typer.Option("--direction", help="Who asks: both, from-english or to-english.", metavar="NAME")
     ] = None,
@@ -116,7 +116,7 @@ def tatoeba(
         layer,
         pooling=pooling,
         max_length=max_length,
-        centre=centre,
+        center=center,
         directions=direction,
         margin=margin,
         k=k,
@@ -148,7 +148,7 @@ def bucc(
     preset: PRESET = None,
     layer: LAYER = None,
     pooling: POOLING = None,
-    centre: CENTRE = None,
+    center: CENTER = None,
     margin: Annotated[
         str | None, typer.Option("--margin", help="ratio, distance or absolute; several with commas.")
     ] = None,
@@ -185,7 +185,7 @@ def bucc(
         layer,
         pooling=pooling,
         max_length=max_length,
-        centre=centre,
+        center=center,
         margin=kinds[0] if kinds else None,
         k=k,
         rule=retrieval,

@@ -82,9 +82,9 @@ def study_text(
 
         anyglot study-text --languages en,de,ru --source 'bible/*.txt.gz' --out runs/study/text
     """
-    from anyglot.experiments.study.texts import Wanted, codes, write_texts
+    from anyglot.experiments.study.texts import TextSplitSpecification, codes, write_texts
 
-    written = write_texts(Wanted(codes(languages), source, validation, sample, limit, seed), out)
+    written = write_texts(TextSplitSpecification(codes(languages), source, validation, sample, limit, seed), out)
     rows = ", ".join(f"{count:,} {split}" for split, count in written.rows.items())
     print(f"{out}: {rows} rows; {written.incomplete:,} incomplete and {written.repeated:,} repeated ones left out")
 

@@ -62,7 +62,7 @@ def train(
 
         preparing the model with the first batches
 
-        encoder states standardised over 16,731 source tokens
+        encoder states standardized over 16,731 source tokens
 
     and then where the encoder's states are kept, and loss, speed and time left, on a terminal with a bar. When training
     ends, the run's folder comes on stdout. More examples:

@@ -40,11 +40,11 @@ def trim(
 
         anyglot trim FacebookAI/xlm-roberta-base --out xlmr-de-uk --languages de,uk
     """
-    from anyglot.hub.trimming import Wish
+    from anyglot.hub.trimming import VocabularySpecification
     from anyglot.hub.trimming import trim as trim_model
 
-    wish = Wish(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
-    target = Wish(tuple(target_corpus)) if target_corpus else None
+    wish = VocabularySpecification(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
+    target = VocabularySpecification(tuple(target_corpus)) if target_corpus else None
     _tell(out, trim_model(model, out, wish, target=target, say=print))
 
 

@@ -33,11 +33,11 @@ def vocabulary(
 
         anyglot train sixt/xlmr_base vocabulary.target.file=english.json --out runs/english
     """
-    from anyglot.hub.trimming.choice import Wish, choose
+    from anyglot.hub.trimming.choice import VocabularySpecification, choose
     from anyglot.text.tokenizer import load_tokenizer
     from anyglot.text.vocabulary import coverage as cover
 
-    wish = Wish(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
+    wish = VocabularySpecification(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
     tokenizer = load_tokenizer(model)
     choice = choose(wish, tokenizer, written=True)
     choice.vocabulary.save(out)

@@ -73,7 +73,7 @@ class TranslationBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of predicted tokens, the end symbols included: what the loss is normalised by."""
+        """Number of predicted tokens, the end symbols included: what the loss is normalized by."""
         return self._count()
 
     def with_sources(self, rows: Tensor) -> Self:
@@ -114,7 +114,7 @@ class MaskedBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of predicted tokens: what the loss is normalised by."""
+        """Number of predicted tokens: what the loss is normalized by."""
         return self._count()
 
     def _count(self) -> int:
@@ -138,7 +138,7 @@ class TextBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of tokens that have one before them: what the loss is normalised by."""
+        """Number of tokens that have one before them: what the loss is normalized by."""
         return self._count()
 
     def _count(self) -> int:
@@ -172,7 +172,7 @@ class SegmentBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of hidden tokens of both segments: what the loss is normalised by."""
+        """Number of hidden tokens of both segments: what the loss is normalized by."""
         return self._count()
 
     def _count(self) -> int:

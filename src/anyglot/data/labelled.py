@@ -28,7 +28,7 @@ class ClassBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of rows: what the loss is normalised by."""
+        """Number of rows: what the loss is normalized by."""
         return self._count()
 
     def _count(self) -> int:
@@ -53,7 +53,7 @@ class TagBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of tagged words: what the loss is normalised by."""
+        """Number of tagged words: what the loss is normalized by."""
         return self._count()
 
     def _count(self) -> int:
@@ -79,7 +79,7 @@ class SpanBatch(TensorBatch):
 
     @cached_property
     def target_tokens(self) -> int:
-        """Number of windows: what the loss is normalised by."""
+        """Number of windows: what the loss is normalized by."""
         return self._count()
 
     def _count(self) -> int:

@@ -19,7 +19,7 @@ _METRICS = {"BLEU": "bleu", "chrF": "chrf", "chrF++": "chrf", "COMET": "comet"}
 
 
 @dataclass(frozen=True)
-class Stated:
+class CardMetadata:
     """What only a person knows: licences, and the base where the run does not name it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Stated:
     base: str | None = None
 
 
-def model_card(name: str, record: Record, stated: Stated) -> str:
+def model_card(name: str, record: Record, stated: CardMetadata) -> str:
     """README.md: YAML that the hub reads, and a text for people.
 
     Args:
@@ -55,7 +55,7 @@ def model_card(name: str, record: Record, stated: Stated) -> str:
     return f"---\n{front}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
 
 
-def front_matter(name: str, record: Record, stated: Stated) -> dict[str, Any]:
+def front_matter(name: str, record: Record, stated: CardMetadata) -> dict[str, Any]:
     """The YAML of the card, with the keys that the hub knows; those without a value are left out."""
     known = record.languages
     datasets = sorted({corpus.origin for corpus in record.corpora if corpus.on_hub})
@@ -90,7 +90,7 @@ def _result(score: TestScore) -> dict[str, Any]:
     }
 
 
-def _what_it_is(record: Record, stated: Stated) -> str:
+def _what_it_is(record: Record, stated: CardMetadata) -> str:
     config = record.config
     base = stated.base or record.base
     kind = "An encoder" if isinstance(config, EncoderConfig) else "A translation model"
@@ -201,7 +201,7 @@ def _scores(record: Record) -> str:
     return "\n".join(told)
 
 
-def _data(record: Record, stated: Stated) -> str:
+def _data(record: Record, stated: CardMetadata) -> str:
     if not record.corpora:
         return "## Training data\n\nNobody wrote down what it was trained on."
     rows = [
@@ -213,7 +213,7 @@ def _data(record: Record, stated: Stated) -> str:
     return "\n".join(told)
 
 
-def _licence(corpus: Corpus, stated: Stated) -> str:
+def _licence(corpus: Corpus, stated: CardMetadata) -> str:
     return stated.data_licences.get(corpus.name) or stated.data_licences.get(corpus.origin) or NOT_STATED
 
 

@@ -48,7 +48,7 @@ def export_ctranslate2(
     1e-5) the first is taken with which the two agree: where states vary by far more than an epsilon it matters little.
 
     Args:
-        quantization: How the weights are stored; the proof is of float32, from which they are quantised.
+        quantization: How the weights are stored; the proof is of float32, from which they are quantized.
         sentences: How many sentences are compared.
 
     Raises:

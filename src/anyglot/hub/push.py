@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from anyglot.errors import UserError
-from anyglot.hub.card import Stated, model_card
+from anyglot.hub.card import CardMetadata, model_card
 from anyglot.hub.record import read_record
 from anyglot.hub.tokenizer import never_written, tokenizer_files
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
@@ -31,7 +31,7 @@ _NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 Files = dict[str, Path | bytes]
 
 
-def prepare(folder: Path, name: str, stated: Stated | None = None, scores: Path | None = None) -> Files:
+def prepare(folder: Path, name: str, stated: CardMetadata | None = None, scores: Path | None = None) -> Files:
     """What an upload consists of: name in the repository -> a file here, or what is written in it.
 
     A README.md in the folder is taken as it is, so that a card can be written over by hand.
@@ -66,7 +66,7 @@ def prepare(folder: Path, name: str, stated: Stated | None = None, scores: Path 
         files[GENERATION] = _generation(folder, model, tokenizer)
     files |= {carried: folder / carried for carried in _CARRIED if (folder / carried).is_file()}
     written = folder / CARD
-    card = model_card(name, read_record(folder, scores), stated or Stated())
+    card = model_card(name, read_record(folder, scores), stated or CardMetadata())
     files[CARD] = written if written.is_file() else card.encode("utf-8")
     return files
 

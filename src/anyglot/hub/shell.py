@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as first_values
 
 from anyglot.errors import UserError
-from anyglot.hub.card import Stated
+from anyglot.hub.card import CardMetadata
 from anyglot.hub.push import prepare, upload
 from anyglot.models.build import build
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
@@ -25,7 +25,7 @@ from anyglot.nn.embeddings import SinusoidalPositions
 from anyglot.nn.heads import OutputProjection
 from anyglot.nn.losses.likelihood import chunked_likelihood
 from anyglot.nn.projection import TargetProjection
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 from anyglot.runtime import hashes
 
 IGNORED = -100  # label of positions without one
@@ -98,7 +98,7 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
         private: bool = True,
         token: str | None = None,
         commit_message: str = "Upload a model of anyglot",
-        stated: Stated | None = None,
+        stated: CardMetadata | None = None,
         scores: Path | None = None,
         **others: Any,
     ) -> str:
@@ -145,8 +145,8 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
             first_values.normal_(module.weight, std=0.02)
             if module.bias is not None:
                 first_values.zeros_(module.bias)
-        elif isinstance(module, KeptRows):
-            module.places = KeptRows(module.ids, module.full_size).places
+        elif isinstance(module, VocabularySubset):
+            module.places = VocabularySubset(module.ids, module.full_size).places
         elif isinstance(module, TargetProjection):
             for weight in module.weight.unbind():
                 first_values.xavier_uniform_(weight)
@@ -160,7 +160,7 @@ def blank(config: EncoderConfig | EncoderDecoderConfig) -> Encoder | EncoderDeco
     if isinstance(config, EncoderDecoderConfig) and config.output_rows is not None:
         assert isinstance(network, EncoderDecoder)
         anything = torch.arange(config.output_rows, device="cpu")  # real even where the model is built on meta
-        network.output.restrict(KeptRows(anything, network.output.weight.shape[0]))
+        network.output.restrict(VocabularySubset(anything, network.output.weight.shape[0]))
     return network
 
 

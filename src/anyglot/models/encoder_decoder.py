@@ -66,7 +66,7 @@ class EncoderDecoder(nn.Module):
         target_projection: Of a many-to-many SixT+: turns the encoder's states to the target language.
 
     Attributes:
-        steady: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
+        batch_invariant: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class EncoderDecoder(nn.Module):
         self.decoder = decoder
         self.output = output
         self.target_projection = target_projection
-        self.steady = False
+        self.batch_invariant = False
 
     def encode(
         self,

@@ -13,7 +13,7 @@ from anyglot.models.encoder import Encoder
 from anyglot.models.store import current_config
 
 
-def encoder_key(encoder: Encoder, *facts: str) -> str:
+def encoder_fingerprint(encoder: Encoder, *facts: str) -> str:
     """Hash of all that an encoder's states depend on besides the tokens: every weight, the config, and `facts`.
 
     Args:
@@ -23,7 +23,7 @@ def encoder_key(encoder: Encoder, *facts: str) -> str:
     return hashed(told, encoder.named_parameters())
 
 
-def weights_key(encoder: Encoder) -> str:
+def weights_fingerprint(encoder: Encoder) -> str:
     """Hash of an encoder's weights, language head included, and of its dropped skips; not of its pooler or settings.
 
     A segment row of zeros, which transformers' form of XLM-R has and which adds nothing, is as good as none.

@@ -19,7 +19,7 @@ from anyglot.models.config import LanguageModelConfig, PromptedLanguageModelConf
 from anyglot.nn.cache import Cache
 from anyglot.nn.embeddings import Embeddings
 from anyglot.nn.heads import OutputProjection
-from anyglot.nn.key_value_recorder import Recording, primed_cache
+from anyglot.nn.key_value_recorder import KeyValueRecorder, prefilled_cache
 from anyglot.nn.masks import causal_mask
 from anyglot.nn.prefix import Prefix
 from anyglot.nn.prompt import Prompt, joined_prefixes
@@ -43,7 +43,7 @@ class LanguageModel(nn.Module):
         tokens: Tensor,
         *,
         prefixes: Sequence[Prefix] | None = None,
-        cache: Cache | Recording | None = None,
+        cache: Cache | KeyValueRecorder | None = None,
         keep_states: bool = False,
     ) -> StackOutput:
         """States before the output projection; padding on the right, so causality hides it from real positions.
@@ -75,7 +75,7 @@ class PromptedLanguageModel(nn.Module):
         prompts: One a stage, the last for writing.
 
     Attributes:
-        steady: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
+        batch_invariant: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class PromptedLanguageModel(nn.Module):
         self.config = config
         self.language_model = language_model
         self.prompts = nn.ModuleList(prompts)
-        self.steady = False
+        self.batch_invariant = False
 
     @property
     def output(self) -> OutputProjection:
@@ -107,7 +107,7 @@ class PromptedLanguageModel(nn.Module):
         """
         front = self._prompt(0, chosen)
         for stage in range(1, len(self.prompts)):
-            recording = Recording(len(front))
+            recording = KeyValueRecorder(len(front))
             self.language_model(source, prefixes=front, cache=recording)
             front = self._in_front(self._prompt(stage, chosen), recording.prefixes(source_mask), len(source))
         return front
@@ -128,7 +128,7 @@ class PromptedLanguageModel(nn.Module):
 
     def new_cache(self, front: Sequence[Prefix], beams: int = 1) -> Cache:
         """A cache that begins behind `front`, as from `read`, for `beams` rows a sentence."""
-        return primed_cache(front, beams)
+        return prefilled_cache(front, beams)
 
     def rest(self, number_format: torch.dtype | None) -> None:
         """Make ready what does not change any more once training is over: the prompts' keys and values.

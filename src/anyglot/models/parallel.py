@@ -51,7 +51,7 @@ class ParallelEncoderDecoder(nn.Module):
         target_projection: Turns the encoder's states to the target language, where several are written.
 
     Attributes:
-        steady: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
+        batch_invariant: Whether a sentence's result does not depend on its batch; set by `models/precision.py`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ParallelEncoderDecoder(nn.Module):
         self.decoder = decoder
         self.output = output
         self.target_projection = target_projection
-        self.steady = False
+        self.batch_invariant = False
 
     def read(self, source: Tensor, source_mask: Tensor, target_language: Tensor | None = None) -> Memory:
         """Encode the source.

@@ -19,10 +19,10 @@ from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.nn.adapter import Adapter
 from anyglot.nn.attention import Attention
-from anyglot.nn.batch_invariance import said, unsteady
+from anyglot.nn.batch_invariance import batch_dependence, said
 from anyglot.nn.batch_invariant import (
     Attend,
-    SteadyLinear,
+    BatchInvariantLinear,
     decoding_attention,
     fused_attention,
     steady_attention,
@@ -82,7 +82,7 @@ def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_
     if isinstance(model, PromptedEncoder | PromptedLanguageModel):
         # Its sources come in batches of one length: a sentence's attention has the same shapes beside any others.
         model.rest(number_format)
-    model.steady = batch_independent
+    model.batch_invariant = batch_independent
     return model
 
 
@@ -96,10 +96,10 @@ def prepare_prompts(model: PromptedEncoder, like: PromptedEncoder) -> PromptedEn
         part.to(device=resting.device, dtype=resting.dtype).eval().requires_grad_(False)
         if isinstance(part, nn.Linear) and isinstance(projection, QuantisedLinear):
             setattr(model, name, QuantisedLinear.of(part))
-        elif isinstance(part, nn.Linear) and isinstance(projection, SteadyLinear):
-            setattr(model, name, SteadyLinear(part))
+        elif isinstance(part, nn.Linear) and isinstance(projection, BatchInvariantLinear):
+            setattr(model, name, BatchInvariantLinear(part))
     model.rest(like.number_format)
-    model.steady = like.steady
+    model.batch_invariant = like.batch_invariant
     return model
 
 
@@ -138,7 +138,7 @@ def promised(precision: Precision, device: torch.device, *, attention: bool = Tr
         return True
     products: tuple[Format, ...] = ("int8", "fp32") if precision == "int8" else (FORMATS[_TYPES[precision]],)
     attended: Format = "bf16" if precision == "int8" and multiplies_bf16(device) else products[-1]
-    reason = unsteady(products, attended if attention else None)
+    reason = batch_dependence(products, attended if attention else None)
     if reason is not None:
         warnings.warn(said(reason), UserWarning, stacklevel=4)
     return reason is None
@@ -244,7 +244,7 @@ def _share_joined(attention: Attention) -> None:
 def _steady(model: AnyWriter) -> None:
     """Arithmetic that rounds its shapes up, where a format needs it."""
     if next(model.parameters()).device.type == "cpu" or next(model.parameters()).dtype == torch.float32:
-        _replace(model, SteadyLinear)
+        _replace(model, BatchInvariantLinear)
         model.output.linear = steady_linear
     for module in model.modules():
         if isinstance(module, (FeedForward, MaskedLanguageHead)):

@@ -21,7 +21,7 @@ from anyglot.models.build import build_prompted_encoder
 from anyglot.models.config import EncoderConfig, ModelConfig, PromptedEncoderConfig
 from anyglot.models.empty import blank
 from anyglot.models.encoder import Encoder
-from anyglot.models.fingerprint import weights_key
+from anyglot.models.fingerprint import weights_fingerprint
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import OUTPUT_ROWS, assign, current_config, load_tensors, parameters_of, row_count
@@ -48,7 +48,7 @@ class SavedPrompts:
     Args:
         folder: Where they come from, for the errors.
         config: Of the model they made; its encoder is the base's.
-        base_key: `weights_key` of the base they were trained over.
+        base_key: `weights_fingerprint` of the base they were trained over.
         tensors: By their names in the model.
     """
 
@@ -69,7 +69,7 @@ def save_prompts(model: PromptedEncoder, folder: Path) -> None:
         own[OUTPUT_ROWS] = model.output.rows.ids
     write_tensors(folder / WEIGHTS, own, {"format": FORMAT})
     config = current_config(model).model_dump(mode="json")
-    document = {"format": FORMAT, "base": weights_key(model.encoder), "config": config}
+    document = {"format": FORMAT, "base": weights_fingerprint(model.encoder), "config": config}
     write_json(folder / FILE, document)
 
 
@@ -111,7 +111,7 @@ def prompted(base: Encoder, saved: SavedPrompts, origin: str, base_key: str) -> 
     Args:
         base: May be prepared for translating already; the prompts are then as they were saved, and to be prepared.
         origin: What the base is called, for the errors.
-        base_key: `weights_key` of the base as it was before it was prepared.
+        base_key: `weights_fingerprint` of the base as it was before it was prepared.
 
     Raises:
         UserError: The base has another shape or no language head, or the tensors do not fit the config.

@@ -78,7 +78,7 @@ class PromptedEncoder(nn.Module):
         self.source_key = source_key
         self.source_value = source_value
         self.length = length
-        self.steady = False
+        self.batch_invariant = False
         self.number_format: torch.dtype | None = None
 
     @property

@@ -18,7 +18,7 @@ from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.nn.heads import OutputProjection
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 
 
 def restrict_output(
@@ -43,7 +43,7 @@ def restrict_output(
     """
     size = model.output.weight.shape[0]
     try:
-        rows = KeptRows(ids.to(model.output.weight.device), size, unknown=unknown)
+        rows = VocabularySubset(ids.to(model.output.weight.device), size, unknown=unknown)
     except ValueError:
         raise UserError(f"{origin}: the rows it keeps are not ascending ids within 0..{size - 1}.") from None
     if model.config.end_id not in rows:
@@ -114,4 +114,4 @@ def trim_tables(model: Encoder | EncoderDecoder, ids: Tensor) -> None:
             kept = None if len(kept) == len(ids) else kept  # nothing is left that may not be written
         output.weight = trimmed(output.weight)
         output.bias = None if output.bias is None else trimmed(output.bias)
-        output.restrict(None if kept is None else KeptRows(kept, len(ids)))
+        output.restrict(None if kept is None else VocabularySubset(kept, len(ids)))

@@ -28,7 +28,7 @@ def last_norm(encoder: Encoder) -> nn.LayerNorm:
 
 
 @torch.no_grad()
-def standardise(encoder: Encoder, batches: Iterable[tuple[Tensor, Tensor]], tokens: int) -> int:
+def standardize(encoder: Encoder, batches: Iterable[tuple[Tensor, Tensor]], tokens: int) -> int:
     """Fold mean and deviation of the final states of some text into the encoder's last norm.
 
     Args:
@@ -53,7 +53,7 @@ def standardise(encoder: Encoder, batches: Iterable[tuple[Tensor, Tensor]], toke
             break
     encoder.train(training)
     if count < 2:
-        raise ValueError(f"states cannot be standardised by {count} tokens")
+        raise ValueError(f"states cannot be standardized by {count} tokens")
     mean = sums[0] / count
     fold(encoder, mean, (sums[1] / count - mean.square()).clamp(min=0).sqrt())
     return count

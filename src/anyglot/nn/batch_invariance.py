@@ -17,7 +17,7 @@ from anyglot.runtime import measurements
 _SENTENCES = ((5, 33, 3, 7), (40, 40, 5, 150), (1, 190, 2, 10))  # queries, keys, sentences, keys of a longer neighbour
 
 
-def unsteady(products: Sequence[Format], attention: Format | None) -> str | None:
+def batch_dependence(products: Sequence[Format], attention: Format | None) -> str | None:
     """What keeps a sentence's result from being the same in every batch with the present number of threads.
 
     Args:
@@ -53,12 +53,12 @@ def _attention(kind: Format, threads: int, place: str) -> bool:
     known = measurements.recalled(MEMORY).get(key)
     if isinstance(known, bool):
         return known
-    found = attention_is_steady(kind, (fused_attention, decoding_attention))
+    found = attention_is_batch_invariant(kind, (fused_attention, decoding_attention))
     measurements.remember(MEMORY, {key: found})
     return found
 
 
-def attention_is_steady(kind: Format, kernels: tuple[Attend, ...]) -> bool:
+def attention_is_batch_invariant(kind: Format, kernels: tuple[Attend, ...]) -> bool:
     """Whether a sentence's attention has the same bits alone and beside others, shorter than the longest."""
     number_format = next(given for given, name in FORMATS.items() if name == kind)
     with torch.no_grad():

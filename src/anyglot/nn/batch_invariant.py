@@ -34,7 +34,7 @@ _VECTORS = 64  # values that torch's vector loops take at a time, at most
 _GRAIN = 32_768  # values below which torch does not share elementwise work among threads
 
 
-def steady_length(length: int) -> int:
+def batch_invariant_length(length: int) -> int:
     """The number of keys to attend to for `length` that exist: see the module."""
     step = 32 if length <= 192 else 512
     return -(-length // step) * step
@@ -81,7 +81,7 @@ def steady_attention(
 ) -> Tensor:
     """An attention over rounded shapes, with a mask always there."""
     queries, keys = query.shape[2], key.shape[2]
-    room = steady_length(keys) - keys
+    room = batch_invariant_length(keys) - keys
     if mask is None:
         mask = torch.ones(1, 1, 1, keys, dtype=torch.bool, device=query.device)
     if room:
@@ -130,7 +130,7 @@ def steady_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tenso
     return function(functional.pad(x.reshape(-1), (0, room - size)))[:size].view(x.shape)
 
 
-class SteadyLinear(nn.Module):
+class BatchInvariantLinear(nn.Module):
     """A Linear with its weights, computed by `steady_linear`."""
 
     def __init__(self, linear: nn.Linear) -> None:

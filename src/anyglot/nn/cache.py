@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyglot.nn.batch_invariant import steady_length
+from anyglot.nn.batch_invariant import batch_invariant_length
 
 
 class KeyValueCache:
@@ -89,7 +89,7 @@ class Cache:
         taken = self.visible.any(dim=1)
         most = int(taken.sum(dim=1).max()) if taken.numel() else 0
         if most + new > self.visible.shape[2]:
-            size = steady_length(most + new)
+            size = batch_invariant_length(most + new)
             self.visible = functional.pad(self.visible, (0, size - self.visible.shape[2]))
             taken = self.visible.any(dim=1)
         # The lowest free slots: where a position goes depends on its own sentence alone.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 
 Parts = Callable[[int, int], Tensor]
 """Logits of the tokens from start up to stop, (rows, stop - start), in a tensor that the caller may change."""
@@ -28,7 +28,7 @@ class OutputProjection(nn.Module):
         super().__init__()
         self.weight = weight  # the table's own Parameter, so that the two stay one
         self.bias = bias
-        self.rows: KeptRows | None = None
+        self.rows: VocabularySubset | None = None
         self.linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = functional.linear
         # `steady_linear` where rows must not depend on each other
         self._gathered: dict[str, tuple[Tensor, int, Tensor]] = {}
@@ -38,7 +38,7 @@ class OutputProjection(nn.Module):
         """Logits a state gets: V, or C when restricted."""
         return len(self.rows) if self.rows is not None else self.weight.shape[0]
 
-    def restrict(self, rows: KeptRows | None) -> None:
+    def restrict(self, rows: VocabularySubset | None) -> None:
         """Keep these rows only, or all again with None. The table itself stays whole."""
         if rows is not None and rows.full_size != self.weight.shape[0]:
             raise ValueError(f"the table has {self.weight.shape[0]} rows, the choice is among {rows.full_size}.")

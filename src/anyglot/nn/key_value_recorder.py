@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyglot.nn.batch_invariant import steady_length
+from anyglot.nn.batch_invariant import batch_invariant_length
 from anyglot.nn.cache import Cache, KeyValueCache, LayerCache
 from anyglot.nn.prefix import Prefix
 
 
-class Recording:
+class KeyValueRecorder:
     """Stands where a cache stands and keeps what one pass computes, with its gradient; it has no past to add.
 
     Args:
@@ -53,7 +53,7 @@ def _recorded(own: KeyValueCache) -> tuple[Tensor, Tensor]:
     return own.keys, own.values
 
 
-def primed_cache(prefixes: Sequence[Prefix], beams: int) -> Cache:
+def prefilled_cache(prefixes: Sequence[Prefix], beams: int) -> Cache:
     """A cache whose first slots hold these keys and values, which all beams of a sentence see; no position is decoded.
 
     A step then reads them where they lie, while a prefix would be copied in front of the past in every step. What was
@@ -67,7 +67,7 @@ def primed_cache(prefixes: Sequence[Prefix], beams: int) -> Cache:
         prefixes: keys and values (B, H, P, D / H)
     """
     first = prefixes[0]
-    sentences, room = first.keys.shape[0], steady_length(first.length) - first.length
+    sentences, room = first.keys.shape[0], batch_invariant_length(first.length) - first.length
     mask = first.mask
     if mask is None:
         mask = torch.ones(sentences, first.length, dtype=torch.bool, device=first.keys.device)

@@ -11,7 +11,7 @@ from anyglot.nn.adapter import Grouping
 from anyglot.nn.attention import Memory
 from anyglot.nn.block import Block
 from anyglot.nn.cache import Cache
-from anyglot.nn.key_value_recorder import Recording
+from anyglot.nn.key_value_recorder import KeyValueRecorder
 from anyglot.nn.prefix import Prefix
 
 
@@ -44,7 +44,7 @@ class Stack(nn.Module):
         mask: Tensor | None,
         memory: Memory | None = None,
         prefixes: Sequence[Prefix] | None = None,
-        cache: Cache | Recording | None = None,
+        cache: Cache | KeyValueRecorder | None = None,
         grouping: Grouping | None = None,
         keep_states: bool = False,
     ) -> StackOutput:

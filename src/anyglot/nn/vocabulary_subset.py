@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class KeptRows(nn.Module):
+class VocabularySubset(nn.Module):
     """The rows of a table that an output still has: ids in the full table <-> places among the kept rows.
 
     Ids ascend, so of two kept rows the one with the lower id also has the lower place: whoever breaks ties by the lower

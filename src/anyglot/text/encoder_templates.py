@@ -29,7 +29,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class SourceFraming:
+class EncoderTemplate:
     """How one checkpoint's encoder is given a sentence.
 
     Attributes:
@@ -41,7 +41,7 @@ class SourceFraming:
     tokens: LanguageTokens | None
 
     @classmethod
-    def of(cls, tokenizer: TextTokenizer, folder: Path, rows: int) -> SourceFraming:
+    def of(cls, tokenizer: TextTokenizer, folder: Path, rows: int) -> EncoderTemplate:
         """The framing of a model's folder; `rows` is the size of its token table."""
         tokens = tokenizer.language_tokens
         if tokens is None or not told_by_tokens(folder):

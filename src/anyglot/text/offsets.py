@@ -1,4 +1,4 @@
-"""Where in a text its tokens stand, in characters (code points) of the text as it was before any normalisation.
+"""Where in a text its tokens stand, in characters (code points) of the text as it was before any normalization.
 
 Offsets are half-open, (start, end). Starts and ends never decrease from token to token and lie in the text. A token
 that stands for no character (a bare word boundary in front of the first word) has start = end. Tokens that share a
@@ -25,9 +25,9 @@ _PREFIX, _SUFFIXES = "##", ("</w>", "@@")
 
 
 def widened(pieces: Sequence[str], offsets: Sequence[tuple[int, int]]) -> Offsets:
-    """SentencePiece's offsets, of which all but the last piece of one normalised character have no width, with it.
+    """SentencePiece's offsets, of which all but the last piece of one normalized character have no width, with it.
 
-    A ligature that normalisation takes apart has its width on its last letter: "ﬁ" is f (0, 0) and i (0, 1).
+    A ligature that normalization takes apart has its width on its last letter: "ﬁ" is f (0, 0) and i (0, 1).
 
     Args:
         pieces: The token strings, as many as offsets.

@@ -136,7 +136,7 @@ class TokenFraming:
         return self.tokens.start(target, self.start_id)
 
 
-def framing_of(
+def template_of(
     tokenizer: TextTokenizer, languages: ModelLanguages | None, start_id: int | None, rows: int, name: str
 ) -> Framing:
     """The framing of a model.

@@ -90,7 +90,7 @@ def unreadable_texts(texts: Sequence[str], tokenizer: TextTokenizer) -> list[int
     known = [[id for id in encoded[number] if id != tokenizer.unknown_id] for number in damaged]
     for number, kept, back in zip(damaged, known, tokenizer.decode(known), strict=True):
         length = _characters(texts[number])
-        # At least one for each unknown token: normalising may have made the text longer.
+        # At least one for each unknown token: normalizing may have made the text longer.
         lost = max(length - _characters(back), len(encoded[number]) - len(kept))
         missing[number] = min(length, lost)
     return missing

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from anyglot.errors import UserError
 from anyglot.evaluation.retrieval.bucc import Side, id_pairs, mine, read_split
-from anyglot.evaluation.retrieval.gold import Judged
+from anyglot.evaluation.retrieval.gold import ScoredPairs
 from anyglot.evaluation.retrieval.margin import Pairs
 from anyglot.evaluation.retrieval.protocol import DEFAULTS
 from anyglot.evaluation.retrieval.run import Request, run_bucc
@@ -41,7 +41,7 @@ def scored_by_sets(candidates, gold, threshold):
 
 
 def judged(candidates, gold):
-    return Judged.judge([pair for pair, _ in candidates], [score for _, score in candidates], gold)
+    return ScoredPairs.judge([pair for pair, _ in candidates], [score for _, score in candidates], gold)
 
 
 @settings(max_examples=200, deadline=None)
@@ -88,16 +88,16 @@ def test_with_different_scores_the_threshold_is_half_way_to_the_next_pair_as_in_
 def test_neighbouring_floats_are_still_told_apart():
     low = 1.0
     high = np.nextafter(low, 2.0)
-    found = Judged.judge([("z0", "e0"), ("z1", "e1")], [high, low], {("z0", "e0")})
+    found = ScoredPairs.judge([("z0", "e0"), ("z1", "e1")], [high, low], {("z0", "e0")})
     assert (found.best().taken, found.best().f1) == (1, 100.0)
-    endless = Judged.judge([("z0", "e0"), ("z1", "e1")], [1.0, -math.inf], {("z0", "e0")})
+    endless = ScoredPairs.judge([("z0", "e0"), ("z1", "e1")], [1.0, -math.inf], {("z0", "e0")})
     assert endless.best().threshold == 1.0
 
 
 def test_where_no_pair_is_right_nothing_is_taken():
-    best = Judged.judge([("z0", "e1")], [1.0], {("z0", "e0")}).best()
+    best = ScoredPairs.judge([("z0", "e1")], [1.0], {("z0", "e0")}).best()
     assert best.threshold == math.inf and (best.taken, best.f1) == (0, 0.0)
-    assert Judged.judge([], [], {("z0", "e0")}).best().recall == 0.0
+    assert ScoredPairs.judge([], [], {("z0", "e0")}).best().recall == 0.0
 
 
 def write(folder, chinese, english, gold, split="dev"):

@@ -46,7 +46,7 @@ def test_no_coarse_score_is_farther_off_than_the_bound(
 
 
 def test_centres_make_the_bound_small_where_vectors_crowd() -> None:
-    """Cosines of 0.99 and more: without centres the bound would be that of numbers near 1, about 2^-8 twice."""
+    """Cosines of 0.99 and more: without centers the bound would be that of numbers near 1, about 2^-8 twice."""
     rng = np.random.default_rng(0)
     queries, base = Side(_crowd(rng, 200, 64, 20.0)), Side(_crowd(rng, 200, 64, 20.0))
     preparation = Preparation(queries, base, torch.bfloat16)

@@ -35,13 +35,13 @@ def _mine(folder: Path, *options: object, a: list[str] = TEXTS, b: list[str] = T
     return done.stderr
 
 
-@pytest.mark.parametrize("centre", [False, True])
-def test_pairs_are_those_of_the_model_s_vectors(model: Path, tmp_path: Path, centre: bool) -> None:
+@pytest.mark.parametrize("center", [False, True])
+def test_pairs_are_those_of_the_model_s_vectors(model: Path, tmp_path: Path, center: bool) -> None:
     options = ["--layer", 1, "--pooling", "mean_words", "--precision", "fp32", "--no-cache"]
-    said = _mine(tmp_path, "--model", model, *options, *(["--centre"] if centre else []), a=["", *TEXTS, TEXTS[0]])
+    said = _mine(tmp_path, "--model", model, *options, *(["--center"] if center else []), a=["", *TEXTS, TEXTS[0]])
     embedder = Embedder.from_pretrained(model, device="cpu", precision="fp32")
     vectors = embedder.embed(TEXTS, EmbeddingSettings(layer=1, pooling="mean_words"))
-    if centre:
+    if center:
         vectors = (vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)
     pairs = best_pairs(brute_force(vectors, vectors[::-1], 4), brute_force(vectors[::-1], vectors, 4))
     table = [line.split("\t") for line in (tmp_path / "pairs.tsv").read_text(encoding="utf-8").splitlines()]

@@ -32,7 +32,7 @@ def test_a_signature_says_everything_that_decides_a_score_but_the_name():
         "pooling": "first",
         "max_length": 64,
         "precision": "bf16",
-        "centre": True,
+        "center": True,
         "margin": "distance",
         "k": 5,
         "rule": "forward",

@@ -126,10 +126,10 @@ def test_centring_takes_away_what_a_language_has_in_common():
     vectors = {text: [vector] for text, vector in zip(ENGLISH, base + shifts[0], strict=True)}
     vectors |= {text: [vector] for text, vector in zip(GERMAN, base + shifts[1], strict=True)}
     plain = score_language(system(vectors), pairs_of(GERMAN, ENGLISH), PROTOCOL, seed=1)
-    centred = score_language(
-        system(vectors), pairs_of(GERMAN, ENGLISH), dataclasses.replace(PROTOCOL, centre=True), seed=1
+    centered = score_language(
+        system(vectors), pairs_of(GERMAN, ENGLISH), dataclasses.replace(PROTOCOL, center=True), seed=1
     )
-    assert centred.accuracies("from-english").tolist() == [100.0] > plain.accuracies("from-english").tolist()
+    assert centered.accuracies("from-english").tolist() == [100.0] > plain.accuracies("from-english").tolist()
 
 
 def test_the_layer_is_chosen_on_one_half_and_scored_on_the_other():

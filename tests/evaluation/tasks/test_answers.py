@@ -90,7 +90,7 @@ def test_the_best_spans_are_those_of_an_exhaustive_search(longest: int, max_cont
 
 
 def test_gold_answers_come_back_from_logits_that_point_at_them() -> None:
-    """In every script and with what normalisation changes in front of it."""
+    """In every script and with what normalization changes in front of it."""
     cases = [
         ("ｆｕｌｌ ﬁn  das alte Haus", "alte Haus"),
         ("古い家は川の近くにある", "川の近く"),

@@ -9,7 +9,7 @@ import pytest
 
 from anyglot.errors import UserError
 from anyglot.evaluation.tasks.catalogue import TASKS
-from anyglot.evaluation.tasks.data_issues import Faults, FileFaults
+from anyglot.evaluation.tasks.data_issues import Faults, FileIssues
 from anyglot.evaluation.tasks.examples import (
     Answer,
     ChoiceExample,
@@ -27,10 +27,10 @@ datasets = pytest.importorskip("datasets")
 
 def made(
     name: str, rows: list[dict[str, Any]], features: Any = None, split: Split = "train", code: str = "en"
-) -> tuple[list[Example], FileFaults]:
+) -> tuple[list[Example], FileIssues]:
     loaded = datasets.Dataset.from_list(rows, features=features)
     [source] = hub_sets(TASKS[name])[split, code]
-    faults = FileFaults(source.path)
+    faults = FileIssues(source.path)
     items = examples_of(loaded, TASKS[name], source, faults, names_of(loaded.features))
     return [example for _, example in items], faults
 

@@ -1,4 +1,4 @@
-"""Offsets say where tokens stand in the text as it was, whatever it is written in and whatever normalisation did."""
+"""Offsets say where tokens stand in the text as it was, whatever it is written in and whatever normalization did."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyglot.evaluation.tasks.answering import nearest, questions
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import Answer, QuestionExample
 from support.official_files import squad, write
 
 
-def asked(path: Path, *, test: bool = False, language: str = "") -> tuple[list[QuestionExample], FileFaults]:
-    faults = FileFaults(path)
+def asked(path: Path, *, test: bool = False, language: str = "") -> tuple[list[QuestionExample], FileIssues]:
+    faults = FileIssues(path)
     return [example for _, example in questions(path, faults, test=test, language=language)], faults
 
 
@@ -89,7 +89,7 @@ def test_repeated_ids_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_one_language_out_of_several_and_paragraphs_stay_together(tmp_path: Path) -> None:
-    faults = FileFaults(tmp_path / "a.json")
+    faults = FileIssues(tmp_path / "a.json")
     path = file_of(
         tmp_path, "a b", record("a", 0, "english-1"), record("b", 2, "english-2"), record("b", 2, "finnish-1")
     )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyglot.evaluation.tasks.catalogue import CONLL_TAGS, ENTITY_TAGS, UPOS_TAGS
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import TaggedExample
 from anyglot.evaluation.tasks.tagging import NO_WORD, TagRules, iob2, tagged, universal
 from support.official_files import write
@@ -18,8 +18,8 @@ from support.official_files import write
 
 def sentences(
     path: Path, rules: TagRules, tags: tuple[str, ...] = UPOS_TAGS, *, test: bool = False
-) -> tuple[list[TaggedExample], FileFaults]:
-    faults = FileFaults(path)
+) -> tuple[list[TaggedExample], FileIssues]:
+    faults = FileIssues(path)
     return [example for _, example in tagged(path, rules, tags, faults, test=test)], faults
 
 
@@ -123,7 +123,7 @@ def test_a_fused_word_has_its_weightiest_tag(code: str, tags: tuple[str, str], t
         ("3.1", "e", "X"),
         ("4", "b", "X"),
     )
-    faults = FileFaults(tmp_path / "a")
+    faults = FileIssues(tmp_path / "a")
     found = [*universal(write(tmp_path / "a", text), code, UPOS_TAGS, faults)]
     assert found == [(0, TaggedExample("0", ("a", "zum", "b"), ("X", tag, "X")))]
     assert faults.count == 0
@@ -131,7 +131,7 @@ def test_a_fused_word_has_its_weightiest_tag(code: str, tags: tuple[str, str], t
 
 def test_bad_rows_of_conllu(tmp_path: Path) -> None:
     text = conllu(("1", "a", "X")) + "1\tb\tX\n\n" + conllu(("2", "c", "X")) + "# nothing\n\n" + conllu(("1", "d", "X"))
-    faults = FileFaults(tmp_path / "a")
+    faults = FileIssues(tmp_path / "a")
     found = [*universal(write(tmp_path / "a", text), "en", UPOS_TAGS, faults)]
     assert [example.words for _, example in found] == [("a",), ("d",)]
     assert faults.left_out == 3 and faults.rows == 5
@@ -162,6 +162,6 @@ def test_any_text_gives_sentences_or_faults(lines: list[str], rules: TagRules, t
         for example in found:
             assert example.words and all(example.words)
             assert not example.tags or len(example.tags) == len(example.words)
-        faults = FileFaults(path)
+        faults = FileIssues(path)
         came = [*universal(path, "de", UPOS_TAGS, faults)]
         assert faults.rows == len(came) + faults.left_out

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from anyglot.evaluation.tasks.catalogue import TASKS
 from anyglot.evaluation.tasks.choice import choices
-from anyglot.evaluation.tasks.data_issues import Faults, FileFaults
+from anyglot.evaluation.tasks.data_issues import Faults, FileIssues
 from anyglot.evaluation.tasks.examples import Example
 from anyglot.evaluation.tasks.line_io import unquoted
 from anyglot.evaluation.tasks.ranking import ranked
@@ -27,8 +27,8 @@ PAGE = Columns(((0,), (1, 2)), 3, 4, spellings={"0": "Bad", "4": "Perfect"})
 LABELS = ("entailment", "neutral", "contradiction")
 
 
-def pairs(path: Path, *, test: bool = False) -> tuple[list[tuple[int, Example]], FileFaults]:
-    faults = FileFaults(path)
+def pairs(path: Path, *, test: bool = False) -> tuple[list[tuple[int, Example]], FileIssues]:
+    faults = FileIssues(path)
     return [*texts_and_labels(path, (PAIR,), LABELS, faults, test=test)], faults
 
 
@@ -119,7 +119,7 @@ def test_a_half_downloaded_file_is_broken(tmp_path: Path) -> None:
 
 def test_an_id_that_comes_again_is_told_apart(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", table(("7", "x", "neutral"), ("7", "y", "neutral"), ("7", "z", "neutral")))
-    faults = FileFaults(path)
+    faults = FileIssues(path)
     shape = Columns(((1,),), 2, 3, id=0)
     names = [example.id for _, example in texts_and_labels(path, (shape,), LABELS, faults, test=False)]
     assert names == ["7", "7#2", "7#3"]
@@ -135,7 +135,7 @@ def test_queries_are_runs_of_rows(tmp_path: Path) -> None:
         ("q", "w", "x", "9"),
     )
     path = write(tmp_path / "a.tsv", table(*rows))
-    faults = FileFaults(path)
+    faults = FileIssues(path)
     grades = ("Bad", "Fair", "Good", "Excellent", "Perfect")
     found = [*ranked(path, (PAGE,), grades, faults, test=False)]
     assert [(item, e.group, e.label) for item, e in found] == [
@@ -164,14 +164,14 @@ COPA = {"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "la
 )
 def test_faulty_choices(change: dict[str, object], message: str, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", records(COPA, COPA | change, COPA | {"idx": 4}))
-    faults = FileFaults(path)
+    faults = FileIssues(path)
     assert [e.id for _, e in choices(path, faults, test=False)] == ["3", "4"]
     assert faults.first()[0].line == 2 and message in faults.first()[0].message
 
 
 def test_the_last_line_of_a_half_downloaded_json_lines_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", json.dumps(COPA) + "\n" + json.dumps(COPA)[:20])
-    faults = FileFaults(path)
+    faults = FileIssues(path)
     assert len([*choices(path, faults, test=False)]) == 1
     assert "not JSON" in faults.first()[0].message and faults.first()[0].line == 2
 
@@ -187,7 +187,7 @@ LINES = st.lists(
 )
 
 
-def _readers(path: Path, faults: FileFaults, test: bool) -> Iterator[tuple[str, Iterator[tuple[int, Example]]]]:
+def _readers(path: Path, faults: FileIssues, test: bool) -> Iterator[tuple[str, Iterator[tuple[int, Example]]]]:
     yield "pairs", texts_and_labels(path, (PAIR,), LABELS, faults, test=test)
     yield "ranking", ranked(path, (PAGE,), ("Bad", "Good"), faults, test=test)
     yield "choice", choices(path, faults, test=test)
@@ -200,7 +200,7 @@ def test_any_text_gives_rows_or_faults(lines: list[str], test: bool, end: str) -
         path = Path(folder) / "a.tsv"
         path.write_bytes(("\n".join(lines) + end).encode("utf-8", "surrogatepass"))
         for number in range(3):
-            faults = FileFaults(path)
+            faults = FileIssues(path)
             name, items = [*_readers(path, faults, test)][number]
             came = [*items]
             assert faults.rows == len(came) + faults.left_out, name

@@ -9,7 +9,7 @@ import pytest
 
 from anyglot.data.manifest import read_sheet
 from anyglot.errors import UserError
-from anyglot.experiments.study.texts import Wanted, codes, directions, split_rows, write_texts
+from anyglot.experiments.study.texts import TextSplitSpecification, codes, directions, split_rows, write_texts
 
 
 def lines(path: Path) -> list[str]:
@@ -25,7 +25,7 @@ def aligned(folder: Path, count: int = 60) -> str:
 
 
 def test_rows_stay_aligned_and_no_row_is_in_two_splits(tmp_path: Path) -> None:
-    wanted = Wanted(("en", "de", "fr"), aligned(tmp_path), validation=5, sample=7)
+    wanted = TextSplitSpecification(("en", "de", "fr"), aligned(tmp_path), validation=5, sample=7)
     written = write_texts(wanted, tmp_path / "text")
     assert written.incomplete == 6 and written.repeated == 9
     assert written.rows == {"train": 45 - 12, "validation": 5, "sample": 7}
@@ -39,7 +39,7 @@ def test_rows_stay_aligned_and_no_row_is_in_two_splits(tmp_path: Path) -> None:
 
 
 def test_every_condition_reads_the_same_files(tmp_path: Path) -> None:
-    write_texts(Wanted(("en", "de", "fr"), aligned(tmp_path), 5, 7), tmp_path / "text")
+    write_texts(TextSplitSpecification(("en", "de", "fr"), aligned(tmp_path), 5, 7), tmp_path / "text")
     rows = {
         name: [row.source for row in read_sheet(tmp_path / "text" / f"{name}.tsv")] for name in ("text", "m2m", "o2m")
     }
@@ -67,19 +67,19 @@ def test_what_is_held_out_does_not_depend_on_how_much_there_is() -> None:
 
 
 def test_a_phrasebook_needs_no_files(tmp_path: Path) -> None:
-    wanted = Wanted(("en", "de"), "phrasebook:sentences=80&level=beginner&seed=1", 5, 5, limit=20)
+    wanted = TextSplitSpecification(("en", "de"), "phrasebook:sentences=80&level=beginner&seed=1", 5, 5, limit=20)
     assert write_texts(wanted, tmp_path).rows["train"] == 20
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
     source = aligned(tmp_path)
     with pytest.raises(UserError, match="two languages or more"):
-        write_texts(Wanted(("en",), source), tmp_path / "text")
+        write_texts(TextSplitSpecification(("en",), source), tmp_path / "text")
     with pytest.raises(UserError, match="45 rows are complete in every language, but 600 are to be held out"):
-        write_texts(Wanted(("en", "de", "fr"), source), tmp_path / "text")
+        write_texts(TextSplitSpecification(("en", "de", "fr"), source), tmp_path / "text")
     with pytest.raises(UserError, match="names one file for all languages"):
-        write_texts(Wanted(("en", "de"), str(tmp_path / "en.txt.gz")), tmp_path / "text")
+        write_texts(TextSplitSpecification(("en", "de"), str(tmp_path / "en.txt.gz")), tmp_path / "text")
     with gzip.open(tmp_path / "de.txt.gz", "wt") as file:
         file.write("a single line\n")
     with pytest.raises(UserError, match=r"de.txt.gz ends before line 2"):
-        write_texts(Wanted(("en", "de"), source), tmp_path / "text")
+        write_texts(TextSplitSpecification(("en", "de"), source), tmp_path / "text")

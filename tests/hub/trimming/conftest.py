@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anyglot.hub.trimming import Trimmed, Wish, trim
+from anyglot.hub.trimming import Trimmed, VocabularySpecification, trim
 from anyglot.hub.trimming.choice import choose
 from anyglot.hub.trimming.tokenizers import completed
 from anyglot.text.tokenizer import load_tokenizer
@@ -25,17 +25,17 @@ def full(tmp_path_factory: pytest.TempPathFactory, texts: dict[str, Path]) -> Pa
 
 
 @pytest.fixture(scope="session")
-def wish(texts: dict[str, Path]) -> Wish:
-    return Wish(texts=(texts["de"], texts["en"]))
+def wish(texts: dict[str, Path]) -> VocabularySpecification:
+    return VocabularySpecification(texts=(texts["de"], texts["en"]))
 
 
 @pytest.fixture(scope="session")
-def trimmed(full: Path, wish: Wish) -> tuple[Path, Trimmed]:
+def trimmed(full: Path, wish: VocabularySpecification) -> tuple[Path, Trimmed]:
     out = full.with_name("trimmed")
     return out, trim(str(full), out, wish)
 
 
 @pytest.fixture(scope="session")
-def kept(full: Path, wish: Wish) -> Vocabulary:
+def kept(full: Path, wish: VocabularySpecification) -> Vocabulary:
     tokenizer = load_tokenizer(full)
     return completed(choose(wish, tokenizer).vocabulary, tokenizer, full)

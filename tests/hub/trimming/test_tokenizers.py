@@ -14,7 +14,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from transformers import AutoModelForMaskedLM, AutoTokenizer, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from anyglot.errors import UserError
-from anyglot.hub.trimming import Wish, trim
+from anyglot.hub.trimming import VocabularySpecification, trim
 from anyglot.hub.trimming.tokenizers import completed, differing, write_trimmed
 from anyglot.models.encoder import Encoder
 from anyglot.models.pretrained.load import load_pretrained
@@ -121,7 +121,7 @@ def foreign(request: pytest.FixtureRequest, full: Path, tmp_path_factory: pytest
 def test_a_trimmed_xlmr_opens_in_transformers_with_the_same_logits(
     foreign: Path, texts: dict[str, Path], tmp_path: Path
 ) -> None:
-    report = trim(str(foreign), tmp_path / "small", Wish(texts=(texts["ru"],)))
+    report = trim(str(foreign), tmp_path / "small", VocabularySpecification(texts=(texts["ru"],)))
     assert report.scripts == ("Cyrillic",) and report.rows < 500
     whole, small = (AutoModelForMaskedLM.from_pretrained(place).eval() for place in (foreign, tmp_path / "small"))
     full_tokenizer, tokenizer = (AutoTokenizer.from_pretrained(place) for place in (foreign, tmp_path / "small"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anyglot.errors import UserError
-from anyglot.hub.trimming import Trimmed, Wish, trim
+from anyglot.hub.trimming import Trimmed, VocabularySpecification, trim
 from anyglot.inference.translation import SearchSettings, Translator
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import multiplies_int8
@@ -94,8 +94,10 @@ def test_the_report_is_true(
     assert (out / "languages.json").read_bytes() == (full / "languages.json").read_bytes()
 
 
-def test_lower_coverage_costs_rows_and_still_spells_every_word(full: Path, wish: Wish, tmp_path: Path) -> None:
-    report = trim(str(full), tmp_path / "small", Wish(texts=wish.texts, coverage=0.8))
+def test_lower_coverage_costs_rows_and_still_spells_every_word(
+    full: Path, wish: VocabularySpecification, tmp_path: Path
+) -> None:
+    report = trim(str(full), tmp_path / "small", VocabularySpecification(texts=wish.texts, coverage=0.8))
     assert report.coverage is not None and 0.8 <= report.coverage.token_share < 1
     assert report.unknown == 0 and report.tokens > report.coverage.tokens
     tokenizer = load_tokenizer(tmp_path / "small")
@@ -104,7 +106,7 @@ def test_lower_coverage_costs_rows_and_still_spells_every_word(full: Path, wish:
 
 
 def test_by_scripts_all_their_tokens_are_kept(full: Path, texts: dict[str, Path], tmp_path: Path) -> None:
-    report = trim(str(full), tmp_path / "small", Wish(languages=("ru",), scripts=("latn",)))
+    report = trim(str(full), tmp_path / "small", VocabularySpecification(languages=("ru",), scripts=("latn",)))
     assert report.scripts == ("Cyrillic", "Latin") and report.coverage is None
     small, whole = load_tokenizer(tmp_path / "small"), load_tokenizer(full)
     for code in ("de", "ru"):
@@ -114,8 +116,8 @@ def test_by_scripts_all_their_tokens_are_kept(full: Path, texts: dict[str, Path]
 
 
 def test_the_output_may_be_narrower_than_the_input(full: Path, texts: dict[str, Path], tmp_path: Path) -> None:
-    both = Wish(texts=(texts["de"], texts["en"]))
-    report = trim(str(full), tmp_path / "small", both, target=Wish(texts=(texts["en"],)))
+    both = VocabularySpecification(texts=(texts["de"], texts["en"]))
+    report = trim(str(full), tmp_path / "small", both, target=VocabularySpecification(texts=(texts["en"],)))
     assert report.output_rows is not None and report.output_rows < report.rows
     model, tokenizer = load_model(tmp_path / "small"), load_tokenizer(tmp_path / "small")
     assert isinstance(model, EncoderDecoder) and model.output.rows is not None
@@ -128,7 +130,9 @@ def test_the_output_may_be_narrower_than_the_input(full: Path, texts: dict[str, 
         assert set(tokenizer.pieces(tokenizer.encode([translation])[0])) <= allowed
 
 
-def test_tables_of_their_own_are_both_trimmed(texts: dict[str, Path], wish: Wish, tmp_path: Path) -> None:
+def test_tables_of_their_own_are_both_trimmed(
+    texts: dict[str, Path], wish: VocabularySpecification, tmp_path: Path
+) -> None:
     whole = write_model(tmp_path / "whole", texts, shared=False)
     report = trim(str(whole), tmp_path / "small", wish)
     shapes = {name: len(p) for name, p in load_model(tmp_path / "small").named_parameters() if len(p) == report.rows}
@@ -141,8 +145,13 @@ def test_tables_of_their_own_are_both_trimmed(texts: dict[str, Path], wish: Wish
 
 
 def test_a_restriction_follows_the_rows(full: Path, texts: dict[str, Path], tmp_path: Path) -> None:
-    trim(str(full), tmp_path / "one", Wish(scripts=("Latin", "Cyrillic")), target=Wish(texts=(texts["en"],)))
-    trim(str(tmp_path / "one"), tmp_path / "two", Wish(scripts=("Latin",)))
+    trim(
+        str(full),
+        tmp_path / "one",
+        VocabularySpecification(scripts=("Latin", "Cyrillic")),
+        target=VocabularySpecification(texts=(texts["en"],)),
+    )
+    trim(str(tmp_path / "one"), tmp_path / "two", VocabularySpecification(scripts=("Latin",)))
     pieces = []
     for name in ("one", "two"):
         model = load_model(tmp_path / name)
@@ -174,18 +183,23 @@ def test_mistakes_are_told_and_leave_nothing(
     full: Path, tmp_path: Path, asked: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        trim(str(full), tmp_path / "small", Wish(**asked))  # type: ignore[arg-type]
+        trim(str(full), tmp_path / "small", VocabularySpecification(**asked))  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_exists_is_not_touched(full: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
-        trim(str(full), tmp_path, Wish(scripts=("Latin",)))
+        trim(str(full), tmp_path, VocabularySpecification(scripts=("Latin",)))
 
 
 def test_a_fault_on_the_way_leaves_nothing(full: Path, texts: dict[str, Path], tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
     with pytest.raises(UserError, match="no text to choose a vocabulary from"):
-        trim(str(full), tmp_path / "small", Wish(scripts=("Latin",)), target=Wish(texts=(empty,)))
+        trim(
+            str(full),
+            tmp_path / "small",
+            VocabularySpecification(scripts=("Latin",)),
+            target=VocabularySpecification(texts=(empty,)),
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["empty.txt"]

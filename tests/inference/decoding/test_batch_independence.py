@@ -26,7 +26,7 @@ def loaded() -> EncoderDecoder:
 def promised(loaded: EncoderDecoder, precision: Precision) -> EncoderDecoder:
     """The model made ready, where the measurement says that its results do not depend on the batch here."""
     model = ready(loaded, precision)
-    if not model.steady:
+    if not model.batch_invariant:
         pytest.skip("measured: this machine cannot")
     return model
 

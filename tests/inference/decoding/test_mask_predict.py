@@ -14,11 +14,11 @@ from anyglot.inference.decoding import pad_batch
 from anyglot.inference.decoding.logits import Logits
 from anyglot.inference.decoding.mask_predict import MaskPredictRule, Remasking, likeliest_lengths, lowest, mask_predict
 from anyglot.inference.decoding.refine import Reading, Refined
-from anyglot.inference.generation.canvas_models import PromptedParallelModel
+from anyglot.inference.generation.canvas_models import PromptedCanvasModel
 from anyglot.models.precision import Precision, multiplies_int8
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.nn.block import Block
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 from support.prompted_models import BEGIN, BLANK, CPU, END, FRAME, MASK, PAD, VOCABULARY, prompted_model, ready, sources
 
 torch.set_num_threads(1)
@@ -44,7 +44,7 @@ def model() -> PromptedEncoder:
     return model
 
 
-class Watched(PromptedParallelModel):
+class Watched(PromptedCanvasModel):
     """Notes the canvases it writes on, and where."""
 
     def __init__(self, model: PromptedEncoder) -> None:
@@ -60,14 +60,14 @@ class Watched(PromptedParallelModel):
 
 
 def found(
-    model: PromptedEncoder | PromptedParallelModel,
+    model: PromptedEncoder | PromptedCanvasModel,
     texts: list[list[int]],
     rule: MaskPredictRule,
     rounds: int = 0,
     reading: Reading | None = None,
     size: int = 1000,
 ) -> list[Refined]:
-    decoded = model if isinstance(model, PromptedParallelModel) else PromptedParallelModel(model)
+    decoded = model if isinstance(model, PromptedCanvasModel) else PromptedCanvasModel(model)
     results: list[Refined] = []
     for start in range(0, len(texts), size):
         source, mask = pad_batch(texts[start : start + size], PAD, "cpu")
@@ -208,7 +208,7 @@ def test_lowest_takes_the_first_of_equals_and_the_eligible_only() -> None:
 def test_one_length_is_the_likeliest(model: PromptedEncoder) -> None:
     texts = sources(20, length=6)
     source = torch.tensor(texts)
-    scores = PromptedParallelModel(model).length_scores(model.read(source, source > -1))
+    scores = PromptedCanvasModel(model).length_scores(model.read(source, source > -1))
     assert scores.exp().sum(dim=1).tolist() == pytest.approx([1.0] * 20, abs=1e-5)
     possible = scores[:, 3 : LONGEST + 1]
     assert likeliest_lengths(scores, LONGEST, 1)[:, 0].tolist() == (possible.argmax(dim=1) + 3).tolist()
@@ -285,7 +285,7 @@ def test_a_restricted_output_writes_as_if_all_else_were_forbidden(model: Prompte
     others = tuple(sorted({*range(VOCABULARY)} - {*kept.tolist()}))
     whole, rule = ready(model), MaskPredictRule(1)
     expected = found(whole, sources(12), rule, 2, Reading(FRAME, never=others))
-    whole.output.restrict(KeptRows(kept, VOCABULARY))
+    whole.output.restrict(VocabularySubset(kept, VOCABULARY))
     assert tokens_of(found(whole, sources(12), rule, 2)) == tokens_of(expected)
 
 
@@ -298,4 +298,4 @@ def test_what_cannot_be_had_is_refused(model: PromptedEncoder) -> None:
         MaskPredictRule(-1)
     with pytest.raises(ValueError, match="no re-masking"):
         MaskPredictRule(2, "other")  # type: ignore[arg-type]
-    assert mask_predict(PromptedParallelModel(model), torch.zeros(0, 3).long(), torch.zeros(0, 3).bool()) == []
+    assert mask_predict(PromptedCanvasModel(model), torch.zeros(0, 3).long(), torch.zeros(0, 3).bool()) == []

@@ -10,7 +10,7 @@ import torch
 
 from anyglot.inference.decoding import Hypothesis, pad_batch
 from anyglot.inference.decoding.refine import Reading, refine
-from anyglot.inference.generation.canvas_models import NonAutoregressiveParallelModel
+from anyglot.inference.generation.canvas_models import CtcCanvasModel
 from anyglot.models.build import build_parallel_encoder_decoder
 from anyglot.models.config import (
     CanvasConfig,
@@ -64,7 +64,7 @@ def sources(count: int, length: int) -> list[list[int]]:
 
 def written(model: ParallelEncoderDecoder, texts: list[list[int]]) -> list[Hypothesis]:
     source, mask = pad_batch(texts, PAD, "cpu")
-    found = refine(NonAutoregressiveParallelModel(model), source, mask, rounds=0, reading=Reading((BEGIN, END)))
+    found = refine(CtcCanvasModel(model), source, mask, rounds=0, reading=Reading((BEGIN, END)))
     return [one.hypotheses[0] for one in found]
 
 
@@ -115,4 +115,4 @@ def test_a_restricted_output_writes_kept_tokens_alone() -> None:
 def test_there_is_no_denoiser() -> None:
     source, mask = pad_batch(sources(2, 4), PAD, "cpu")
     with pytest.raises(ValueError, match="without a denoiser"):
-        refine(NonAutoregressiveParallelModel(varied()), source, mask, rounds=1)
+        refine(CtcCanvasModel(varied()), source, mask, rounds=1)

@@ -10,11 +10,11 @@ import torch
 
 from anyglot.inference.decoding.logits import Logits
 from anyglot.inference.decoding.refine import Reading, Refined, refine
-from anyglot.inference.generation.canvas_models import PromptedParallelModel
+from anyglot.inference.generation.canvas_models import PromptedCanvasModel
 from anyglot.models.precision import Precision, multiplies_int8
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.nn import quantized
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 from support.prompted_models import (
     BEGIN,
     BLANK,
@@ -86,7 +86,7 @@ def test_the_toy_is_worth_decoding(model: PromptedEncoder) -> None:
     )
 
 
-class Watched(PromptedParallelModel):
+class Watched(PromptedCanvasModel):
     """Notes how many positions each pass writes."""
 
     def __init__(self, model: PromptedEncoder) -> None:
@@ -167,11 +167,11 @@ def test_sets_of_prompts_at_rest_are_those_that_were_chosen(precision: Precision
     prepared = ready(prompted_model(sets=3), precision)
     source = torch.tensor(sources(6, length=5))
     chosen = torch.tensor([2, 0, 1, 1, 2, 0])
-    mixed = refine(PromptedParallelModel(prepared, chosen), source, source > -1, rounds=3)
+    mixed = refine(PromptedCanvasModel(prepared, chosen), source, source > -1, rounds=3)
     for number in range(3):
         rows = chosen == number
         part = source[rows]
-        alone = refine(PromptedParallelModel(prepared, torch.tensor([number])), part, part > -1, rounds=3)
+        alone = refine(PromptedCanvasModel(prepared, torch.tensor([number])), part, part > -1, rounds=3)
         assert as_texts(alone) == as_texts([one for one, row in zip(mixed, rows.tolist(), strict=True) if row])
     assert len({tuple(one.hypotheses[0].tokens) for one in mixed}) == 6
 
@@ -196,7 +196,7 @@ def test_a_restricted_output_writes_as_if_all_else_were_forbidden(model: Prompte
     others = tuple(sorted({*range(VOCABULARY)} - {*kept.tolist()}))
     whole = ready(model, precision)
     expected = refined(whole, sources(12), 3, Reading(FRAME, never=others))
-    whole.output.restrict(KeptRows(kept, VOCABULARY))
+    whole.output.restrict(VocabularySubset(kept, VOCABULARY))
     found = refined(whole, sources(12), 3, Reading(FRAME, never=(PAD, MASK)))
     assert [[round.path for round in one.rounds] for one in found] == [
         [round.path for round in one.rounds] for one in expected

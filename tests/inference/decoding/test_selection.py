@@ -68,5 +68,5 @@ def test_a_vocabulary_in_parts_has_the_best_of_the_whole(size: int) -> None:
     expected = allowed.sort(dim=1, descending=True, stable=True)
     assert torch.equal(best.tokens, expected.indices[:, :6])
     assert torch.equal(best.values, expected.values[:, :6])
-    torch.testing.assert_close(best.normaliser, logits.logsumexp(dim=1))
+    torch.testing.assert_close(best.normalizer, logits.logsumexp(dim=1))
     assert best.wanted is not None and torch.equal(best.wanted, logits.gather(1, wanted[:, None])[:, 0])

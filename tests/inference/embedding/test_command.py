@@ -84,7 +84,7 @@ def test_packed_text_and_standard_input(work: Work, folder: Path, expected: np.n
 
 
 def test_parquet_holds_rows_hashes_and_vectors(work: Work, expected: np.ndarray) -> None:
-    work = replace(work, output=work.output.with_suffix(".parquet"), normalise=True)
+    work = replace(work, output=work.output.with_suffix(".parquet"), normalize=True)
     run(work)
     table = parquet.read_table(work.output)
     assert table.column("row").to_pylist() == list(range(len(SENTENCES)))
@@ -98,13 +98,13 @@ def test_parquet_holds_rows_hashes_and_vectors(work: Work, expected: np.ndarray)
 def test_centring_takes_away_the_mean_and_writes_it(work: Work, expected: np.ndarray) -> None:
     assert work.input is not None
     work.input.write_text("\n".join([*SENTENCES[:5], "", *SENTENCES[5:]]), encoding="utf-8")
-    run(replace(work, centre=True))
+    run(replace(work, center=True))
     mean = np.load(mean_path(work.output))
     np.testing.assert_allclose(mean, expected.astype(np.float64).mean(axis=0), rtol=1e-12)
     found = np.load(work.output)
     assert not found[5].any()  # an empty line has no vector to move, and none in the mean
     assert np.array_equal(np.delete(found, 5, axis=0), (expected - mean).astype(np.float32))
-    other = replace(work, output=work.output.with_name("other.npy"), centre_from=mean_path(work.output), normalise=True)
+    other = replace(work, output=work.output.with_name("other.npy"), center_from=mean_path(work.output), normalize=True)
     run(other)
     unit = np.delete(np.load(other.output), 5, axis=0)
     moved = expected - mean
@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_the_text(work: Work, monkeypatch: pytest.Monk
     for lines in (1024, 4096):
         work.input.write_text("\n".join(different(lines)), encoding="utf-8")
         tracemalloc.start()
-        run(replace(work, layer="0", centre=True))
+        run(replace(work, layer="0", center=True))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert np.load(work.output, mmap_mode="r").shape == (lines, WIDTH)
@@ -202,8 +202,8 @@ def test_two_runs_do_not_write_one_file(work: Work) -> None:
         ({"layer": "scaled"}, "give --preset"),
         ({"preset": "laser"}, "no preset 'laser'"),
         ({"pooling": "max"}, "no pooling 'max'"),
-        ({"centre": True, "centre_from": Path("x.npy")}, "exclude each other"),
-        ({"centre_from": Path("nowhere.npy")}, "no file nowhere.npy"),
+        ({"center": True, "center_from": Path("x.npy")}, "exclude each other"),
+        ({"center_from": Path("nowhere.npy")}, "no file nowhere.npy"),
         ({"output": Path("vectors.txt")}, "neither .npy nor .parquet"),
         ({"output": Path("nowhere/vectors.npy")}, "no folder nowhere"),
         ({"input": Path("nowhere.txt")}, "nowhere.txt"),
@@ -233,7 +233,7 @@ def test_a_mean_of_another_width_is_refused(work: Work) -> None:
     other = work.output.with_name("other.npy")
     np.save(other, np.zeros(WIDTH + 1))
     with pytest.raises(UserError, match=f"not one vector of {WIDTH} numbers"):
-        run(replace(work, centre_from=other))
+        run(replace(work, center_from=other))
 
 
 def test_the_cache_is_off_or_somewhere_but_not_both(work: Work) -> None:

@@ -99,7 +99,7 @@ def test_a_long_text_is_cut_to_the_limit_and_counted(folder: Path) -> None:
 
 
 def test_normalised_vectors_have_length_one(embedder: Embedder) -> None:
-    plain, unit = (embedder.embed([*SENTENCES, ""], EmbeddingSettings(normalise=each)) for each in (False, True))
+    plain, unit = (embedder.embed([*SENTENCES, ""], EmbeddingSettings(normalize=each)) for each in (False, True))
     np.testing.assert_allclose(np.linalg.norm(unit[:-1], axis=1), 1, atol=1e-6)
     assert not unit[-1].any()
     assert cosine_distance(plain[:-1], unit[:-1]) < 1e-6

@@ -186,7 +186,7 @@ def test_for_real(tmp_path: Path) -> None:
         str(tmp_path / "text"),
         "-o",
         str(tmp_path / "v.npy"),
-        "--normalise",
+        "--normalize",
         cache=tmp_path,
         **nowhere,
     )

@@ -20,7 +20,7 @@ from anyglot.training.loop.encoder_states import (
     RememberingStream,
     check_encoder_caches,
     check_room,
-    encoder_key,
+    encoder_fingerprint,
     open_store,
     remembered,
 )
@@ -130,15 +130,15 @@ def test_a_changed_encoder_never_meets_the_old_ones_states(frozen: Pair, tmp_pat
     cache = EncoderCacheOptions(folder=tmp_path / "cache")
     batches = [ragged(0)]
     read_through(frozen, tmp_path / "cache", batches, "fp32")
-    keys = {encoder_key(model.encoder, "no", "fp32")}
+    keys = {encoder_fingerprint(model.encoder, "no", "fp32")}
     with torch.no_grad():
         model.encoder.stack.blocks[0].feedforward.inner.up.bias[3] += 1e-3
-    keys.add(encoder_key(model.encoder, "no", "fp32"))
+    keys.add(encoder_fingerprint(model.encoder, "no", "fp32"))
     assert read_through(frozen, tmp_path / "cache", batches, "fp32") == plain(frozen, batches)
     model.encoder.stack.blocks[2].self_attention.skip = False  # an edit changes no weight
-    keys.add(encoder_key(model.encoder, "no", "fp32"))
+    keys.add(encoder_fingerprint(model.encoder, "no", "fp32"))
     assert read_through(frozen, tmp_path / "cache", batches, "fp32") == plain(frozen, batches)
-    keys |= {encoder_key(model.encoder, "bf16", "fp32"), encoder_key(model.encoder, "no", "bf16")}
+    keys |= {encoder_fingerprint(model.encoder, "bf16", "fp32"), encoder_fingerprint(model.encoder, "no", "bf16")}
     assert len(keys) == 5
     assert len(open_store(cache, model.encoder, "no")) == 0
 

@@ -33,7 +33,7 @@ from anyglot.training.loop.source_use import (
 from anyglot.training.loop.state import Progress
 from anyglot.training.methods.sga import SgaGeneration, SgaGenerationOptions
 from anyglot.training.methods.sixt import SixT, SixTOptions
-from anyglot.training.recipe.static_configs import VocabularyOnly
+from anyglot.training.recipe.static_configs import StubTokenizer
 from papers.test_nat import nat, uneven
 from support import memory_use
 from support.memory_use import measure
@@ -128,7 +128,7 @@ def cases(folder: Path) -> dict[str, tuple[Any, nn.Module, TranslationBatch]]:
     prompted = write_sga_encoder(folder / "sga")
     free = SgaGeneration(SgaGenerationOptions.model_validate({"start": prompted, "prompt_length": 5, "longest": 9}))
     return {
-        "sixt": (sixt, sixt.build(VocabularyOnly(WORDS), seed=1), batch()),
+        "sixt": (sixt, sixt.build(StubTokenizer(WORDS), seed=1), batch()),
         "nat": (*nat(), uneven()),
         "sga": (*sga(prompted), pairs()),
         "sga_aligned": (*sga(prompted, denoise=False), pairs()),

@@ -11,7 +11,7 @@ import torch
 from anyglot.errors import UserError
 from anyglot.hub.export import export_ctranslate2, export_transformers
 from anyglot.hub.push import prepare
-from anyglot.hub.trimming.choice import Wish
+from anyglot.hub.trimming.choice import VocabularySpecification
 from anyglot.hub.trimming.folder import trim
 from anyglot.inference.translation import Translator
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -182,5 +182,5 @@ def test_other_engines_refuse_in_a_sentence(root: Path, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=told):
             prepare(root / model, "me/model")
     with pytest.raises(UserError, match="tables cannot be trimmed"):
-        trim(str(root / "nat"), tmp_path / "out", Wish(scripts=("Latin",)))
+        trim(str(root / "nat"), tmp_path / "out", VocabularySpecification(scripts=("Latin",)))
     assert not (tmp_path / "out").exists() and isinstance(load_model(root / "adapters"), EncoderDecoder)

@@ -112,16 +112,16 @@ def test_with_dropout_in_the_encoder_it_is_refused_before_training(root: Path, t
 
 def test_standardised_states_are_kept_over_a_kill(root: Path, tmp_path: Path) -> None:
     """What was measured at the start is in the checkpoints; a resumed run measures nothing again."""
-    changes = ["method.memory.standardise=true", f"stages.decoder.encoder_cache.folder={tmp_path}/c"]
+    changes = ["method.memory.standardize=true", f"stages.decoder.encoder_cache.folder={tmp_path}/c"]
     train = [sys.executable, "-m", "anyglot.cli.main", "train", str(root / "sixt.yaml"), *changes, "--out"]
     subprocess.run([*train, str(tmp_path / "whole"), "--quiet"], timeout=PATIENCE, check=True)
     command = [*train, str(tmp_path / "killed")]
     dying = deadly.command("*/killed/checkpoints/step-10", 1, *command[3:])
     killed = subprocess.run(dying, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert killed.returncode == -signal.SIGKILL and "encoder states standardised over" in killed.stderr
+    assert killed.returncode == -signal.SIGKILL and "encoder states standardized over" in killed.stderr
     assert not (tmp_path / "killed" / "run.json").exists()
     resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert resumed.returncode == 0 and "states standardised" not in resumed.stderr, resumed.stderr[-2000:]
+    assert resumed.returncode == 0 and "states standardized" not in resumed.stderr, resumed.stderr[-2000:]
     one, other, start = (load_model(folder) for folder in (tmp_path / "whole", tmp_path / "killed", root / "encoder"))
     theirs = dict(other.named_parameters())
     for name, value in one.named_parameters():

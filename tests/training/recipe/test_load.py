@@ -13,7 +13,7 @@ from anyglot.errors import UserError
 from anyglot.runtime import yaml_text
 from anyglot.training.recipe.document import bundled_recipes
 from anyglot.training.recipe.load import load_recipe, save_recipe
-from anyglot.training.recipe.paths import anchored
+from anyglot.training.recipe.paths import resolve_paths
 from anyglot.training.recipe.schema import Recipe
 
 MINIMAL = """
@@ -197,7 +197,7 @@ def test_a_saved_recipe_reads_back_equal(
     values["stages"]["all"] |= {"learning_rate": rate, "betas": [beta, beta], "clip_norm": rest["clip"]}
     values["stages"]["all"]["warmup_updates"] = rest["warmup"]
     values["data"]["train"][0]["files"] = [f"/x/{path}", "/y"]
-    recipe = Recipe.model_validate(anchored(values, folder))  # as a recipe that was loaded: "/x//" is "/x"
+    recipe = Recipe.model_validate(resolve_paths(values, folder))  # as a recipe that was loaded: "/x//" is "/x"
     save_recipe(recipe, folder / "recipe.yaml")
     assert load_recipe(folder / "recipe.yaml") == recipe
 
@@ -223,3 +223,24 @@ def test_a_name_with_hyphens_is_the_one_with_underscores(name: str, caplog: pyte
     assert load_recipe(name) == load_recipe("veco/tiny_pretrain")
     (said,) = {record.getMessage() for record in caplog.records}
     assert said == "veco/tiny-pretrain is called veco/tiny_pretrain now; the old name is taken until the next release."
+
+
+@pytest.mark.parametrize("written", ["in the file", "as an override"])
+def test_a_key_that_was_renamed_is_taken(written: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Runs and recipes of 0.1.0 say `standardise`."""
+    path = tmp_path / "recipe.yaml"
+    memory = "{standardise: true}" if written == "in the file" else "{}"
+    method = f"{{name: finetune_all, start: multilingual-e5-small, memory: {memory}}}"
+    path.write_text(f"extends: sixt/e5_small\nmethod: {method}\n", encoding="utf-8")
+    overrides = () if written == "in the file" else ("method.memory.standardise=true",)
+    recipe = load_recipe(path, overrides)
+    assert recipe.document()["method"]["memory"] == {"standardize": True}
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("the key method.memory.standardise is called method.memory.standardize now")
+
+
+def test_a_wrong_value_under_an_old_key_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("extends: sixt/e5_small\nmethod:\n  memory:\n    standardise: maybe\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"recipe\.yaml, line 4: method\.memory\.standardize"):
+        load_recipe(path)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anyglot.errors import UserError
 from anyglot.inference.translation import Translator
-from anyglot.models.fingerprint import weights_key
+from anyglot.models.fingerprint import weights_fingerprint
 from anyglot.models.pretrained.load import load_encoder
 from anyglot.models.pretrained.run_checkpoints import (
     MANIFEST,
@@ -76,7 +76,7 @@ def test_the_folder_holds_the_prompts_alone(folder: Path, tmp_path: Path, averag
         torch.testing.assert_close(load_prompts(run).tensors[name], mean.float())
     whole = values(load_model(run))
     base = load_encoder(folder / "run" / "start")
-    alone = values(prompted(base, load_prompts(run), "start", weights_key(base)))
+    alone = values(prompted(base, load_prompts(run), "start", weights_fingerprint(base)))
     assert whole.keys() == alone.keys() and all(torch.equal(value, alone[name]) for name, value in whole.items())
     assert (run / "prompts" / WEIGHTS).stat().st_size < (run / "model.safetensors").stat().st_size
     assert json.loads((run / "prompts" / "languages.json").read_text())["pairs"] == ["de-en"]

@@ -14,7 +14,7 @@ from anyglot.evaluation.tasks.task import Protocol
 from anyglot.evaluation.tasks.text_rows import choice_rows, text_rows
 from anyglot.models.encoder import Encoder
 from anyglot.nn.embeddings import LearnedPositions
-from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.tokenizer import load_tokenizer
 
@@ -28,7 +28,7 @@ class Reader:
     """
 
     tokenizer: TextTokenizer
-    framing: SourceFraming
+    framing: EncoderTemplate
     protocol: Protocol
     limit: int
 
@@ -59,7 +59,7 @@ class Reader:
 def open_reader(folder: Path, encoder: Encoder, protocol: Protocol) -> Reader:
     """The reader of a model folder whose encoder is at hand."""
     tokenizer = load_tokenizer(folder)
-    framing = SourceFraming.of(tokenizer, folder, encoder.config.embeddings.vocabulary_size)
+    framing = EncoderTemplate.of(tokenizer, folder, encoder.config.embeddings.vocabulary_size)
     positions = encoder.embeddings.positions
     most = positions.limit if isinstance(positions, LearnedPositions) else protocol.max_length
     return Reader(tokenizer, framing, protocol, min(protocol.max_length, most))

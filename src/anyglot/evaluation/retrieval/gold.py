@@ -2,8 +2,8 @@
 
 | Source | Function |
 |---|---|
-| BUCC (Zweigenbaum et al., 2018): a pair is right if both ids are | `Judged.at` |
-| threshold half-way between the last pair of the best cut and the next (LASER, XTREME) | `Judged.best` |
+| BUCC (Zweigenbaum et al., 2018): a pair is right if both ids are | `ScoredPairs.at` |
+| threshold half-way between the last pair of the best cut and the next (LASER, XTREME) | `ScoredPairs.best` |
 
 Pairs are cut between *different* scores only. XTREME also cuts inside runs of equal scores, and may so report an F1
 that its own threshold does not give back.
@@ -56,7 +56,7 @@ class Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class ScoredPairs:
     """Scored pairs, each once, by descending score, with whether they are right.
 
     Attributes:
@@ -75,7 +75,7 @@ class Judged:
     gold: frozenset[Pair]
 
     @classmethod
-    def judge(cls, pairs: Sequence[Pair], scores: Sequence[float], gold: Collection[Pair]) -> "Judged":
+    def judge(cls, pairs: Sequence[Pair], scores: Sequence[float], gold: Collection[Pair]) -> "ScoredPairs":
         """Judge pairs of ids; a pair given twice counts once, with its best score. Scores are never NaN."""
         best: dict[Pair, float] = {}
         for pair, score in zip(pairs, scores, strict=True):

@@ -20,7 +20,7 @@ from anyglot.evaluation.retrieval.operands import Side, chunks
 _CHUNK = 8192
 _CELLS_LOOKED_AT = 64
 _TRAINING_ROWS = 64
-"""Rows that a cell's centre is learnt from."""
+"""Rows that a cell's center is learnt from."""
 _CANDIDATES = 4
 """Candidates for each neighbour."""
 _SAMPLE = 256

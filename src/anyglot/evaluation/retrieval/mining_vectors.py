@@ -57,20 +57,20 @@ class EmbeddedVectors:
 
     Attributes:
         settings: Of the two sides; they may differ in the language.
-        centre: Subtract from each side its own mean.
+        center: Subtract from each side its own mean.
         progress: Told after each batch.
     """
 
     embedder: Embedder
     settings: tuple[EmbeddingSettings, EmbeddingSettings]
-    centre: bool
+    center: bool
     progress: EmbeddingProgress | None = None
 
     def facts(self) -> Mapping[str, object]:
         """What makes them these vectors."""
         model = f"{self.embedder.name} {self.embedder.identity}"
         described = [repr(settings) for settings in self.settings]
-        return {"model": model, "embedding of a": described[0], "embedding of b": described[1], "centre": self.centre}
+        return {"model": model, "embedding of a": described[0], "embedding of b": described[1], "centre": self.center}
 
     def side(self, job: Job, which: int, sentences: Sentences) -> Side:
         """The vectors of a file's sentences; computed unless an earlier run of the job did it."""
@@ -81,5 +81,5 @@ class EmbeddedVectors:
             with VectorFile(path, self.embedder.width) as written:
                 for part in parts:
                     written.append(part[0], ())
-                written.finish(written.mean if self.centre else None, False)
+                written.finish(written.mean if self.center else None, False)
         return Side(load_array(path, mapped=True))

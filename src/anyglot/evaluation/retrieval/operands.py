@@ -104,7 +104,7 @@ class Side:
 class Sizes:
     """The largest of a side's rows: what the other side's bound needs to know of it."""
 
-    centred: float
+    centered: float
     coarse: float
     rest: float
     folded: float
@@ -120,12 +120,12 @@ class Operand:
 
     Attributes:
         matrix: (n, D + 4) of the product's type.
-        lengths: (n,) each, fp64: of centred rows, their coarse copies and what these lack; then the folded numbers
+        lengths: (n,) each, fp64: of centered rows, their coarse copies and what these lack; then the folded numbers
             and what is lacking of them.
     """
 
     matrix: Tensor
-    centred: Tensor
+    centered: Tensor
     coarse: Tensor
     rest: Tensor
     folded: Tensor
@@ -141,7 +141,7 @@ class Operand:
         Of the coarse copies x' = x - e and y' = y - f: |x.y - x'.y'| = |e.y + x'.f| <= |e||y| + |x'||f| (Cauchy and
         Schwarz). Of K summands, added in fp32 in any order: K 2^-23 times the sum of what they can be at most.
         """
-        lost = self.rest * other.centred + self.coarse * other.rest + self.folded_rest + other.folded_rest
+        lost = self.rest * other.centered + self.coarse * other.rest + self.folded_rest + other.folded_rest
         summed = self.coarse * other.coarse + 2 * (self.folded + other.folded)
         return lost + self.matrix.shape[1] * 2.0**-23 * summed + _PREPARED
 
@@ -161,9 +161,9 @@ class Preparation:
     def __init__(self, queries: Side, base: Side, kind: torch.dtype) -> None:
         self.kind = kind
         self._sides = (queries, base)
-        self._centres = (queries.mean(), base.mean())
+        self._centers = (queries.mean(), base.mean())
         # Folded numbers are held against u.v, the mean of them all, so that they are small.
-        self.offset = float(self._centres[0] @ self._centres[1])
+        self.offset = float(self._centers[0] @ self._centers[1])
 
     def queries(self, places: slice) -> Operand:
         return self._operand(0, places)
@@ -193,17 +193,17 @@ class Preparation:
 
     def _operand(self, which: int, places: slice) -> Operand:
         unit = self._sides[which].unit(places)
-        centred = unit - self._centres[which].float()
-        coarse = centred.to(self.kind)
-        rest = centred - coarse.float()
-        folded = unit.double() @ self._centres[1 - which] - self.offset
+        centered = unit - self._centers[which].float()
+        coarse = centered.to(self.kind)
+        rest = centered - coarse.float()
+        folded = unit.double() @ self._centers[1 - which] - self.offset
         high = folded.to(self.kind)
         low = (folded - high.double()).to(self.kind)
         ones = torch.ones(len(unit), 2, dtype=self.kind)
         extra = [torch.stack([high, low], 1), ones]
         return Operand(
             torch.cat([coarse, *(extra if which == 0 else extra[::-1])], 1),
-            _lengths(centred),
+            _lengths(centered),
             _lengths(coarse),
             _lengths(rest),
             folded.abs(),

@@ -46,7 +46,7 @@ class RetrievalProtocol:
         depth: Layers of the model that `layer` was meant for, or None where it fits every model.
         pooling: mean: over all tokens, special ones included; mean_words: without them; first: the first token's.
         max_length: Most tokens of a sentence.
-        centre: Subtract the mean vector of each file before the search.
+        center: Subtract the mean vector of each file before the search.
         margin: What scores a pair: "absolute" is the cosine alone.
         k: Neighbours that a margin looks at. A cosine alone needs one.
         rule: Which pairs are chosen; Tatoeba has "forward": every query's best.
@@ -64,7 +64,7 @@ class RetrievalProtocol:
     depth: int | None = None
     pooling: Pooling = "mean"
     max_length: int = 512
-    centre: bool = False
+    center: bool = False
     margin: Margin = "absolute"
     k: int = 1
     rule: Rule = "forward"
@@ -89,7 +89,7 @@ class RetrievalProtocol:
             "pool": self.pooling,
             "length": str(self.max_length),
             "vectors": self.precision,
-            "centre": "file" if self.centre else "no",
+            "centre": "file" if self.center else "no",
             "score": "cosine" if self.margin == "absolute" else f"cosine-{self.margin}",
             "k": str(self.k),
             "rule": self.rule,

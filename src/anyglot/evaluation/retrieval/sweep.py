@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.evaluation.retrieval.protocol import Direction, RetrievalProtocol
-from anyglot.evaluation.retrieval.system import System, centred
+from anyglot.evaluation.retrieval.system import System, centered
 from anyglot.evaluation.retrieval.tatoeba import ENGLISH, SentencePairs, hits
 
 
@@ -118,8 +118,8 @@ def score_language(system: System, pairs: SentencePairs, protocol: RetrievalProt
     ):
         for place in range(len(layers)):
             ours, theirs = np.asarray(other[place]), np.asarray(english[place])
-            if protocol.centre:
-                ours, theirs = centred(ours), centred(theirs)
+            if protocol.center:
+                ours, theirs = centered(ours), centered(theirs)
             for direction, right in hits(pairs, ours, theirs, protocol).items():
                 found[direction].append(right)
     stacked = {direction: np.stack(rows) for direction, rows in found.items()}

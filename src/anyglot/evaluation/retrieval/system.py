@@ -97,7 +97,7 @@ def _filled(
     return room
 
 
-def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def centered(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Subtract the mean vector, summed in float64.
 
     Shape:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.evaluation.retrieval.bucc import Split, id_pairs, mine
-from anyglot.evaluation.retrieval.gold import Cut, Judged, Pair
+from anyglot.evaluation.retrieval.gold import Cut, Pair, ScoredPairs
 from anyglot.evaluation.retrieval.margin import Margin
 from anyglot.evaluation.retrieval.protocol import RetrievalProtocol, Tuning
-from anyglot.evaluation.retrieval.system import System, centred
+from anyglot.evaluation.retrieval.system import System, centered
 from anyglot.evaluation.retrieval.tatoeba import in_first_half
 from anyglot.stats.scores import Statistics
 
@@ -31,15 +31,15 @@ class Mined:
         margin: What scored them.
         layers: The layers mined.
         judged: At each layer, the pairs with their scores.
-        first: At each layer, those of the first half; empty Judged where no halves are wanted.
+        first: At each layer, those of the first half; empty ScoredPairs where no halves are wanted.
         second: Those of the second.
     """
 
     margin: Margin
     layers: tuple[int, ...]
-    judged: tuple[Judged, ...]
-    first: tuple[Judged, ...]
-    second: tuple[Judged, ...]
+    judged: tuple[ScoredPairs, ...]
+    first: tuple[ScoredPairs, ...]
+    second: tuple[ScoredPairs, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def mine_split(
         UserError: The model has no such layer.
     """
     layers = protocol.layers(system.depth)
-    found: dict[Margin, list[tuple[Judged, Judged, Judged]]] = {kind: [] for kind in margins}
+    found: dict[Margin, list[tuple[ScoredPairs, ScoredPairs, ScoredPairs]]] = {kind: [] for kind in margins}
     source_language, target_language = split.languages
     with (
         system.vectors(split.source.texts, layers, source_language) as source,
@@ -107,8 +107,8 @@ def mine_split(
     ):
         for place in range(len(layers)):
             sides = [np.asarray(side[place]) for side in (source, target)]
-            if protocol.centre:
-                sides = [centred(side) for side in sides]
+            if protocol.center:
+                sides = [centered(side) for side in sides]
             for kind, pairs in mine(sides[0], sides[1], protocol, margins).items():
                 ids, scores = id_pairs(pairs, split.source, split.target, protocol.duplicates)
                 found[kind].append(_judged_with_halves(ids, scores, split.gold, seed))
@@ -121,16 +121,16 @@ def mine_split(
 
 def _judged_with_halves(
     ids: Sequence[Pair], scores: Sequence[float], gold: frozenset[Pair], seed: int
-) -> tuple[Judged, Judged, Judged]:
+) -> tuple[ScoredPairs, ScoredPairs, ScoredPairs]:
     half = {name: in_first_half(name, seed) for name in {pair[0] for pair in (*ids, *gold)}}
 
-    def of(wanted: bool) -> Judged:
+    def of(wanted: bool) -> ScoredPairs:
         kept = [(pair, score) for pair, score in zip(ids, scores, strict=True) if half[pair[0]] is wanted]
-        return Judged.judge(
+        return ScoredPairs.judge(
             [pair for pair, _ in kept], [score for _, score in kept], {p for p in gold if half[p[0]] is wanted}
         )
 
-    return Judged.judge(ids, scores, gold), of(True), of(False)
+    return ScoredPairs.judge(ids, scores, gold), of(True), of(False)
 
 
 def oracle(mined: Mined, split: Split) -> Outcome:
@@ -173,7 +173,7 @@ def from_other(tuned: Mined, tuned_split: Split, scored: Mined, split: Split) ->
     return _outcome(tuned_split.name, split.name, scored.layers, scored.judged, layer, cut.threshold, ids)
 
 
-def best_of(layers: Sequence[int], judged: Sequence[Judged]) -> tuple[int, Cut]:
+def best_of(layers: Sequence[int], judged: Sequence[ScoredPairs]) -> tuple[int, Cut]:
     """Return the layer with the best F1 at its own best threshold; of equal ones the lowest."""
     cuts = [found.best() for found in judged]
     place = max(range(len(layers)), key=lambda index: (cuts[index].f1, -index))
@@ -193,7 +193,7 @@ def _outcome(
     tuned_on: str,
     scored_on: str,
     layers: Sequence[int],
-    judged: Sequence[Judged],
+    judged: Sequence[ScoredPairs],
     layer: int,
     threshold: float,
     ids: tuple[str, ...],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.errors import UserError
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import Answer, QuestionExample
 from anyglot.evaluation.tasks.line_io import shown
 from anyglot.evaluation.tasks.tsv import distinct
@@ -24,7 +24,7 @@ UNKNOWN = "the file is not JSON to its end, so it is probably half downloaded"
 
 
 def questions(
-    path: Path, faults: FileFaults, *, test: bool, language: str = ""
+    path: Path, faults: FileIssues, *, test: bool, language: str = ""
 ) -> Iterator[tuple[int, QuestionExample]]:
     """The questions of a file, each with the place of its paragraph (from 0): questions on one text stay together.
 
@@ -52,7 +52,7 @@ def questions(
 
 
 def question_example(
-    record: dict[str, Any], context: str, where: str, faults: FileFaults, *, test: bool
+    record: dict[str, Any], context: str, where: str, faults: FileIssues, *, test: bool
 ) -> QuestionExample | None:
     """A question as SQuAD's `qas` have it; None and a fault where it is of no use."""
     question, name, found = record.get("question"), record.get("id"), record.get("answers", [])
@@ -75,7 +75,7 @@ def question_example(
     return QuestionExample(str(name), question.strip(), context, answers)
 
 
-def _answer(item: dict[str, Any], context: str, where: str, faults: FileFaults) -> Answer | None:
+def _answer(item: dict[str, Any], context: str, where: str, faults: FileIssues) -> Answer | None:
     text, start = item.get("text"), item.get("answer_start")
     if not isinstance(text, str) or not text.strip():
         return None
@@ -102,7 +102,7 @@ def nearest(text: str, context: str, start: int) -> int:
     return after if after - start < start - before else before
 
 
-def _records(path: Path, faults: FileFaults) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def _records(path: Path, faults: FileIssues) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Number in the paragraph, context and record of each question."""
     data = _loaded(path, faults)
     articles = data.get("data") if isinstance(data, dict) else None
@@ -127,7 +127,7 @@ def _records(path: Path, faults: FileFaults) -> Iterator[tuple[int, str, dict[st
                 )
 
 
-def _loaded(path: Path, faults: FileFaults) -> Any:
+def _loaded(path: Path, faults: FileIssues) -> Any:
     """The file's JSON, which is read whole: it is one object. None and a fault where it cannot be read."""
     try:
         raw = read_guarded(path, _LARGEST)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import ChoiceExample
 from anyglot.evaluation.tasks.line_io import NOT_UTF8, numbered_lines, shown
 from anyglot.evaluation.tasks.tsv import distinct
@@ -15,7 +15,7 @@ from anyglot.runtime.untrusted_files import DuplicateKey, parse_json
 _TEXTS = ("premise", "choice1", "choice2")
 
 
-def choices(path: Path, faults: FileFaults, *, test: bool) -> Iterator[tuple[int, ChoiceExample]]:
+def choices(path: Path, faults: FileIssues, *, test: bool) -> Iterator[tuple[int, ChoiceExample]]:
     """The examples of a file, each with its place among the file's rows (from 0), the bad ones counted in.
 
     Args:

@@ -45,7 +45,7 @@ class Fault:
 
 
 @dataclass(eq=False)
-class FileFaults:
+class FileIssues:
     """The faults of one reading of one file: readers write it, row by row.
 
     Attributes:
@@ -97,15 +97,15 @@ class FileFaults:
 class Faults:
     """The faults of all files that were read. Reading a file again replaces what was told of it."""
 
-    _files: dict[tuple[Path, str], FileFaults] = field(default_factory=dict)
+    _files: dict[tuple[Path, str], FileIssues] = field(default_factory=dict)
 
-    def reading(self, file: Path, what: str = "") -> FileFaults:
+    def reading(self, file: Path, what: str = "") -> FileIssues:
         """Begin a reading of a file.
 
         Args:
             what: Tells readings of one file apart that take different rows of it (its languages, its splits).
         """
-        faults = FileFaults(file)
+        faults = FileIssues(file)
         self._files[file, what] = faults
         return faults
 

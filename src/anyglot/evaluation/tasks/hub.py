@@ -16,7 +16,7 @@ from anyglot.data.huggingface import datasets_library
 from anyglot.errors import UserError
 from anyglot.evaluation.tasks.answering import question_example
 from anyglot.evaluation.tasks.choice import choice_example, wrong_with
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import Example, TaggedExample, TextExample
 from anyglot.evaluation.tasks.language_names import NAMES, name_of
 from anyglot.evaluation.tasks.line_io import shown
@@ -187,7 +187,7 @@ def load(source: HubSet) -> Any:
         ) from error
 
 
-def read_hub(source: HubSet, task: Task, faults: FileFaults) -> Items:
+def read_hub(source: HubSet, task: Task, faults: FileIssues) -> Items:
     """The examples of a set on the hub, each with the number of its item.
 
     Raises:
@@ -211,7 +211,7 @@ def names_of(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def examples_of(
-    rows: Iterable[Row], task: Task, source: HubSet, faults: FileFaults, names: Mapping[str, tuple[str, ...]]
+    rows: Iterable[Row], task: Task, source: HubSet, faults: FileIssues, names: Mapping[str, tuple[str, ...]]
 ) -> Items:
     """Rows of a loaded data set as examples; bad ones are faults, as they are in files.
 
@@ -238,7 +238,7 @@ def examples_of(
 
 
 def _text(
-    row: Row, place: int, task: Task, source: HubSet, faults: FileFaults, names: Mapping[str, tuple[str, ...]]
+    row: Row, place: int, task: Task, source: HubSet, faults: FileIssues, names: Mapping[str, tuple[str, ...]]
 ) -> Example | None:
     parts = [[_cell(row, names_) for names_ in part] for part in source.columns.texts]
     texts = tuple(" ".join(cell.strip() for cell in part if isinstance(cell, str) and cell.strip()) for part in parts)
@@ -255,7 +255,7 @@ def _text(
 
 
 def _tagged(
-    row: Row, place: int, task: Task, source: HubSet, faults: FileFaults, names: Mapping[str, tuple[str, ...]]
+    row: Row, place: int, task: Task, source: HubSet, faults: FileIssues, names: Mapping[str, tuple[str, ...]]
 ) -> Example | None:
     words = _cell(row, source.columns.texts[0][0])
     column = next((name for name in source.columns.label if name in row), source.columns.label[0])
@@ -272,7 +272,7 @@ def _tagged(
 
 
 def _question(
-    row: Row, place: int, task: Task, source: HubSet, faults: FileFaults, names: Mapping[str, tuple[str, ...]]
+    row: Row, place: int, task: Task, source: HubSet, faults: FileIssues, names: Mapping[str, tuple[str, ...]]
 ) -> Example | None:
     answers = row.get("answers") or {}
     texts, starts = answers.get("text", []), answers.get("answer_start", [])
@@ -284,7 +284,7 @@ def _question(
 
 
 def _choice(
-    row: Row, place: int, task: Task, source: HubSet, faults: FileFaults, names: Mapping[str, tuple[str, ...]]
+    row: Row, place: int, task: Task, source: HubSet, faults: FileIssues, names: Mapping[str, tuple[str, ...]]
 ) -> Example | None:
     record = dict(row)
     wrong = wrong_with(record, test=source.test)
@@ -294,7 +294,7 @@ def _choice(
     return choice_example(record, str(record.get("idx", place)))
 
 
-_Maker = Callable[[Row, int, Task, HubSet, FileFaults, Mapping[str, tuple[str, ...]]], Example | None]
+_Maker = Callable[[Row, int, Task, HubSet, FileIssues, Mapping[str, tuple[str, ...]]], Example | None]
 _MAKERS: Mapping[str, _Maker] = {
     "classification": _text,
     "ranking": _text,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anyglot.errors import UserError
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.text.readers import raw_lines
 
 
-def numbered_lines(path: Path, faults: FileFaults) -> Iterator[tuple[int, str | None]]:
+def numbered_lines(path: Path, faults: FileIssues) -> Iterator[tuple[int, str | None]]:
     """The lines of a UTF-8 file with their numbers from 1, `.gz` unpacked on the way; None for one that is not UTF-8.
 
     A file that cannot be opened, breaks off or is empty is noted as broken, and the lines end there. Byte order mark

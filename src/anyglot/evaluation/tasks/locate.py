@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.language_names import code_of, split_named
 from anyglot.evaluation.tasks.layouts import PATTERNS, Pattern, files_below, folders_of
 from anyglot.evaluation.tasks.line_io import numbered_lines
@@ -92,5 +92,5 @@ def _placed(
 
 def _splits_in(path: Path) -> list[str]:
     """The splits that the first column of a file names, in the order train, dev, test."""
-    cells = {(text or "").partition("\t")[0].strip() for _, text in numbered_lines(path, FileFaults(path))}
+    cells = {(text or "").partition("\t")[0].strip() for _, text in numbered_lines(path, FileIssues(path))}
     return [split for split in ("train", "dev", "validation", "test") if split in cells]

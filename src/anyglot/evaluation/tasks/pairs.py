@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from anyglot.errors import UserError
 from anyglot.evaluation.tasks.rows import TextRow
-from anyglot.text.encoder_templates import Frame, SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate, Frame
 from anyglot.text.protocols import PairStyle
 
 Ids = Sequence[int]
@@ -40,7 +40,7 @@ class PairFrame:
     style: PairStyle
 
     @classmethod
-    def of(cls, framing: SourceFraming, language: str | None) -> PairFrame:
+    def of(cls, framing: EncoderTemplate, language: str | None) -> PairFrame:
         """The frame of one checkpoint's encoder.
 
         Raises:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from anyglot.evaluation.tasks.data_issues import Faults, FileFaults
+from anyglot.evaluation.tasks.data_issues import Faults, FileIssues
 from anyglot.evaluation.tasks.examples import ChoiceExample, Example, TextExample
 from anyglot.evaluation.tasks.locate import Found
 from anyglot.evaluation.tasks.registry import SourceFile, read
@@ -50,7 +50,7 @@ def only_label(sources: Sequence[SourceFile], task: Task) -> str | None:
 
 def _labels(sources: Sequence[SourceFile], task: Task) -> Iterator[str]:
     for source in sources:
-        for _, example in read(source, task, FileFaults(source.path)):
+        for _, example in read(source, task, FileIssues(source.path)):
             yield _label(example)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import TextExample
 from anyglot.evaluation.tasks.tsv import Columns, joined_texts, label_of, rows
 
 
 def ranked(
-    path: Path, shapes: tuple[Columns, ...], labels: tuple[str, ...], faults: FileFaults, *, test: bool
+    path: Path, shapes: tuple[Columns, ...], labels: tuple[str, ...], faults: FileIssues, *, test: bool
 ) -> Iterator[tuple[int, TextExample]]:
     """The examples of a file, each with the number of its query's group: the item that is never divided.
 

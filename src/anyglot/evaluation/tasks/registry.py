@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anyglot.evaluation.tasks.answering import questions
 from anyglot.evaluation.tasks.choice import choices
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import Example
 from anyglot.evaluation.tasks.language_names import name_of
 from anyglot.evaluation.tasks.ranking import ranked
@@ -52,75 +52,75 @@ _ADVERTISEMENT = Columns(((0,), (1, 2)), 3, 4)
 _PAGE = Columns(((0,), (1, 2)), 3, 4, spellings=_GRADES)
 
 
-def _pairs(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _pairs(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return texts_and_labels(source.path, (_PAIR,), task.labels, faults, test=source.test)
 
 
-def _paraphrases(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _paraphrases(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return texts_and_labels(source.path, (_PAIR, _WITH_ID), task.labels, faults, test=source.test)
 
 
-def _xnli(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _xnli(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     # The benchmark's own codes are the canonical ones.
     only = (0, source.language)
     return texts_and_labels(source.path, (_XNLI,), task.labels, faults, test=False, only=only)
 
 
-def _advertisements(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _advertisements(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return texts_and_labels(source.path, (_ADVERTISEMENT,), task.labels, faults, test=source.test)
 
 
-def _topics(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _topics(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     only = (0, source.split_inside)
     return texts_and_labels(source.path, (_TOPIC,), task.labels, faults, test=False, only=only)
 
 
-def _topic_table(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _topic_table(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return texts_and_labels(source.path, (_TOPIC_TABLE,), task.labels, faults, test=False)
 
 
-def _news(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _news(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return texts_and_labels(source.path, (_NEWS, _NEWS_WITH_ADDRESS), task.labels, faults, test=False)
 
 
-def _ranking(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _ranking(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return ranked(source.path, (_PAGE,), task.labels, faults, test=source.test)
 
 
-def _choice(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _choice(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return choices(source.path, faults, test=source.test)
 
 
-def _questions(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _questions(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     name = name_of(source.language) if source.several else ""
     return questions(source.path, faults, test=source.test, language=name)
 
 
-def _tags(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _tags(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return tagged(source.path, TagRules(), task.labels, faults, test=source.test)
 
 
-def _universal_tags(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _universal_tags(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return tagged(source.path, TagRules(underscores=True), task.labels, faults, test=source.test)
 
 
-def _wikiann(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _wikiann(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return tagged(source.path, TagRules(prefix=source.language), task.labels, faults, test=source.test)
 
 
-def _spaced_tags(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _spaced_tags(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return tagged(source.path, TagRules(separator=""), task.labels, faults, test=source.test)
 
 
-def _conll(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _conll(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return tagged(source.path, TagRules(separator="", iob1=True), task.labels, faults, test=False)
 
 
-def _conllu(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def _conllu(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     return universal(source.path, source.language, task.labels, faults)
 
 
-FORMS: Mapping[str, Callable[[SourceFile, Task, FileFaults], Items]] = {
+FORMS: Mapping[str, Callable[[SourceFile, Task, FileIssues], Items]] = {
     "pair": _pairs,
     "paraphrase": _paraphrases,
     "xnli": _xnli,
@@ -140,6 +140,6 @@ FORMS: Mapping[str, Callable[[SourceFile, Task, FileFaults], Items]] = {
 }
 
 
-def read(source: SourceFile, task: Task, faults: FileFaults) -> Items:
+def read(source: SourceFile, task: Task, faults: FileIssues) -> Items:
     """The examples of a file, streamed."""
     return FORMS[source.form](source, task, faults)

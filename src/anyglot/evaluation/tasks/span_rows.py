@@ -16,7 +16,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.tasks.examples import Answer, QuestionExample
 from anyglot.evaluation.tasks.pairs import PairFrame, room_in
 from anyglot.evaluation.tasks.rows import SpanRow
-from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate
 
 # Tokens of a question that are read (the SQuAD code's `max_query_length`, method card 6.1).
 LONGEST_QUESTION = 64
@@ -33,7 +33,7 @@ class _Context(NamedTuple):
 
 def span_rows(
     examples: Sequence[QuestionExample],
-    framing: SourceFraming,
+    framing: EncoderTemplate,
     language: str | None,
     limit: int,
     stride: int,

@@ -22,7 +22,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.tasks.examples import TaggedExample
 from anyglot.evaluation.tasks.pairs import room_in
 from anyglot.evaluation.tasks.rows import TagRow
-from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate
 from anyglot.text.offsets import BOUNDARY
 from anyglot.text.protocols import TextTokenizer
 
@@ -45,7 +45,7 @@ class MergedTags:
 
 def tag_rows(
     examples: Sequence[TaggedExample],
-    framing: SourceFraming,
+    framing: EncoderTemplate,
     language: str | None,
     limit: int,
     *,

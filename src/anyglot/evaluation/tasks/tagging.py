@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import TaggedExample
 from anyglot.evaluation.tasks.line_io import NOT_UTF8, numbered_lines, shown
 from anyglot.runtime.untrusted_files import written_number
@@ -57,7 +57,7 @@ class _Word(NamedTuple):
 
 
 def tagged(
-    path: Path, rules: TagRules, tags: tuple[str, ...], faults: FileFaults, *, test: bool
+    path: Path, rules: TagRules, tags: tuple[str, ...], faults: FileIssues, *, test: bool
 ) -> Iterator[tuple[int, TaggedExample]]:
     """The sentences of a file, each with its place among the file's sentences (from 0), the bad ones counted in.
 
@@ -87,7 +87,7 @@ def tagged(
 
 
 def _checked(
-    words: list[_Word], labelled: bool, tags: tuple[str, ...], rules: TagRules, faults: FileFaults
+    words: list[_Word], labelled: bool, tags: tuple[str, ...], rules: TagRules, faults: FileIssues
 ) -> list[_Word] | None:
     """The words if the sentence is sound; None and a fault if not."""
     for word in words:
@@ -111,7 +111,7 @@ def _checked(
     return words
 
 
-def _clean(word: _Word, rules: TagRules, prefixed: bool, faults: FileFaults) -> str:
+def _clean(word: _Word, rules: TagRules, prefixed: bool, faults: FileIssues) -> str:
     text = word.word
     if prefixed and text.startswith(f"{rules.prefix}:"):
         text = text[len(rules.prefix) + 1 :].strip()
@@ -136,7 +136,7 @@ def _word(line: int, text: str | None, rules: TagRules) -> _Word:
     return _Word(line, cells[0], cells[-1] if len(cells) > 1 else None)
 
 
-def _sentences(path: Path, faults: FileFaults) -> Iterator[list[tuple[int, str | None]]]:
+def _sentences(path: Path, faults: FileIssues) -> Iterator[list[tuple[int, str | None]]]:
     """Runs of lines that are not blank, with their numbers."""
     sentence: list[tuple[int, str | None]] = []
     for number, line in numbered_lines(path, faults):
@@ -160,7 +160,7 @@ def iob2(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(begun)
 
 
-def universal(path: Path, code: str, tags: tuple[str, ...], faults: FileFaults) -> Iterator[tuple[int, TaggedExample]]:
+def universal(path: Path, code: str, tags: tuple[str, ...], faults: FileIssues) -> Iterator[tuple[int, TaggedExample]]:
     """The sentences of a CoNLL-U file as XTREME reads them: a fused word (`3-4 zum`) stands for its parts.
 
     Args:
@@ -181,7 +181,7 @@ def universal(path: Path, code: str, tags: tuple[str, ...], faults: FileFaults) 
         yield place, TaggedExample(str(place), names, tuple(word.tag or "" for word in sentence))
 
 
-def _fused(lines: list[tuple[int, str | None]], weights: list[str], faults: FileFaults) -> list[_Word] | None:
+def _fused(lines: list[tuple[int, str | None]], weights: list[str], faults: FileIssues) -> list[_Word] | None:
     """The words of a sentence with fused ones in the places of their parts; None and a fault where a row is no good."""
     words: list[_Word] = []
     ranges: list[tuple[int, int, _Word]] = []

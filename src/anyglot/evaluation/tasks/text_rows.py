@@ -12,7 +12,7 @@ from anyglot.errors import UserError
 from anyglot.evaluation.tasks.examples import ChoiceExample, TextExample
 from anyglot.evaluation.tasks.pairs import PairFrame
 from anyglot.evaluation.tasks.rows import ChoiceRow, TextRow
-from anyglot.text.encoder_templates import SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate
 
 # jiant's COPA puts an English question behind the premise whatever the language, and so do we: the phrase only says
 # which of two relations is asked for, and one wording in all languages is what an English-trained model has learnt.
@@ -20,7 +20,7 @@ QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a resul
 
 
 def text_rows(
-    examples: Sequence[TextExample], framing: SourceFraming, language: str | None, limit: int
+    examples: Sequence[TextExample], framing: EncoderTemplate, language: str | None, limit: int
 ) -> list[TextRow]:
     """A row for each example, of one text or two.
 
@@ -41,7 +41,7 @@ def text_rows(
 
 
 def choice_rows(
-    examples: Sequence[ChoiceExample], framing: SourceFraming, language: str | None, limit: int
+    examples: Sequence[ChoiceExample], framing: EncoderTemplate, language: str | None, limit: int
 ) -> list[ChoiceRow]:
     """For each example a pair for each choice: the premise with the question in English behind it, and the choice.
 

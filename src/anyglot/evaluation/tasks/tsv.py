@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anyglot.evaluation.tasks.data_issues import FileFaults
+from anyglot.evaluation.tasks.data_issues import FileIssues
 from anyglot.evaluation.tasks.examples import TextExample
 from anyglot.evaluation.tasks.line_io import NOT_UTF8, numbered_lines, shown, unquoted
 
@@ -52,7 +52,7 @@ class Row:
 
 
 def rows(
-    path: Path, shapes: tuple[Columns, ...], faults: FileFaults, *, test: bool, only: tuple[int, str] | None = None
+    path: Path, shapes: tuple[Columns, ...], faults: FileIssues, *, test: bool, only: tuple[int, str] | None = None
 ) -> Iterator[Row]:
     """The rows of a tab-separated file that have the right number of columns; the others are faults.
 
@@ -88,7 +88,7 @@ def texts_and_labels(
     path: Path,
     shapes: tuple[Columns, ...],
     labels: tuple[str, ...],
-    faults: FileFaults,
+    faults: FileIssues,
     *,
     test: bool,
     only: tuple[int, str] | None = None,
@@ -111,7 +111,7 @@ def texts_and_labels(
         yield row.place, TextExample(name, texts, label)
 
 
-def joined_texts(row: Row, faults: FileFaults) -> tuple[str, ...] | None:
+def joined_texts(row: Row, faults: FileIssues) -> tuple[str, ...] | None:
     """The texts of a row; None and a fault where one is empty."""
     texts = tuple(" ".join(row.cells[cell] for cell in part if row.cells[cell]) for part in row.columns.texts)
     if all(texts):
@@ -120,7 +120,7 @@ def joined_texts(row: Row, faults: FileFaults) -> tuple[str, ...] | None:
     return None
 
 
-def label_of(row: Row, labels: tuple[str, ...], faults: FileFaults) -> str | None:
+def label_of(row: Row, labels: tuple[str, ...], faults: FileIssues) -> str | None:
     """The label of a row; "" where the file has none, None and a fault where it is not one of the task's."""
     if not row.labelled:
         return ""
@@ -132,7 +132,7 @@ def label_of(row: Row, labels: tuple[str, ...], faults: FileFaults) -> str | Non
     return None
 
 
-def distinct(name: str, taken: dict[str, int], line: int, faults: FileFaults) -> str:
+def distinct(name: str, taken: dict[str, int], line: int, faults: FileIssues) -> str:
     """An id, or where it has been taken already, the id with a number: `12#2`. Told as one fault, counted."""
     if name not in taken:
         taken[name] = 1

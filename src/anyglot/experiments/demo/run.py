@@ -23,7 +23,7 @@ from anyglot.experiments.demo.record import Record
 from anyglot.experiments.demo.report import METRICS, report_of, summary_of, table_of
 from anyglot.experiments.demo.text import write_text
 from anyglot.experiments.demo.unseen import Unseen, translate_unseen, unseen_sentences
-from anyglot.hub.trimming import Wish, trim
+from anyglot.hub.trimming import VocabularySpecification, trim
 from anyglot.inference.translation import Translator
 from anyglot.models.pretrained.fetch import fetch_from_index
 from anyglot.models.pretrained.known_models import STARTS
@@ -162,7 +162,7 @@ def _trim(course: Course, out: Path) -> None:
     assert course.start is not None
     if not (out / "trimmed").exists():
         texts = tuple(sorted(path for path in (out / "text").iterdir() if path.suffix not in (".tmp", ".yaml")))
-        trim(course.start, out / "trimmed", Wish(texts))
+        trim(course.start, out / "trimmed", VocabularySpecification(texts))
 
 
 def _monolingual(course: Course, text: Path) -> str:

@@ -27,7 +27,7 @@ Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TextSplitSpecification:
     """What a study reads.
 
     Attributes:
@@ -55,7 +55,7 @@ class Written:
     repeated: int
 
 
-def write_texts(wanted: Wanted, folder: Path) -> Written:
+def write_texts(wanted: TextSplitSpecification, folder: Path) -> Written:
     """Write splits and sheets.
 
     Raises:
@@ -121,7 +121,7 @@ def _write_sheets(languages: Sequence[str], folder: Path) -> None:
             write_text(folder / f"{front}{kind}.tsv", "\n".join(["source\ttarget\tfile\tfile_2", *lines]) + "\n")
 
 
-def _rows(wanted: Wanted) -> Iterator[Row]:
+def _rows(wanted: TextSplitSpecification) -> Iterator[Row]:
     if wanted.source.startswith(PREFIX):
         yield from read_phrasebook(wanted.source, *wanted.languages)
         return

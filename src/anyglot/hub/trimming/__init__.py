@@ -8,7 +8,7 @@
 | what a trimmed folder says of itself, and text it cannot read | `text/trimmed_record.py` |
 """
 
-from anyglot.hub.trimming.choice import Wish
+from anyglot.hub.trimming.choice import VocabularySpecification
 from anyglot.hub.trimming.folder import Trimmed, trim
 
-__all__ = ["Trimmed", "Wish", "trim"]
+__all__ = ["Trimmed", "VocabularySpecification", "trim"]

@@ -25,7 +25,7 @@ from anyglot.text.vocabulary import (
 
 
 @dataclass(frozen=True)
-class Wish:
+class VocabularySpecification:
     """What a vocabulary is chosen by: texts, or whole scripts.
 
     Attributes:
@@ -62,7 +62,7 @@ class Choice:
     scripts: tuple[str, ...]
 
 
-def choose(wish: Wish, tokenizer: TextTokenizer, *, written: bool = False) -> Choice:
+def choose(wish: VocabularySpecification, tokenizer: TextTokenizer, *, written: bool = False) -> Choice:
     """The tokens a wish keeps. Single characters of its scripts are always kept, so that no word of them gets lost.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from anyglot.errors import UserError
-from anyglot.hub.trimming.choice import Choice, Wish, choose
+from anyglot.hub.trimming.choice import Choice, VocabularySpecification, choose
 from anyglot.hub.trimming.tokenizers import completed, differing, write_trimmed
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -70,9 +70,9 @@ class Trimmed:
 def trim(
     name_or_folder: str,
     out: Path,
-    wish: Wish,
+    wish: VocabularySpecification,
     *,
-    target: Wish | None = None,
+    target: VocabularySpecification | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Trimmed:
     """Write a copy of a model whose tables and tokenizer have only the tokens that are wished for.
@@ -137,7 +137,9 @@ def model_rows(model: Encoder | EncoderDecoder) -> int:
     return embeddings.tokens.num_embeddings
 
 
-def _check(wish: Wish, tokenizer: TextTokenizer, trimmed: TextTokenizer, vocabulary: Vocabulary) -> tuple[int, int]:
+def _check(
+    wish: VocabularySpecification, tokenizer: TextTokenizer, trimmed: TextTokenizer, vocabulary: Vocabulary
+) -> tuple[int, int]:
     """Segment texts with both tokenizers: the given ones, and ones made of kept pieces."""
     texts = [*islice(wish.lines(), _CHECKED_LINES), *_made_texts(tokenizer, vocabulary)]
     checked, different = differing(texts, tokenizer, trimmed, vocabulary)
@@ -157,7 +159,7 @@ def _made_texts(tokenizer: TextTokenizer, vocabulary: Vocabulary) -> Iterator[st
     return iter(tokenizer.decode(rows))
 
 
-def _restrict(model: Encoder | EncoderDecoder, target: Wish, trimmed: TextTokenizer) -> None:
+def _restrict(model: Encoder | EncoderDecoder, target: VocabularySpecification, trimmed: TextTokenizer) -> None:
     if not isinstance(model, EncoderDecoder):
         raise UserError("--target-corpus restricts what a translation is written with, but this model is an encoder.")
     ids = choose(target, trimmed, written=True).vocabulary.ids
@@ -178,7 +180,7 @@ def _record(choice: Choice, vocabulary: Vocabulary) -> Record:
     return Record(len(vocabulary), vocabulary.full_size, choice.scripts, vocabulary.tokenizer)
 
 
-def _read_again(wish: Wish, trimmed: TextTokenizer) -> dict[str, int]:
+def _read_again(wish: VocabularySpecification, trimmed: TextTokenizer) -> dict[str, int]:
     tokens = unknown = 0
     for ids in trimmed.encode(list(wish.lines())):
         tokens += len(ids)

@@ -3,7 +3,7 @@
 | question | function |
 |---|---|
 | the most probable token at each step | `greedy_search` (greedy.py) |
-| the best of several sequences, by length-normalised score | `beam_search` (beam.py) |
+| the best of several sequences, by length-normalized score | `beam_search` (beam.py) |
 | the same as greedy search, in few passes, from a draft of it | `speculate` (speculative.py, drafting.py) |
 | outputs drawn at random, the same for a sentence in every batch | `sample` (sampling.py, randomness.py) |
 | all words at once, then written over until nothing changes | `refine` (refine.py, ctc.py) |

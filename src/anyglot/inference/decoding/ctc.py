@@ -40,8 +40,8 @@ def likeliest_path(best: Best, blank: int, blank_threshold: float | None = None)
     Raises:
         UserError: The model's output is not a number.
     """
-    require_numbers(best.normaliser)
-    scores = best.values - best.normaliser[:, None]
+    require_numbers(best.normalizer)
+    scores = best.values - best.normalizer[:, None]
     if blank_threshold is None:
         return best.tokens[:, 0], scores[:, 0]
     if best.tokens.shape[1] < 2:
@@ -104,12 +104,12 @@ def prefix_beam_search(
         raise ValueError(f"between 1 and {beams} hypotheses can be had from {beams} beams, not {n_best}.")
     if best.wanted is None:
         raise ValueError("a prefix beam search needs the blank's logits: ask for them with `wanted`.")
-    require_numbers(best.normaliser)
+    require_numbers(best.normalizer)
     sizes = lengths.tolist()
     # In double precision and by Python's own functions: what comes out depends on the sentence's own rows alone.
-    normaliser = best.normaliser.double()
-    scores = torch.split(best.values.double() - normaliser[:, None], sizes)
-    blanks = torch.split(best.wanted.double() - normaliser, sizes)
+    normalizer = best.normalizer.double()
+    scores = torch.split(best.values.double() - normalizer[:, None], sizes)
+    blanks = torch.split(best.wanted.double() - normalizer, sizes)
     found = []
     for tokens, logs, blank_logs in zip(torch.split(best.tokens, sizes), scores, blanks, strict=True):
         beam = _Beam(blank, beams)

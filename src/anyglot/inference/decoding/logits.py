@@ -25,12 +25,12 @@ class Best:
 
     Shape:
         values: (rows, C) float32, largest first    tokens: (rows, C), among equal values the lower first
-        normaliser: (rows,), log-sum-exp of all logits    wanted: (rows,), logits of the tokens asked for, or None
+        normalizer: (rows,), log-sum-exp of all logits    wanted: (rows,), logits of the tokens asked for, or None
     """
 
     values: Tensor
     tokens: Tensor
-    normaliser: Tensor
+    normalizer: Tensor
     wanted: Tensor | None
 
 
@@ -61,11 +61,11 @@ class Logits:
         return self.part(0, self.size)
 
     def best(self, count: int, *, banned: Sequence[int] = (), wanted: Tensor | None = None) -> Best:
-        """Find the largest logits of each row, and what normalises them.
+        """Find the largest logits of each row, and what normalizes them.
 
         Args:
             count: How many are wanted.
-            banned: Tokens that are passed over. The normaliser counts them all the same.
+            banned: Tokens that are passed over. The normalizer counts them all the same.
             wanted: A token of each row whose logit is asked for as well, banned or not.
 
         Shape:
@@ -138,11 +138,11 @@ class _Search:
         """What was found."""
         largest, sums = torch.cat(self.largest, dim=1), torch.cat(self.sums, dim=1)
         top = largest.amax(dim=1, keepdim=True)
-        normaliser = top + (sums * (largest - top).exp()).sum(dim=1, keepdim=True).log()
+        normalizer = top + (sums * (largest - top).exp()).sum(dim=1, keepdim=True).log()
         # Survivors stand in the order of their tokens, so the lower of two places is the lower of two tokens.
         values, places = top_places(torch.cat(self.values, dim=1), self.count)
         tokens = torch.cat(self.tokens, dim=1).gather(1, places)
-        return Best(values, tokens, normaliser[:, 0], self.found)
+        return Best(values, tokens, normalizer[:, 0], self.found)
 
 
 def top_places(values: Tensor, count: int) -> tuple[Tensor, Tensor]:

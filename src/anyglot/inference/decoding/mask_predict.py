@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from anyglot.inference.decoding.logits import Logits, top_places
-from anyglot.inference.decoding.protocols import Hypothesis, ParallelModel
+from anyglot.inference.decoding.protocols import Hypothesis, NonAutoregressiveModel
 from anyglot.inference.decoding.refine import Reading, Refined, Round, denoise
 from anyglot.inference.decoding.selection import require_numbers
 
@@ -29,7 +29,7 @@ SHORTEST = 3
 """Positions of the shortest canvas: `<s>`, one token, `</s>`."""
 
 
-class MaskPredictModel(ParallelModel, Protocol):
+class MaskPredictModel(NonAutoregressiveModel, Protocol):
     """A parallel model that predicts how long its canvas is, and reads what already stands on it."""
 
     longest: int
@@ -228,9 +228,9 @@ def fill(
     for left in range(rule.iterations - 1, -1, -1):
         logits = model.align(tokens.masked_fill(masked, model.mask_id), mask, state, masked)
         best = logits.best(1, banned=banned)
-        require_numbers(best.normaliser)
+        require_numbers(best.normalizer)
         tokens = tokens.masked_scatter(masked, model.ids(best.tokens[:, 0]))
-        scores = scores.masked_scatter(masked, best.values[:, 0] - best.normaliser)
+        scores = scores.masked_scatter(masked, best.values[:, 0] - best.normalizer)
         passes.append(tokens[:, 1:-1].tolist())
         again = words * left // rule.iterations
         if not again:

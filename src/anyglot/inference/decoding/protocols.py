@@ -72,7 +72,7 @@ class VerifyModel(Protocol):
         """Take back the last tokens fed: what follows is as if they had not been."""
 
 
-class ParallelModel(Protocol):
+class NonAutoregressiveModel(Protocol):
     """A non-autoregressive model: SGA's prompted encoder, or a Transformer trained with CTC.
 
     Tokens are ids of the output's own numbering in what comes out (`Logits`, places among the kept rows where the

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anyglot.inference.decoding.ctc import best_path, likeliest_path, prefix_beam_search
 from anyglot.inference.decoding.logits import Best, Logits
-from anyglot.inference.decoding.protocols import Hypothesis, ParallelModel
+from anyglot.inference.decoding.protocols import Hypothesis, NonAutoregressiveModel
 
 ROUNDS = 2
 """Of denoising, where nobody says how many."""
@@ -73,7 +73,7 @@ class Reading:
 
 @torch.no_grad()
 def refine(
-    model: ParallelModel, source: Tensor, source_mask: Tensor, *, rounds: int, reading: Reading | None = None
+    model: NonAutoregressiveModel, source: Tensor, source_mask: Tensor, *, rounds: int, reading: Reading | None = None
 ) -> list[Refined]:
     """Read, align, and denoise up to `rounds` times.
 
@@ -103,7 +103,7 @@ def refine(
 
 @torch.no_grad()
 def denoise(
-    model: ParallelModel, tokens: Tensor, mask: Tensor, state: Any, *, rounds: int, reading: Reading
+    model: NonAutoregressiveModel, tokens: Tensor, mask: Tensor, state: Any, *, rounds: int, reading: Reading
 ) -> list[Refined]:
     """Write over known tokens, as `refine` does over an alignment; the first of the rounds reads `tokens`.
 
@@ -114,7 +114,7 @@ def denoise(
 
 
 def _refined(
-    model: ParallelModel, logits: Logits, mask: Tensor, state: Any, rounds: int, reading: Reading
+    model: NonAutoregressiveModel, logits: Logits, mask: Tensor, state: Any, rounds: int, reading: Reading
 ) -> list[Refined]:
     """Denoise what `logits` write up to `rounds` times more."""
     results = [Refined([], []) for _ in range(len(mask))]
@@ -147,7 +147,7 @@ class _Written:
         best: R rows, in the output's numbering    paths: (B, T) ids, -1 where no position is    mask: (B, T)
     """
 
-    model: ParallelModel
+    model: NonAutoregressiveModel
     reading: Reading
     best: Best
     paths: Tensor
@@ -169,7 +169,7 @@ class _Written:
             return [[self.reading.text(self.spelled[row])] for row in chosen]
         rows, best = self.rows(sentences), self.best
         wanted = None if best.wanted is None else best.wanted[rows]
-        part = Best(best.values[rows], self.model.ids(best.tokens[rows]), best.normaliser[rows], wanted)
+        part = Best(best.values[rows], self.model.ids(best.tokens[rows]), best.normalizer[rows], wanted)
         found = prefix_beam_search(
             part,
             self.mask.sum(dim=1)[sentences],
@@ -181,7 +181,7 @@ class _Written:
         return [_distinct([self.reading.text(one) for one in each])[: self.reading.n_best] for each in found]
 
 
-def _written(model: ParallelModel, logits: Logits, mask: Tensor, reading: Reading) -> _Written:
+def _written(model: NonAutoregressiveModel, logits: Logits, mask: Tensor, reading: Reading) -> _Written:
     """Find the likeliest tokens of every position."""
     count = 2 if reading.beams == 1 else CANDIDATES
     wanted: Any = None

@@ -11,10 +11,10 @@ import torch
 
 from anyglot.errors import UserError
 from anyglot.inference.decoding.protocols import Hypothesis, Prompt
-from anyglot.nn.vocabulary_subset import KeptRows
+from anyglot.nn.vocabulary_subset import VocabularySubset
 
 
-def compact_prompt(prompt: Prompt, rows: KeptRows) -> Prompt:
+def compact_prompt(prompt: Prompt, rows: VocabularySubset) -> Prompt:
     """The prompt in places; tokens that are never generated and have no place need no mention.
 
     Raises:
@@ -43,7 +43,7 @@ def compact_prompt(prompt: Prompt, rows: KeptRows) -> Prompt:
     )
 
 
-def full_hypotheses(hypotheses: Sequence[Hypothesis], rows: KeptRows) -> list[Hypothesis]:
+def full_hypotheses(hypotheses: Sequence[Hypothesis], rows: VocabularySubset) -> list[Hypothesis]:
     """Hypotheses in places -> the same in ids of the full table."""
     return [
         replace(

@@ -14,7 +14,7 @@ def candidates(
 ) -> tuple[Tensor, Tensor]:
     """Return the best continuations of each row with their log-probabilities.
 
-    Only the kept logits are normalised, by the row's log-sum-exp, so no (rows, V) log-softmax is held.
+    Only the kept logits are normalized, by the row's log-sum-exp, so no (rows, V) log-softmax is held.
 
     Args:
         logits: Scores of the next token.
@@ -34,23 +34,23 @@ def candidates(
     only = torch.zeros(0, dtype=torch.bool) if forced is None else forced != FREE
     wanted = forced.where(only, prompt.end) if forced is not None and bool(only.any()) else None
     best = Logits.of(logits).best(count, banned=banned, wanted=wanted)
-    normaliser = best.normaliser[:, None]
-    require_numbers(normaliser)
-    scores, tokens = best.values - normaliser, best.tokens
+    normalizer = best.normalizer[:, None]
+    require_numbers(normalizer)
+    scores, tokens = best.values - normalizer, best.tokens
     if wanted is not None and best.wanted is not None:
         scores = scores.masked_fill(only[:, None], -torch.inf)
-        scores[:, 0] = torch.where(only, best.wanted - best.normaliser, scores[:, 0])
+        scores[:, 0] = torch.where(only, best.wanted - best.normalizer, scores[:, 0])
         tokens = torch.where(only[:, None], wanted[:, None], tokens)
     return scores, tokens
 
 
-def require_numbers(normaliser: Tensor) -> None:
+def require_numbers(normalizer: Tensor) -> None:
     """Refuse an output that nothing can be chosen from.
 
     Raises:
         UserError: The model's output is not a number.
     """
-    if not bool(normaliser.isfinite().all()):
+    if not bool(normalizer.isfinite().all()):
         raise UserError(
             "the model's output is not a number; its weights are damaged or too large for this precision: "
             "try --precision fp32 or another checkpoint."

@@ -25,8 +25,8 @@ class Work:
         input: None for the standard input.
         layer: A number, "middle", "embeddings", or "scaled" with a preset; None: the preset's, else the last.
         pooling: None: the preset's, else "mean"; `max_length` likewise, else 512.
-        centre: Whether the mean of all vectors is subtracted, and written beside the output.
-        centre_from: A mean to subtract instead.
+        center: Whether the mean of all vectors is subtracted, and written beside the output.
+        center_from: A mean to subtract instead.
         cache: Folder of remembered vectors, or None.
     """
 
@@ -37,9 +37,9 @@ class Work:
     pooling: str | None = None
     preset: str | None = None
     max_length: int | None = None
-    normalise: bool = False
-    centre: bool = False
-    centre_from: Path | None = None
+    normalize: bool = False
+    center: bool = False
+    center_from: Path | None = None
     language: str | None = None
     batch_tokens: int | None = None
     device: str | None = None
@@ -63,15 +63,15 @@ def run(work: Work) -> None:
 
 def _run(work: Work) -> None:
     check_output(work.output)
-    if work.centre and work.centre_from is not None:
-        raise UserError("--centre and --centre-from exclude each other: subtract this text's mean, or another's.")
+    if work.center and work.center_from is not None:
+        raise UserError("--center and --center-from exclude each other: subtract this text's mean, or another's.")
     preset = None if work.preset is None else preset_of(work.preset)
     total = None if work.input is None else sum(1 for _ in raw_lines(work.input))
     # What can be refused without a model is; the layer is chosen anew below.
     settings(work, preset, preset.layers if preset is not None and work.layer is None else None)
     embedder = Embedder.from_pretrained(work.model, work.device, work.precision, work.cache)
     chosen = settings(work, preset, embedder.layers)
-    mean = None if work.centre_from is None else load_mean(work.centre_from, embedder.width)
+    mean = None if work.center_from is None else load_mean(work.center_from, embedder.width)
     with VectorFile(work.output, embedder.width) as file, Report(embedder.counts, total) as report:
         texts = _Texts(work.input, keep=work.output.suffix == ".parquet")
         for vectors in embedder.stream(texts, [chosen.layer], chosen, progress=report.advance):
@@ -79,10 +79,10 @@ def _run(work: Work) -> None:
         report.damaged = texts.damaged
         if not file.filled:
             raise UserError(f"{work.input or 'standard input'} has no text: every line is empty.")
-        if work.centre:
+        if work.center:
             mean = file.mean
             save_mean(mean_path(work.output), mean)
-        file.finish(mean, work.normalise)
+        file.finish(mean, work.normalize)
         depth = depth_of(chosen.layer, embedder.layers)
         where = "embeddings" if depth == 0 else f"layer {depth - 1} of {embedder.layers}"
         report.settings = f"{where}, {chosen.pooling}, {embedder.precision}"
@@ -130,7 +130,7 @@ def _layer(work: Work, preset: Preset | None, layers: int | None) -> Layer:
 
 
 def mean_path(output: Path) -> Path:
-    """Where --centre writes the mean: de.npy -> de.mean.npy."""
+    """Where --center writes the mean: de.npy -> de.mean.npy."""
     return output.with_name(f"{output.stem}.mean.npy")
 
 

@@ -15,20 +15,20 @@ from torch import Tensor
 from anyglot.errors import UserError
 from anyglot.inference.embedding.packed import pack, vectors_of
 from anyglot.inference.embedding.settings import EmbeddingSettings, Layer, depth_of
-from anyglot.inference.embedding.vector_cache import RememberedVectors
-from anyglot.inference.embedding.vectors import normalised
+from anyglot.inference.embedding.vector_cache import VectorCache
+from anyglot.inference.embedding.vectors import normalized
 from anyglot.inference.embedding.windows import Window, windows
 from anyglot.models.device import choose_device, choose_precision
 from anyglot.models.encoder import Encoder
-from anyglot.models.fingerprint import encoder_key
+from anyglot.models.fingerprint import encoder_fingerprint
 from anyglot.models.precision import Precision, prepare_encoder
 from anyglot.models.pretrained.load import load_encoder
 from anyglot.models.pretrained.locate import local_folder
-from anyglot.nn.batch_invariance import unsteady
+from anyglot.nn.batch_invariance import batch_dependence
 from anyglot.nn.embeddings import LearnedPositions
 from anyglot.nn.row_filling import FORMATS
 from anyglot.runtime import arguments
-from anyglot.text.encoder_templates import Frame, SourceFraming
+from anyglot.text.encoder_templates import EncoderTemplate, Frame
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.tokenizer import load_tokenizer
 
@@ -80,7 +80,7 @@ class Embedder:
 
     encoder: Encoder
     tokenizer: TextTokenizer
-    framing: SourceFraming
+    framing: EncoderTemplate
     name: str = ""
     precision: Precision = "fp32"
     cache: Path | None = None
@@ -116,11 +116,11 @@ class Embedder:
         tokenizer = load_tokenizer(folder)
         stack = encoder.config.stack
         kind = choose_precision(precision, place, stack.width, stack.feedforward_width, stack.width)
-        identity = "" if cache is None else encoder_key(encoder, kind, place.type)
+        identity = "" if cache is None else encoder_fingerprint(encoder, kind, place.type)
         return cls(
             encoder=prepare_encoder(encoder, kind, place),
             tokenizer=tokenizer,
-            framing=SourceFraming.of(tokenizer, folder, encoder.config.embeddings.vocabulary_size),
+            framing=EncoderTemplate.of(tokenizer, folder, encoder.config.embeddings.vocabulary_size),
             name=str(name_or_folder),
             precision=kind,
             cache=cache,
@@ -131,7 +131,7 @@ class Embedder:
     def batch_independent(self) -> bool:
         """Whether a sentence's vector is the same, bit for bit, whatever stands beside it, as far as a CPU can."""
         weight = self.encoder.embeddings.tokens.weight
-        return weight.device.type == "cpu" and unsteady((FORMATS[weight.dtype],), attention=None) is None
+        return weight.device.type == "cpu" and batch_dependence((FORMATS[weight.dtype],), attention=None) is None
 
     @property
     def layers(self) -> int:
@@ -214,7 +214,7 @@ class Embedder:
         with closing(work), closing(windows(texts, size, self.tokenizer, frame, limit, rows)) as parts:
             for window in parts:
                 vectors = work.vectors(window)
-                yield normalised(vectors) if settings.normalise else vectors
+                yield normalized(vectors) if settings.normalize else vectors
 
 
 def _layers(layers: object) -> Sequence[Layer]:
@@ -240,9 +240,9 @@ class _WindowWork:
         self.progress = progress or (lambda texts, tokens: None)
         device = embedder.encoder.embeddings.tokens.weight.device.type
         self.batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(device, BATCH_TOKENS["cuda"])
-        self.memory: RememberedVectors | None = None
+        self.memory: VectorCache | None = None
         if embedder.cache is not None:
-            self.memory = RememberedVectors(embedder.cache, embedder.identity, embedder.width, settings.pooling, frame)
+            self.memory = VectorCache(embedder.cache, embedder.identity, embedder.width, settings.pooling, frame)
 
     def vectors(self, window: Window) -> NDArray[np.float32]:
         """(layers, n, D) of a window."""

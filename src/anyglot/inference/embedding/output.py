@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.errors import UserError
-from anyglot.inference.embedding.vectors import centred, normalised
+from anyglot.inference.embedding.vectors import centered, normalized
 from anyglot.runtime.arrays import load_array
 from anyglot.runtime.files import disk_errors, whole_file
 from anyglot.runtime.locks import held
@@ -108,15 +108,15 @@ class VectorFile:
         """Of all vectors so far but those of empty texts, which are zeros. (D,)"""
         return self.sum / max(1, self.filled)
 
-    def finish(self, centre: NDArray[np.float64] | None, normalise: bool) -> None:
-        """Subtract `centre` from every vector but zeros, give each length 1 if wanted, and put the file in place."""
+    def finish(self, center: NDArray[np.float64] | None, normalize: bool) -> None:
+        """Subtract `center` from every vector but zeros, give each length 1 if wanted, and put the file in place."""
         with disk_errors(self.path, ADVICE):
             self._stream.seek(0)
             _write_header(self._stream, self.rows, self.width)
-            if centre is not None or normalise:
+            if center is not None or normalize:
                 for row, block in self._blocks():
                     self._stream.seek(self._data + row * self.width * 4)
-                    self._stream.write(_changed(block, centre, normalise).tobytes())
+                    self._stream.write(_changed(block, center, normalize).tobytes())
             self._stream.flush()
             if self.path.suffix == ".parquet":
                 self._write_parquet()
@@ -179,21 +179,21 @@ def load_mean(path: Path, width: int) -> NDArray[np.float64]:
     try:
         mean = load_array(path)
     except FileNotFoundError:
-        raise UserError(f"there is no file {path}: name the .mean.npy that --centre wrote.") from None
+        raise UserError(f"there is no file {path}: name the .mean.npy that --center wrote.") from None
     except UserError as error:
-        raise UserError(f"{error} Name the .mean.npy that --centre wrote.") from None
+        raise UserError(f"{error} Name the .mean.npy that --center wrote.") from None
     if mean.shape != (width,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
         raise UserError(
             f"{path} holds {mean.dtype} of shape {mean.shape}, not one vector of {width} numbers: name the .mean.npy "
-            "that --centre wrote with the same model."
+            "that --center wrote with the same model."
         )
     exact: NDArray[np.float64] = mean.astype(np.float64)
     return exact
 
 
-def _changed(block: NDArray[np.float32], centre: NDArray[np.float64] | None, normalise: bool) -> NDArray[np.float32]:
-    moved = block if centre is None else centred(block, centre)
-    return normalised(moved) if normalise else moved
+def _changed(block: NDArray[np.float32], center: NDArray[np.float64] | None, normalize: bool) -> NDArray[np.float32]:
+    moved = block if center is None else centered(block, center)
+    return normalized(moved) if normalize else moved
 
 
 def _write_header(stream: IO[bytes], rows: int, width: int) -> None:

@@ -24,7 +24,7 @@ class EmbeddingSettings:
             of L; "embeddings" is what enters the stack.
         pooling: "mean" of all tokens, `<s>` and `</s>` included (XTREME's and VECO's code); "mean_words" without them
             and without language tokens; "first", the state of the first token (CLS).
-        normalise: Whether vectors get length 1.
+        normalize: Whether vectors get length 1.
         max_length: Most tokens of a sentence, special ones included; the rest is cut off, and counted.
         language: Of the texts; only checkpoints whose encoder is told it need it (mBART, M2M-100, NLLB).
         batch_tokens: Tokens that go through the model at a time; None: as many as are fast on the device. Speed and
@@ -33,7 +33,7 @@ class EmbeddingSettings:
 
     layer: Layer = -1
     pooling: Pooling = "mean"
-    normalise: bool = False
+    normalize: bool = False
     max_length: int = 512
     language: str | None = None
     batch_tokens: int | None = None
@@ -50,7 +50,7 @@ class EmbeddingSettings:
             raise UserError(f"--max-length {self.max_length} leaves no room for words: take at least 4.")
         if self.batch_tokens is not None and whole("batch-tokens", self.batch_tokens, 0, LONGEST) < 1:
             raise UserError(f"--batch-tokens must be positive, not {self.batch_tokens}.")
-        truth("normalise", self.normalise)
+        truth("normalize", self.normalize)
         if self.language is not None:
             text("language", self.language)
         if not isinstance(self.layer, str):

@@ -38,11 +38,11 @@ def default_if_usable(say: Callable[[str], None]) -> Path | None:
     return folder
 
 
-class RememberedVectors:
+class VectorCache:
     """The vectors of one model and pooling, all layers in one store, as `runtime/tensor_store.py` keeps states.
 
-    A vector is found by its layer and its sentence's tokens, frame and cut included. Length 1 and centring are not part
-    of it, as they are made afterwards.
+    A vector is found by its layer and its sentence's tokens, frame and cut included. Length 1 and centering are not
+    part of it, as they are made afterwards.
 
     Args:
         folder: Of all models' vectors.

@@ -1,4 +1,4 @@
-"""Models that write all positions of a canvas at once, as decoding sees them (`protocols.ParallelModel`)."""
+"""Models that write all positions of a canvas at once, as decoding sees them (`protocols.NonAutoregressiveModel`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anyglot.nn.attention import Memory
 from anyglot.nn.heads import OutputProjection
 
 
-class PromptedParallelModel:
+class PromptedCanvasModel:
     """SGA's model as decoding sees it.
 
     Args:
@@ -65,7 +65,7 @@ class PromptedParallelModel:
         return Logits(self.model.output.parts(hidden), len(hidden), self.model.output.size)
 
 
-class NonAutoregressiveParallelModel:
+class CtcCanvasModel:
     """A Transformer with CTC as decoding sees it: one pass, no denoiser.
 
     Args:

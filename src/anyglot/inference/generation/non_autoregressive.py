@@ -22,7 +22,7 @@ from anyglot.inference.generation.autoregressive import (
     read_pieces,
     search_batches,
 )
-from anyglot.inference.generation.canvas_models import NonAutoregressiveParallelModel, PromptedParallelModel
+from anyglot.inference.generation.canvas_models import CtcCanvasModel, PromptedCanvasModel
 from anyglot.inference.generation.pieces import Candidate, Piece
 from anyglot.inference.generation.settings import GENERATIVE, PARALLEL, Decoder, SearchSettings
 from anyglot.models.config import ParallelEncoderDecoderConfig, PromptedEncoderConfig
@@ -163,9 +163,9 @@ class ParallelPieceSearch:
         chosen = None if part is None else torch.tensor([part], device=tokens.device)
         rounds = settings.rounds or 0
         if not isinstance(self.model, PromptedEncoder):
-            plain = NonAutoregressiveParallelModel(self.model, chosen)
+            plain = CtcCanvasModel(self.model, chosen)
             return refine(plain, tokens, mask, rounds=rounds, reading=reading)
-        model = PromptedParallelModel(self.model, chosen)
+        model = PromptedCanvasModel(self.model, chosen)
         if self.writes_freely:
             rule = settings.mask_predict_rule()
             return mask_predict(model, tokens, mask, rule=rule, rounds=rounds, reading=reading)

@@ -12,7 +12,7 @@ from anyglot.inference.decoding.protocols import Hypothesis, Prompt
 from anyglot.inference.decoding.restricted import compact_prompt, full_hypotheses
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.nn.attention import Memory
-from anyglot.nn.batch_invariant import steady_length
+from anyglot.nn.batch_invariant import batch_invariant_length
 from anyglot.nn.cache import Cache
 
 
@@ -81,9 +81,9 @@ class EncoderDecoderStepModel:
         language = None if self.target_language is None else self.target_language.expand(len(source))
         group = None if self.group is None else self.group.expand(len(source))
         memory = self.model.encode(source, source_mask, language, group=group)
-        if self.model.steady:
+        if self.model.batch_invariant:
             # Once here, not in every step: the cross-attention wants a round number of keys.
-            room = steady_length(source.shape[1]) - source.shape[1]
+            room = batch_invariant_length(source.shape[1]) - source.shape[1]
             memory = Memory(functional.pad(memory.states, (0, 0, 0, room)), functional.pad(memory.mask, (0, room)))
         return DecodingState(memory, self.model.new_cache(beams), beams, group)
 

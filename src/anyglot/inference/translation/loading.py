@@ -9,7 +9,7 @@ from anyglot.errors import UserError
 from anyglot.models.config import EncoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.fingerprint import weights_key
+from anyglot.models.fingerprint import weights_fingerprint
 from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.pretrained.load import load_encoder, load_pretrained
@@ -37,7 +37,7 @@ def fetch_model(
     """Find a model and load it; with prompts an encoder, or one that has others, to put them in front of.
 
     Returns:
-        The local folder, the model, and of one made by prompts the key of the encoder (`weights_key`).
+        The local folder, the model, and of one made by prompts the key of the encoder (`weights_fingerprint`).
 
     Raises:
         UserError: Nothing there, damaged, an encoder without a decoder, or a checkpoint that cannot be read; or the
@@ -46,7 +46,7 @@ def fetch_model(
     folder = local_folder(path_or_name)
     if prompts is not None:
         encoder = load_encoder(folder)
-        base = weights_key(encoder)
+        base = weights_fingerprint(encoder)
         return folder, prompted(encoder, prompts, str(path_or_name), base), base
     model = load_pretrained(folder)
     if isinstance(model, Encoder):
@@ -75,7 +75,7 @@ def check_translator(path_or_name: str | Path) -> None:
 def _base_of(folder: Path, model: PromptedEncoder) -> str:
     """Read from the run's folder where it stands there, which spares hashing the weights."""
     written = (folder / PROMPTS / FILE).is_file()
-    return load_prompts(folder).base_key if written else weights_key(model.encoder)
+    return load_prompts(folder).base_key if written else weights_fingerprint(model.encoder)
 
 
 def silence_padding(model: EncoderDecoder) -> None:

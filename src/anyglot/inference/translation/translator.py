@@ -24,7 +24,7 @@ from anyglot.text.model_languages import ModelLanguages
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.sentences import joiner, split_to_fit
 from anyglot.text.tokenizer import load_tokenizer
-from anyglot.text.translation_templates import Framing, framing_of
+from anyglot.text.translation_templates import Framing, template_of
 from anyglot.text.trimmed_record import Record, UnreadableWarning
 
 
@@ -108,7 +108,7 @@ class Translator:
             tokenizer=tokenizer,
             languages=ModelLanguages.load(folder if saved is None else saved.folder),
             name=str(path_or_name),
-            identity=f"{fingerprint(folder)}-{kind}{'' if model.steady else '-dependent'}{restriction}"
+            identity=f"{fingerprint(folder)}-{kind}{'' if model.batch_invariant else '-dependent'}{restriction}"
             + ("" if saved is None else f"-{fingerprint(saved.folder)}"),
             precision=kind,
             trimmed=Record.load(folder),
@@ -152,7 +152,7 @@ class Translator:
     @property
     def batch_independent(self) -> bool:
         """Whether a text's translation and score are the same, bit for bit, whatever is translated beside it."""
-        return self.model.steady and next(self.model.parameters()).device.type == "cpu"
+        return self.model.batch_invariant and next(self.model.parameters()).device.type == "cpu"
 
     def translate(
         self,
@@ -296,7 +296,7 @@ class Translator:
         """What stands around a sentence, languages included."""
         rows = self.model.config.source_embeddings.vocabulary_size
         start = self.model.config.start_id if isinstance(self.model, StepByStep) else None
-        return framing_of(self.tokenizer, self.languages, start, rows, self.name)
+        return template_of(self.tokenizer, self.languages, start, rows, self.name)
 
     @cached_property
     def searching(self) -> PieceSearch | ParallelPieceSearch:

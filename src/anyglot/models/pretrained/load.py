@@ -32,7 +32,7 @@ _expected: ContextVar[Mapping[str, shapes.Config]] = ContextVar("_expected", def
 
 
 @contextmanager
-def expecting(models: Mapping[str, shapes.Config]) -> Iterator[None]:
+def assume_configs(models: Mapping[str, shapes.Config]) -> Iterator[None]:
     """Inside, models of these names are built fresh in place of being read, for whom asks after shapes alone."""
     before = _expected.set({**_expected.get(), **models})
     try:

@@ -86,7 +86,7 @@ class Checkpoint:
         except (OSError, SafetensorError) as error:
             raise UserError(f"{name} in {self.folder} cannot be read ({error}). Copy or download it again.") from None
         if not tensor.is_floating_point():
-            raise UserError(f"{name} in {self.folder} is {tensor.dtype}; quantised checkpoints cannot be loaded.")
+            raise UserError(f"{name} in {self.folder} is {tensor.dtype}; quantized checkpoints cannot be loaded.")
         return self._arrangement.taken_out(tensor.to(torch.float32), place)
 
     def __enter__(self) -> Checkpoint:

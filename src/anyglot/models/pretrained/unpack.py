@@ -115,7 +115,7 @@ def _tokenizer_config(sizes: Sizes) -> dict[str, Any]:
 
 
 def _sentencepiece(packed: E5S1, file: Path) -> bytes:
-    """The SentencePiece model: <unk> <s> </s>, then the pieces; it normalises by its own rule nmt_nfkc, as XLM-R's."""
+    """The SentencePiece model: <unk> <s> </s>, then the pieces; it normalizes by its own rule nmt_nfkc, as XLM-R's."""
     model = sentencepiece_model.ModelProto()
     rule = sentencepiece_model.ModelProto.FromString(
         SentencePieceNormalizer(rule_name="nmt_nfkc").serialized_model_proto()

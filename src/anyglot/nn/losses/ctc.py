@@ -2,7 +2,7 @@
 
 Graves et al. (2006): the probability of labels is that of all paths over the canvas that become the labels when repeats
 are merged and blanks dropped. A path over a sentence's lattice only ever takes the blank and the sentence's own labels,
-so of a vocabulary of 250,002 a sentence of 30 labels needs 31 columns and the normaliser of every position.
+so of a vocabulary of 250,002 a sentence of 30 labels needs 31 columns and the normalizer of every position.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class _CtcLikelihood(torch.autograd.Function):
             sums = sweep.forward(pull=wants_hidden, rank=True)
             assert sums.best is not None
             best[rows] = sums.best
-            columns = (sums.gold - sums.normaliser).clamp_(min=NEVER)
+            columns = (sums.gold - sums.normalizer).clamp_(min=NEVER)
             each[sentences], slopes = lattice.likelihood(columns, slope=any(ctx.needs_input_grad[:3]))
             if slopes is None:
                 continue
@@ -142,7 +142,7 @@ class _CtcLikelihood(torch.autograd.Function):
                 hidden_gradient[rows] = sums.pulled.masked_fill_(idle, 0.0) + lattice.weighted(slopes, weight)
             if wants_weight or wants_bias:
                 posteriors = columns.exp_().masked_fill_(idle, 0.0).sub_(slopes)
-                sums.normaliser.masked_fill_(idle, torch.inf)
+                sums.normalizer.masked_fill_(idle, torch.inf)
                 sweep.backward(sums, 0.0, posteriors, weight_gradient, bias_gradient)
         ctx.save_for_backward(hidden_gradient, weight_gradient, bias_gradient)
         ctx.mark_non_differentiable(each, best)

@@ -139,16 +139,16 @@ class _ChunkedLikelihood(torch.autograd.Function):
             part = slice(*(-(-hidden.shape[0] * edge // chunks) for edge in (number, number + 1)))
             sweep = Sweep(hidden[part].to(kind), weight, bias, targets[part, None], budget, sweep)
             sums = sweep.forward(pull=wants_hidden)
-            each[part] = (sums.normaliser - sums.gold)[:, 0]
+            each[part] = (sums.normalizer - sums.gold)[:, 0]
             smoothed += gold_share * each[part].sum()
             if all_words is not None:
                 logits = (sweep.states.float() @ all_words).sum()
                 logits += 0.0 if bias is None else len(sums.gold) * bias.sum(dtype=torch.float32)
-                smoothed += word_share * (vocabulary * sums.normaliser.sum() - logits)
+                smoothed += word_share * (vocabulary * sums.normalizer.sum() - logits)
             if hidden_gradient is not None:
                 assert sums.pulled is not None
                 gold_rows = weight[targets[part]].float()
-                sums.pulled.addcmul_((sums.gold - sums.normaliser).exp_() - gold_share, gold_rows)
+                sums.pulled.addcmul_((sums.gold - sums.normalizer).exp_() - gold_share, gold_rows)
                 if all_words is not None:
                     sums.pulled.sub_(word_share * all_words)
                 hidden_gradient[part] = sums.pulled

@@ -1,7 +1,7 @@
 """One pass over a vocabulary, a block of words at a time: what a softmax needs, in the memory of one block.
 
 The gradient of -log p with regard to a state is `softmax(h W^T) W` less the gold word's row: attention whose keys and
-values are the output matrix. So it comes out of the same pass as the normaliser, by the running rescaling of
+values are the output matrix. So it comes out of the same pass as the normalizer, by the running rescaling of
 Milakov and Gimelshein (2018) and FlashAttention (Dao et al., 2022), and no logit is computed twice or kept.
 """
 
@@ -23,17 +23,17 @@ class RowSums:
 
     Attributes:
         highest: The largest logit.
-        normaliser: log of the sum of all words' exp(logit).
+        normalizer: log of the sum of all words' exp(logit).
         gold: The gold words' logits, -inf where there is none.
         pulled: The matrix's rows added up by their probabilities, the gold words' rows left out; or None.
         best: The two words with the largest logits, largest first, of equal ones the lower first; or None.
 
     Shape:
-        highest, normaliser: (R, 1)    gold: (R, G)    pulled: (R, D)    best: (R, 2) int64
+        highest, normalizer: (R, 1)    gold: (R, G)    pulled: (R, D)    best: (R, 2) int64
     """
 
     highest: Tensor
-    normaliser: Tensor
+    normalizer: Tensor
     gold: Tensor
     pulled: Tensor | None
     best: Tensor | None
@@ -128,10 +128,10 @@ class Sweep:
         weight_gradient: Tensor | None,
         bias_gradient: Tensor | None,
     ) -> None:
-        """Add the gradients of a matrix that moves: a second pass, since they need the normaliser of every row.
+        """Add the gradients of a matrix that moves: a second pass, since they need the normalizer of every row.
 
         The slope of a logit is its probability less `word_share`, and for a gold word less `gold_share` too. A row
-        whose normaliser is infinite has no probabilities.
+        whose normalizer is infinite has no probabilities.
 
         Shape:
             gold_share: (R, G) or what spreads to it, float32
@@ -152,11 +152,11 @@ class Sweep:
             left = (
                 self._wide[: len(self.states) * self.columns]
                 .view(-1, self.columns)
-                .mul_((sums.highest - sums.normaliser).exp_())
+                .mul_((sums.highest - sums.normalizer).exp_())
             )
-            return left.scatter_add_(1, self.gold.clamp(min=0), (sums.gold - sums.normaliser).exp_())
+            return left.scatter_add_(1, self.gold.clamp(min=0), (sums.gold - sums.normalizer).exp_())
         logits, wide = self._logits(words, matrix)
-        return torch.sub(logits, sums.normaliser, out=wide).exp_()
+        return torch.sub(logits, sums.normalizer, out=wide).exp_()
 
     def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Words from, to; and their rows of the matrix in the products' precision."""

@@ -20,7 +20,7 @@ from anyglot.data.batch import TranslationBatch
 from anyglot.errors import UserError
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
-from anyglot.models.fingerprint import encoder_key
+from anyglot.models.fingerprint import encoder_fingerprint
 from anyglot.runtime.directories import user_cache
 from anyglot.runtime.tensor_store import StateStore, sentence_key
 from anyglot.training.loop.options import EncoderCacheOptions, RuntimeOptions, StageOptions
@@ -92,7 +92,7 @@ def open_store(options: EncoderCacheOptions, encoder: Encoder, precision: str) -
     """The store of this encoder in this precision: another weight, another folder, so states are never stale."""
     root = options.folder if options.folder is not None else user_cache() / "encoder-states"
     kind = STORAGE[options.storage]
-    folder = root / encoder_key(encoder, precision, options.storage)
+    folder = root / encoder_fingerprint(encoder, precision, options.storage)
     advice = "free space, or name another folder or false as the stage's encoder_cache"
     return StateStore(folder, encoder.config.stack.width, kind, advice)
 

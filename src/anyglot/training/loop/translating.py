@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from anyglot.inference.decoding import LengthRule, Prompt, beam_search, pad_batch, plan_alike, plan_batches
 from anyglot.inference.decoding.mask_predict import mask_predict
-from anyglot.inference.decoding.protocols import ParallelModel
+from anyglot.inference.decoding.protocols import NonAutoregressiveModel
 from anyglot.inference.decoding.refine import CANVAS_ROWS, ROUNDS, Reading, refine
-from anyglot.inference.generation.canvas_models import NonAutoregressiveParallelModel, PromptedParallelModel
+from anyglot.inference.generation.canvas_models import CtcCanvasModel, PromptedCanvasModel
 from anyglot.inference.generation.staged_prompts import PromptedLanguageStepModel
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -118,12 +118,12 @@ def _written_at_once(
 ) -> list[list[int]]:
     """The best path of each canvas, or mask-predict's text, as `anyglot translate` has it unless told otherwise."""
     canvas = model.config.canvas
-    decoding: ParallelModel
+    decoding: NonAutoregressiveModel
     if isinstance(model, PromptedEncoder):
-        decoding = PromptedParallelModel(model, _part(model.config.groups, test, device))
+        decoding = PromptedCanvasModel(model, _part(model.config.groups, test, device))
     else:
         projection = torch.tensor([model.config.target_row(test.target)], device=device)
-        decoding = NonAutoregressiveParallelModel(model, projection if model.target_projection is not None else None)
+        decoding = CtcCanvasModel(model, projection if model.target_projection is not None else None)
     frame = (canvas.begin_id, canvas.end_id)
     reading = Reading(frame, never=(tokenizer.pad_id, canvas.mask_id))
     outputs: list[list[int]] = [[] for _ in sources]
@@ -136,7 +136,7 @@ def _written_at_once(
 
     for rows in plan_alike(sizes, [None] * len(sizes), room):
         source, mask = pad_batch([sources[row] for row in rows], tokenizer.pad_id, device)
-        if isinstance(decoding, PromptedParallelModel) and predicted > 0:
+        if isinstance(decoding, PromptedCanvasModel) and predicted > 0:
             refined = mask_predict(decoding, source, mask, rounds=int(decoding.refines), reading=reading)
         else:
             refined = refine(decoding, source, mask, rounds=ROUNDS if decoding.refines else 0, reading=reading)

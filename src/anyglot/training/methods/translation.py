@@ -18,11 +18,11 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.extraction import without_cross_attention
 from anyglot.models.initialize import initialise_fairseq
 from anyglot.models.sizes import Scale
-from anyglot.models.standardize import last_norm, standardise
+from anyglot.models.standardize import last_norm, standardize
 from anyglot.nn.losses.likelihood import SmoothingForm, chunked_likelihood
 from anyglot.training.methods.base import Kind, Losses
 
-STANDARDISE_OVER = 16_384
+STANDARDIZE_OVER = 16_384
 """Source tokens by which mean and deviation of the encoder's states are told."""
 
 
@@ -117,12 +117,12 @@ class MemoryOptions(Frozen):
     """What a fresh decoder is given of the encoder.
 
     Args:
-        standardise: Before the first update the encoder's last norm is changed so that, over the first batches, its
+        standardize: Before the first update the encoder's last norm is changed so that, over the first batches, its
             final states have mean 0 and deviation 1 in every dimension. Over encoders whose states are nearly one
             direction (E5) the decoder looks at its source much sooner (docs/sixt.md). No paper here does it.
     """
 
-    standardise: bool = False
+    standardize: bool = False
 
 
 class TranslationOptions(LikelihoodOptions, ManyTargets):
@@ -224,16 +224,16 @@ class TranslationMethod:
 
 
 class FreshDecoderMethod(TranslationMethod):
-    """A method that puts a fresh decoder on an encoder, whose states it may standardise first."""
+    """A method that puts a fresh decoder on an encoder, whose states it may standardize first."""
 
     def __init__(self, options: TranslationOptions) -> None:
         super().__init__(options)
         self.options: TranslationOptions = options
 
     def prepared(self, model: nn.Module) -> frozenset[str]:
-        """The weight and bias of the encoder's last norm, if states are to be standardised."""
+        """The weight and bias of the encoder's last norm, if states are to be standardized."""
         assert isinstance(model, EncoderDecoder)
-        if not self.options.memory.standardise:
+        if not self.options.memory.standardize:
             return frozenset()
         changed = {id(parameter) for parameter in last_norm(model.encoder).parameters()}
         return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in changed)
@@ -242,5 +242,5 @@ class FreshDecoderMethod(TranslationMethod):
         """Standardise the encoder's final states over the first batches."""
         assert isinstance(model, EncoderDecoder)
         sources = ((batch.source, batch.source_mask) for batch in batches)
-        tokens = standardise(model.encoder, sources, STANDARDISE_OVER)
-        return f"encoder states standardised over {tokens:,} source tokens"
+        tokens = standardize(model.encoder, sources, STANDARDIZE_OVER)
+        return f"encoder states standardized over {tokens:,} source tokens"

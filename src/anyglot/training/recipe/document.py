@@ -19,7 +19,8 @@ from anyglot.runtime import yaml_text
 from anyglot.runtime.untrusted_files import written_number
 from anyglot.training.recipe.command_line_corpora import GivenData, refuse_wrong_forms
 from anyglot.training.recipe.manifests import expanded
-from anyglot.training.recipe.paths import anchored
+from anyglot.training.recipe.paths import resolve_paths
+from anyglot.training.recipe.renamed_keys import new_key, with_new_keys
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def read_document(name_or_path: str | Path, overrides: Sequence[str] = (), given
     for override in overrides:
         _override(document, override)
     # What is still relative came by an override or with the package, and is meant from where the command is run.
-    values, origins = expanded(anchored(document.values, Path.cwd()), document.origins)
+    values, origins = expanded(resolve_paths(document.values, Path.cwd()), document.origins)
     if given is not None:
         refuse_wrong_forms(method_name(values), values.get("data"), origins)
     return Document(values, origins)
@@ -98,8 +99,9 @@ def _read(name_or_path: str | Path, extended_by: tuple[Path, ...]) -> Document:
     if not isinstance(values, dict):
         raise UserError(f"{path}: a recipe is a mapping of keys to values, found {type(values).__name__}.")
     base = values.pop(EXTENDS, None)
+    lines = with_new_keys(values, lines)
     document = Document(
-        values if bundled else anchored(values, path.parent),
+        values if bundled else resolve_paths(values, path.parent),
         {keys: f"{path}, line {line}" for keys, line in lines.items() if keys},
     )
     if base is None:
@@ -163,7 +165,7 @@ def _override(document: Document, override: str) -> None:
     dotted, separator, text = override.partition("=")
     if not separator or not dotted.strip():
         raise UserError(f"'{override}' is no override; write key=value, such as stages.joint.updates=500.")
-    keys = tuple(dotted.strip().split("."))
+    keys = tuple(new_key(dotted.strip()).split("."))
     value, _ = yaml_text.parse(text, f"override {dotted}")
     place: Any = document.values
     for depth, key in enumerate(keys[:-1]):

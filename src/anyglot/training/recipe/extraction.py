@@ -14,7 +14,7 @@ from anyglot.training.recipe.outline import part_name
 
 
 @dataclass(frozen=True)
-class Fate:
+class PartUsage:
     """What becomes of a part.
 
     Args:
@@ -26,19 +26,19 @@ class Fate:
     joined: str
 
 
-def fates(config: EncoderConfig) -> dict[str, Fate]:
+def fates(config: EncoderConfig) -> dict[str, PartUsage]:
     """Part -> its fate, for every part of the encoder, then for those of a decoder that it has nothing for."""
     with blank():
         encoder = build_encoder(config)
         alone = without_cross_attention(encoder)
         joined = encoder_decoder_from(encoder, layers=config.stack.layers)
     kept, own = _named(alone), _named(joined)
-    found: dict[str, Fate] = {}
+    found: dict[str, PartUsage] = {}
     for name in _named(encoder):
         ours, theirs = own.get(f"encoder.{name}"), own.get(f"decoder.{name}")
-        found.setdefault(part_name(name), Fate("kept" if name in kept else "dropped", _joined(ours, theirs)))
+        found.setdefault(part_name(name), PartUsage("kept" if name in kept else "dropped", _joined(ours, theirs)))
     for name in _named(joined.decoder):
-        found.setdefault(part_name(name), Fate("", "decoder: fresh"))
+        found.setdefault(part_name(name), PartUsage("", "decoder: fresh"))
     return found
 
 

@@ -14,7 +14,7 @@ from anyglot.models.config import Config
 from anyglot.models.empty import blank
 from anyglot.models.encoder import Encoder
 from anyglot.models.language import LanguageModel
-from anyglot.models.pretrained.load import expecting
+from anyglot.models.pretrained.load import assume_configs
 from anyglot.nn.prompt import Prompt
 from anyglot.training.loop.freezing import freeze
 from anyglot.training.methods import METHODS
@@ -83,7 +83,7 @@ def outline(recipe: Recipe) -> Outline:
         UserError: The model it starts from is neither here nor of known size, or a stage's patterns match nothing.
     """
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    with expecting(expected_start(recipe)), blank():
+    with assume_configs(expected_start(recipe)), blank():
         model = method.build(vocabulary_of(recipe), recipe.seed)
         stages = method.stages()
     moving, memory = [], []

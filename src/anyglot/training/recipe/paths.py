@@ -11,7 +11,7 @@ from anyglot.data.corpus import ADDRESSES
 RECIPE = "recipe:"
 
 
-def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+def resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The raw values of a recipe with relative paths taken from `folder`; of any shape, for nothing is checked yet.
 
     `method.start` and `tokenizer` may be hub names: they are paths where something lies there, or where they are

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from anyglot.models.build import Model
 from anyglot.models.config import Config, EmbeddingsConfig, EncoderConfig, LanguageModelConfig, StackConfig
 from anyglot.models.empty import blank
-from anyglot.models.pretrained.load import expecting
+from anyglot.models.pretrained.load import assume_configs
 from anyglot.models.store import current_config, is_model_folder, load_config
 from anyglot.text.tokenizer import load_tokenizer
 from anyglot.training.methods import METHODS
@@ -26,7 +26,7 @@ _PUBLISHED = {
 }
 
 
-class VocabularyOnly:
+class StubTokenizer:
     """All that building a model asks of a tokenizer, in XLM-R's layout."""
 
     begin_id, pad_id, end_id, unknown_id = range(4)
@@ -59,7 +59,7 @@ def shape_of_start(recipe: Recipe) -> Config | None:
 def vocabulary_of(recipe: Recipe) -> Any:
     """The recipe's tokenizer; or what stands for one that is not here, or not learned yet."""
     if isinstance(recipe.tokenizer, LearnedTokenizer):
-        return VocabularyOnly(recipe.tokenizer.train.vocabulary_size)
+        return StubTokenizer(recipe.tokenizer.train.vocabulary_size)
     place = recipe.tokenizer or recipe.start
     assert place is not None  # the recipe's own check
     if Path(place).exists():
@@ -68,7 +68,7 @@ def vocabulary_of(recipe: Recipe) -> Any:
     if recipe.tokenizer is None and origin is not None:
         return vocabulary_of(origin)
     published = published_config(place)
-    return load_tokenizer(place) if published is None else VocabularyOnly(published.embeddings.vocabulary_size)
+    return load_tokenizer(place) if published is None else StubTokenizer(published.embeddings.vocabulary_size)
 
 
 def published_config(name: str) -> EncoderConfig | LanguageModelConfig | None:
@@ -136,7 +136,7 @@ _OTHERS: dict[str, Callable[[], EncoderConfig | LanguageModelConfig]] = {
 def _trained(recipe: Recipe) -> Config:
     """The shape of what a recipe trains, after the edits of all its stages."""
     method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
-    with expecting(expected_start(recipe)), blank():
+    with assume_configs(expected_start(recipe)), blank():
         model = method.build(vocabulary_of(recipe), recipe.seed)
         stages = [stage for stage in method.stages() if recipe.stages[stage.name].updates > 0]
     for stage in stages:
