@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -47,6 +47,19 @@ def texts(name: str, values: object) -> list[str]:
         WrongType: It is one text, a set or a mapping, or nothing to go through; or one of them is no text.
     """
     return list(each_text(name, values))
+
+
+def one_each(name: str, values: object, others: Sequence[object]) -> list[str]:
+    """Texts, one for each of some others.
+
+    Raises:
+        WrongType: As `texts`.
+        UserError: There are fewer or more.
+    """
+    found = texts(name, values)
+    if len(found) != len(others):
+        raise UserError(f"{len(found)} {name} were given for {len(others)} texts: give one a text.")
+    return found
 
 
 def each_text(name: str, values: object) -> Iterator[str]:

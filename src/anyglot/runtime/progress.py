@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -85,6 +87,23 @@ class LineProgress:
             return ""
         seconds = (time.monotonic() - self._begun) / lines * (self._total - self._earlier - lines)
         return f", {seconds / 60:.0f} min left"
+
+
+@contextmanager
+def bar_of(doing: str, total: int, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A function that is told how many lines were done since the last call, and their tokens; None where not shown."""
+    if not shown:
+        yield None
+        return
+    with LineProgress(doing, total) as progress:
+        done = [0, 0]
+
+        def advance(lines: int, tokens: int) -> None:
+            done[0] += lines
+            done[1] += tokens
+            progress.show(*done)
+
+        yield advance
 
 
 class ByteProgress:

@@ -1,11 +1,16 @@
 """What the rest of the package asks of a tokenizer."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from anyglot.text.language_tokens import LanguageTokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,10 @@ class TextTokenizer(Protocol):
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens."""
+        ...
+
+    def batch(self, texts: str | Iterable[str]) -> tuple[Tensor, Tensor]:
+        """Padded rows of ids between begin and end, (B, S) int64, and where they are real, (B, S) bool."""
         ...
 
     def encode_with_offsets(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:

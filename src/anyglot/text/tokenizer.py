@@ -6,9 +6,12 @@
 SentencePiece numbers <unk> 0, <s> 1, </s> 2, pieces from 3; fairseq put four specials in front, hence the shift by one.
 """
 
+from __future__ import annotations
+
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentencepiece import SentencePieceProcessor
 
@@ -17,7 +20,11 @@ from anyglot.runtime.files import write_bytes, write_json
 from anyglot.runtime.untrusted_files import read_bytes
 from anyglot.text.language_tokens import LanguageTokens
 from anyglot.text.offsets import Offsets, widened, within
+from anyglot.text.padding import padded, sentences_of
 from anyglot.text.protocols import PairStyle, TextTokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MODEL_FILE = "sentencepiece.bpe.model"
 CONFIG_FILE = "tokenizer_config.json"
@@ -64,7 +71,7 @@ class Tokenizer:
         self.fingerprint = hashlib.sha256(b"xlmr\n" + model).hexdigest()
 
     @classmethod
-    def load(cls, path: str | Path) -> "Tokenizer":
+    def load(cls, path: str | Path) -> Tokenizer:
         """Read a SentencePiece model file, or the one in a folder.
 
         Raises:
@@ -80,6 +87,9 @@ class Tokenizer:
             return cls(model)
         except UserError as error:
             raise UserError(f"{file}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.vocabulary_size:,} tokens)"
 
     def save(self, folder: Path) -> None:
         """Write `sentencepiece.bpe.model` and a tokenizer_config.json with which transformers opens the folder too."""
@@ -107,6 +117,14 @@ class Tokenizer:
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text between <s> and </s>, as encoders expect them (method card 1.2)."""
         return [[self.begin_id, *ids, self.end_id] for ids in self.encode(texts)]
+
+    def batch(self, texts: str | Iterable[str]) -> tuple[Tensor, Tensor]:
+        """Texts as a model's encoder reads them: padded rows of ids between begin and end, and where they are real.
+
+        Shape:
+            returns: tokens (B, S) int64, mask (B, S) bool, True where a token is
+        """
+        return padded(self.encode_source(sentences_of(texts)), self.pad_id)
 
     def encode_target(self, texts: Sequence[str]) -> list[list[int]]:
         """The same as `encode`: one vocabulary serves both sides."""

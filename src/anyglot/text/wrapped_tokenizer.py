@@ -1,21 +1,27 @@
 """Tokenizers of other families (BERT, mBART-50, M2M-100, NLLB, Marian) by transformers, behind the same protocol."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
 from anyglot.runtime.files import disk_errors
 from anyglot.runtime.untrusted_files import is_there
 from anyglot.text.language_tokens import SCHEMES, LanguageTokens, Scheme, names_language, single_language
 from anyglot.text.offsets import Offsets, aligned, check_found, with_marks, within
+from anyglot.text.padding import padded, sentences_of
 from anyglot.text.protocols import PairStyle
 from anyglot.text.tokenizer_files import settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")  # de_DE, deu_Latn
 _M2M = re.compile(r"__[a-z]{2,3}__")
@@ -62,7 +68,7 @@ class WrappedTokenizer:
         self.fingerprint = _fingerprint(tokenizer)
 
     @classmethod
-    def load(cls, folder: Path) -> "WrappedTokenizer":
+    def load(cls, folder: Path) -> WrappedTokenizer:
         """Open the tokenizer files of a local folder.
 
         Raises:
@@ -174,6 +180,17 @@ class WrappedTokenizer:
     def encode_source(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text between begin and end."""
         return [[self.begin_id, *ids, self.end_id] for ids in self.encode(texts)]
+
+    def batch(self, texts: str | Iterable[str]) -> tuple[Tensor, Tensor]:
+        """Texts as a model's encoder reads them: padded rows of ids between begin and end, and where they are real.
+
+        Shape:
+            returns: tokens (B, S) int64, mask (B, S) bool, True where a token is
+        """
+        return padded(self.encode_source(sentences_of(texts)), self.pad_id)
+
+    def __repr__(self) -> str:
+        return f"WrappedTokenizer({type(self._tokenizer).__name__}, {self.vocabulary_size:,} tokens)"
 
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence; special tokens vanish."""

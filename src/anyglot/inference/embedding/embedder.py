@@ -28,6 +28,7 @@ from anyglot.nn.batch_invariance import batch_dependence
 from anyglot.nn.embeddings import LearnedPositions
 from anyglot.nn.row_filling import FORMATS
 from anyglot.runtime import arguments
+from anyglot.runtime.progress import bar_of
 from anyglot.text.encoder_templates import EncoderTemplate, Frame
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.tokenizer import load_tokenizer
@@ -61,7 +62,7 @@ class Counts:
     tokens: int = 0
 
 
-@dataclass
+@dataclass(repr=False)
 class Embedder:
     """Embeds texts with one encoder. Make one with `from_pretrained`. Not for several threads at once.
 
@@ -150,9 +151,13 @@ class Embedder:
         return positions.limit if isinstance(positions, LearnedPositions) else None
 
     def embed(
-        self, texts: Sequence[str], settings: EmbeddingSettings | None = None, *, progress: Progress | None = None
+        self,
+        texts: str | Iterable[str],
+        settings: EmbeddingSettings | None = None,
+        *,
+        progress: Progress | bool | None = None,
     ) -> NDArray[np.float32]:
-        """One vector a text, in order; zeros for a text without a token.
+        """One vector a text, in order; zeros for a text without a token. Of one text alone its vector.
 
         On a CPU a text's vector is the same, bit for bit, whatever is embedded beside it.
 
@@ -160,12 +165,65 @@ class Embedder:
             UserError: No such layer, or a language that is missing or that the model has no token for; something
                 that is no text among the texts (a TypeError too); or a vector that is not finite.
 
+        Args:
+            progress: Told after each batch; True shows a bar on standard error.
+
         Shape:
-            returns: (N, D) float32
+            returns: (N, D) float32, or (D,) of one text
         """
         settings = settings or EmbeddingSettings()
-        vectors: NDArray[np.float32] = self.embed_layers(texts, [settings.layer], settings, progress=progress)[0]
-        return vectors
+        given = [texts] if isinstance(texts, str) else arguments.texts("texts", texts)
+        with bar_of("embedding", len(given), shown=progress is True) as bar:
+            told = bar or (None if isinstance(progress, bool) else progress)
+            vectors: NDArray[np.float32] = self.embed_layers(given, [settings.layer], settings, progress=told)[0]
+        return vectors[0] if isinstance(texts, str) else vectors
+
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        *,
+        batch_size: int | None = None,
+        show_progress_bar: bool = False,
+        convert_to_tensor: bool = False,
+        normalize_embeddings: bool = False,
+        prompt: str = "",
+    ) -> NDArray[np.float32] | Tensor:
+        """Vectors under the keywords of sentence-transformers' `encode`: the last layer's mean over tokens.
+
+        Args:
+            sentences: A sentence, whose vector is returned; or sentences, whose vectors are, row by row.
+            batch_size: Sentences of 32 tokens that go through the model at a time. Vectors do not depend on it.
+            show_progress_bar: On standard error.
+            convert_to_tensor: A torch tensor in place of a numpy array.
+            normalize_embeddings: Give every vector length 1.
+            prompt: Put in front of every sentence, such as "query: " for E5.
+
+        Raises:
+            UserError: As `embed`.
+
+        Shape:
+            returns: (D,) of a sentence, (N, D) of sentences; float32
+        """
+        given = [sentences] if isinstance(sentences, str) else arguments.texts("sentences", sentences)
+        size = None if batch_size is None else 32 * arguments.whole("batch_size", batch_size, 1, 1 << 20)
+        settings = EmbeddingSettings(normalize=normalize_embeddings, batch_tokens=size)
+        with bar_of("embedding", len(given), shown=show_progress_bar) as progress:
+            vectors = self.embed([prompt + sentence for sentence in given], settings, progress=progress)
+        found = vectors[0] if isinstance(sentences, str) else vectors
+        return torch.from_numpy(found) if convert_to_tensor else found
+
+    def similarity(self, one: NDArray[np.float32] | Tensor, other: NDArray[np.float32] | Tensor) -> Tensor:
+        """Cosines of all pairs of two sets of vectors, as sentence-transformers' `similarity`; 0 of a vector of zeros.
+
+        Shape:
+            one: (N, D) or (D,)    other: (M, D) or (D,)    returns: (N, M) float32
+        """
+        sides = [np.atleast_2d(np.asarray(side, dtype=np.float32)) for side in (one, other)]
+        first, second = (torch.from_numpy(normalized(side)) for side in sides)
+        return first @ second.T
+
+    def __repr__(self) -> str:
+        return f"Embedder({self.name!r}, {self.layers} layers of {self.width}, {self.precision})"
 
     def embed_layers(
         self,

@@ -1,11 +1,11 @@
 """Translator: a model folder as a function from texts to texts."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Unpack, cast, overload
 
 from anyglot.errors import UserError
 from anyglot.inference.generation.autoregressive import Counts, PieceSearch, Progress, StepByStep
@@ -13,6 +13,8 @@ from anyglot.inference.generation.non_autoregressive import ParallelPieceSearch
 from anyglot.inference.generation.pieces import Candidate, Piece, TruncatedWarning, joined
 from anyglot.inference.generation.settings import Overlong, SearchSettings, chosen_decoder
 from anyglot.inference.generation.speculation import drafted
+from anyglot.inference.translation.cutting import cut
+from anyglot.inference.translation.keywords import TranslateKeywords, shown
 from anyglot.inference.translation.loading import TranslationModel, fetch_model, fingerprint, restrict
 from anyglot.models.device import choose_device, choose_precision
 from anyglot.models.precision import prepare, prepare_prompts
@@ -22,13 +24,13 @@ from anyglot.runtime import arguments
 from anyglot.text.lines import clean, too_long
 from anyglot.text.model_languages import ModelLanguages
 from anyglot.text.protocols import TextTokenizer
-from anyglot.text.sentences import joiner, split_to_fit
+from anyglot.text.sentences import joiner
 from anyglot.text.tokenizer import load_tokenizer
 from anyglot.text.translation_templates import Framing, template_of
 from anyglot.text.trimmed_record import Record, UnreadableWarning
 
 
-@dataclass
+@dataclass(repr=False)
 class Translator:
     """Translates texts with one model. Make one with `from_pretrained`.
 
@@ -116,6 +118,11 @@ class Translator:
             _vocabulary=vocabulary,
         )
 
+    def __repr__(self) -> str:
+        parameters = list(self.model.parameters())
+        size = sum(parameter.numel() for parameter in parameters)
+        return f"Translator({self.name!r}, {size:,} parameters, {self.precision} on {parameters[0].device})"
+
     @staticmethod
     def precision_in(identity: str) -> str:
         """The precision that an `identity` tells of."""
@@ -154,12 +161,30 @@ class Translator:
         """Whether a text's translation and score are the same, bit for bit, whatever is translated beside it."""
         return self.model.batch_invariant and next(self.model.parameters()).device.type == "cpu"
 
+    # A str is an iterable of str too, so that a type checker finds the first and third within the others.
+    @overload
+    def translate(  # type: ignore[overload-overlap]
+        self, texts: str, *, n_best: None = None, **how: Unpack[TranslateKeywords]
+    ) -> str: ...
+    @overload
+    def translate(
+        self, texts: Iterable[str], *, n_best: None = None, **how: Unpack[TranslateKeywords]
+    ) -> list[str]: ...
+    @overload
+    def translate(  # type: ignore[overload-overlap]
+        self, texts: str, *, n_best: int, **how: Unpack[TranslateKeywords]
+    ) -> list[Candidate]: ...
+    @overload
+    def translate(
+        self, texts: Iterable[str], *, n_best: int, **how: Unpack[TranslateKeywords]
+    ) -> list[list[Candidate]]: ...
     def translate(
         self,
-        texts: Sequence[str],
+        texts: str | Iterable[str],
         *,
         source: str,
         target: str | Sequence[str],
+        n_best: int | None = None,
         prefixes: Sequence[str] | None = None,
         decoder: str | None = None,
         beam: int | None = None,
@@ -170,9 +195,9 @@ class Translator:
         batch_tokens: int = 4096,
         rounds: int | None = None,
         draft: "Translator | Sequence[str] | None" = None,
-        progress: Progress | None = None,
-    ) -> list[str]:
-        """Translate texts; as many come out as went in, each on one line.
+        progress: Progress | bool | None = None,
+    ) -> str | list[str] | list[Candidate] | list[list[Candidate]]:
+        """Translate a text, or texts; as many come out as went in, each on one line.
 
         Control characters and line separators count as spaces. An empty or blank text stays empty. A text
         longer than is read at once is cut into sentences (then at commas, whitespace, characters), and the
@@ -180,9 +205,12 @@ class Translator:
         not read.
 
         Args:
-            texts: Texts in the source language.
+            texts: A text in the source language, whose translation is returned; or texts, in a list or anything else
+                that is gone through in order.
             source: Language code of any common scheme (`de`, `deu`, `deu_Latn`, `de_DE`).
             target: The same for the target; one for all texts, or one a text.
+            n_best: How many translations of each text are returned, with their scores, best first; fewer where fewer
+                are found. None: the best one, as text.
             prefixes: What each translation must begin with, "" for nothing. Of a text that is split it begins the
                 first piece. An empty text stays empty all the same.
             decoder: "beam", "greedy", "speculative" (as greedy, quicker with a good draft) or "sample"; of a model that
@@ -197,7 +225,7 @@ class Translator:
             rounds: How often a model that writes all words at once may write over what it wrote: see `SearchSettings`.
             draft: Of "speculative": what drafts, or the drafts, one a text; they decide how long it takes and nothing
                 else. None: the source stands in.
-            progress: Told after each batch.
+            progress: Told after each batch; True shows a bar on standard error.
 
         Raises:
             UserError: Something that is no text among the texts (a TypeError too), an unknown language, a target the
@@ -217,11 +245,17 @@ class Translator:
             overlong=overlong,
             batch_tokens=batch_tokens,
             rounds=rounds,
+            n_best=1 if n_best is None else n_best,
         )
-        ranked = self.translate_n_best(
-            texts, source=source, target=target, prefixes=prefixes, settings=settings, draft=draft, progress=progress
-        )
-        return [candidates[0].text for candidates in ranked]
+        given = [texts] if isinstance(texts, str) else arguments.texts("texts", texts)
+        with shown(progress, len(given)) as told:
+            ranked = self.translate_n_best(
+                given, source=source, target=target, prefixes=prefixes, settings=settings, draft=draft, progress=told
+            )
+        if n_best is not None:
+            return ranked[0] if isinstance(texts, str) else ranked
+        best = [candidates[0].text for candidates in ranked]
+        return best[0] if isinstance(texts, str) else best
 
     def translate_n_best(
         self,
@@ -244,11 +278,12 @@ class Translator:
         texts = arguments.texts("texts", texts)
         source_code = self.framing.source(source)
         target = target if isinstance(target, str) else arguments.texts("target languages", target)
-        targets = _one_each([target] * len(texts) if isinstance(target, str) else target, texts, "target languages")
+        each = [target] * len(texts) if isinstance(target, str) else target
+        targets = arguments.one_each("target languages", each, texts)
         for code in dict.fromkeys([target] if isinstance(target, str) else targets):
             self.check_languages(source, code)
         targets = [self.framing.target(code) for code in targets]
-        openings = _one_each([""] * len(texts) if prefixes is None else prefixes, texts, "prefixes")
+        openings = arguments.one_each("prefixes", [""] * len(texts) if prefixes is None else prefixes, texts)
         for number, text in enumerate(texts, start=1):
             if len(text) > settings.max_characters:
                 raise too_long(number, len(text), settings.max_characters)
@@ -266,7 +301,7 @@ class Translator:
         if isinstance(draft, Translator):
             drafts = draft
         elif draft is not None:  # a draft is of a whole text, not of its parts
-            drafts = dict(zip(wanted, map(clean, _one_each(draft, texts, "drafts")), strict=True))
+            drafts = dict(zip(wanted, map(clean, arguments.one_each("drafts", draft, texts)), strict=True))
         ready = drafted(unique, source_code, drafts, self.tokenizer)
         translated = dict(zip(unique, self.searching.search(ready, source_code, settings, progress), strict=True))
         self.counts.texts += len(texts)
@@ -339,22 +374,11 @@ class Translator:
             encoded = self.framing.encode(parts, source, [like.target] * len(parts))
             return [len(ids) <= (like.room or self.searching.source_limit) for ids in encoded]
 
-        whole: dict[tuple[str, str], bool] = {}
-        for example in {text.target: text for text in texts}.values():
-            full = list(dict.fromkeys(text.source for text in texts if text.source and text.target == example.target))
-            fitting = fits(full, example)
-            whole.update({(text, example.target): fit for text, fit in zip(full, fitting, strict=True)})
-        result: list[list[Piece]] = []
-        truncated: list[Piece] = []
-        for text in texts:
-            if not text.source or whole[text.source, text.target]:
-                result.append([text] if text.source else [])
-            elif self.overlong(source, text.target, settings) == "truncate":
-                truncated.append(text)
-                result.append([text])
-            else:
-                self.counts.split += 1
-                result.append(text.split(split_to_fit(text.source, partial(fits, like=text))))
+        def truncates(text: Piece) -> bool:
+            return self.overlong(source, text.target, settings) == "truncate"
+
+        result, truncated = cut(texts, fits, truncates)
+        self.counts.split += sum(len(pieces) > 1 for pieces in result)
         self.counts.truncated += len(truncated)
         if truncated:
             warnings.warn(
@@ -374,11 +398,3 @@ class Translator:
         self.searching.prefixes(
             [Piece("", self.framing.target(target), clean(prefix)) for prefix in prefixes], settings
         )
-
-
-def _one_each(given: Sequence[str], texts: Sequence[str], what: str) -> list[str]:
-    """Refuse another number than there are texts."""
-    given = arguments.texts(what, given)
-    if len(given) != len(texts):
-        raise UserError(f"{len(given)} {what} were given for {len(texts)} texts: give one a text.")
-    return given
