@@ -10,7 +10,7 @@ from anyglot.inference.generation.autoregressive import Progress
 from anyglot.runtime.progress import LineProgress
 
 
-class TranslateKeywords(TypedDict, total=False):
+class Keywords(TypedDict, total=False):
     """The keywords of `Translator.translate` for type checkers; what they mean is said there."""
 
     source: Required[str]

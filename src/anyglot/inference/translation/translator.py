@@ -14,7 +14,7 @@ from anyglot.inference.generation.pieces import Candidate, Piece, TruncatedWarni
 from anyglot.inference.generation.settings import Overlong, SearchSettings, chosen_decoder
 from anyglot.inference.generation.speculation import drafted
 from anyglot.inference.translation.cutting import cut
-from anyglot.inference.translation.keywords import TranslateKeywords, shown
+from anyglot.inference.translation.keywords import Keywords, shown
 from anyglot.inference.translation.loading import TranslationModel, fetch_model, fingerprint, restrict
 from anyglot.models.device import choose_device, choose_precision
 from anyglot.models.precision import prepare, prepare_prompts
@@ -163,21 +163,13 @@ class Translator:
 
     # A str is an iterable of str too, so that a type checker finds the first and third within the others.
     @overload
-    def translate(  # type: ignore[overload-overlap]
-        self, texts: str, *, n_best: None = None, **how: Unpack[TranslateKeywords]
-    ) -> str: ...
+    def translate(self, texts: str, *, n_best: None = None, **how: Unpack[Keywords]) -> str: ...  # type: ignore[overload-overlap]
     @overload
-    def translate(
-        self, texts: Iterable[str], *, n_best: None = None, **how: Unpack[TranslateKeywords]
-    ) -> list[str]: ...
+    def translate(self, texts: Iterable[str], *, n_best: None = None, **how: Unpack[Keywords]) -> list[str]: ...
     @overload
-    def translate(  # type: ignore[overload-overlap]
-        self, texts: str, *, n_best: int, **how: Unpack[TranslateKeywords]
-    ) -> list[Candidate]: ...
+    def translate(self, texts: str, *, n_best: int, **how: Unpack[Keywords]) -> list[Candidate]: ...  # type: ignore[overload-overlap]
     @overload
-    def translate(
-        self, texts: Iterable[str], *, n_best: int, **how: Unpack[TranslateKeywords]
-    ) -> list[list[Candidate]]: ...
+    def translate(self, texts: Iterable[str], *, n_best: int, **how: Unpack[Keywords]) -> list[list[Candidate]]: ...
     def translate(
         self,
         texts: str | Iterable[str],
