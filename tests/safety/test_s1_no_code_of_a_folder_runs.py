@@ -102,6 +102,8 @@ def test_s1_every_call_that_could_run_code_says_that_it_must_not() -> None:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+            if ast.unparse(node.func.value) == "super()":  # what a caller of our own class says goes through
+                continue
             if node.func.attr != "from_pretrained" or owner in ours:
                 continue
             told = {word.arg: ast.unparse(word.value) for word in node.keywords}

@@ -173,7 +173,12 @@ def test_the_commands(folder: Path, tmp_path: Path, app: typer.Typer) -> None:
     out = tmp_path / "exported"
     done = CliRunner().invoke(app, ["export", str(folder / "en"), "--to", "prompts", "--out", str(out)])
     assert done.exit_code == 0 and "prompts for *" in done.stdout
-    assert sorted(path.name for path in out.iterdir()) == ["languages.json", "prompts.json", "prompts.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "hashes.json",
+        "languages.json",
+        "prompts.json",
+        "prompts.safetensors",
+    ]
     (tmp_path / "given").write_text("".join(line + "\n" for line in SOURCES))
     for base, doubtful in (("base", False), ("other", True)):
         files = ["--input", str(tmp_path / "given"), "--output", str(tmp_path / base)]

@@ -120,10 +120,10 @@ def test_a_known_name_is_looked_up_under_its_hub_name(tmp_path: Path, monkeypatc
     ]
 
 
-def test_a_model_that_is_a_pickle_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_without_weights_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path))
-    with pytest.raises(UserError, match=r"nllb-200.* holds no model\.safetensors.*never read.*Convert it once"):
+    with pytest.raises(UserError, match=r"nllb-200.* holds neither model\.safetensors nor pytorch_model\.bin"):
         fetch_from_hub("nllb-600m")
 
 
