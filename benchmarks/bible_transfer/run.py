@@ -38,7 +38,7 @@ SMALL_TESTS = {"limit": 150}
 
 
 def write_tests(folder: Path, cut: dict[str, int]) -> Path:
-    """The table of test sets that `anyglot evaluate` reads."""
+    """The table of test sets that `anyglot evaluate translation` reads."""
     sets = [
         {
             "name": f"{language}-en",
@@ -79,7 +79,7 @@ def main() -> None:
     tests = write_tests(out, SMALL_TESTS if small else {})
     search = ("--decoder", "greedy") if small else ("--beam", "5")
     models = [out / model for model in MODELS]
-    run("evaluate", *models, "--tests", tests, *search, "--out", out / "report")
+    run("evaluate", "translation", *models, "--tests", tests, *search, "--out", out / "report")
 
 
 if __name__ == "__main__":

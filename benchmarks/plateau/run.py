@@ -187,7 +187,7 @@ def scores(setting: Setting, seed: int, folder: Path) -> dict[str, float]:
     path.write_text(yaml.safe_dump({"tests": tests}, sort_keys=False), encoding="utf-8")
     out = folder / "scores"
     if not (out / "report.json").is_file():
-        command(setting, "evaluate", folder, "--tests", path, "--decoder", "greedy", "--out", out)
+        command(setting, "evaluate", "translation", folder, "--tests", path, "--decoder", "greedy", "--out", out)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     [table] = [table for table in report["tables"] if table["title"] == "Scores"]
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]

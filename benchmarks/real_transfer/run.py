@@ -130,7 +130,7 @@ def command(*words: str | int | Path) -> None:
 
 
 def write_tests(data: Path, root: Path, size: Size) -> None:
-    """The table of test sets that `anyglot evaluate` reads, each named by its domain and language."""
+    """The table of test sets that `anyglot evaluate translation` reads, each named by its domain and language."""
     sets = []
     for code in (*SUPERVISED, *ZERO_SHOT):
         sets.append(("everyday", code, root.parent / "data" / "everyday" / f"{code}-en.tsv"))
@@ -159,7 +159,7 @@ def train_and_score(name: str, line: Line, root: Path, seed: int, off_target: bo
     command("train", written, *changes, "--out", folder, "--resume")
     more = ("--off-target",) if off_target else ()
     tests = root / "tests.yaml"
-    command("evaluate", folder, "--tests", tests, "--decoder", "greedy", "--out", scores, *more)
+    command("evaluate", "translation", folder, "--tests", tests, "--decoder", "greedy", "--out", scores, *more)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def write_tables(root: Path, data_hash: str, command: str) -> str:
 
 
 def _rows(report: Mapping[str, Any]) -> Rows:
-    """The scores of every test set in a report of `anyglot evaluate`, with its off-target rate if that was counted."""
+    """The scores of every test set in an evaluation's report, with its off-target rate if that was counted."""
     found: Rows = {}
     for table in report["tables"]:
         if table["title"] not in ("Scores", "Off-target"):

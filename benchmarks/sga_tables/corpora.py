@@ -28,7 +28,7 @@ class Corpus:
         zero_shot: Source languages that only the encoder has read.
         pairs: The training pairs, as a recipe says them.
         changes: What every line's recipe is given: training pairs, validation pairs and lengths.
-        tests: Test set of each language, as `anyglot evaluate` reads it.
+        tests: Test set of each language, as `anyglot evaluate translation` reads it.
     """
 
     name: str

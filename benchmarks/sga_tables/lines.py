@@ -24,7 +24,7 @@ BUNDLED = {
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a model translates: what tables call it, and the options of `anyglot evaluate`."""
+    """How a model translates: what tables call it, and the options of `anyglot evaluate translation`."""
 
     name: str
     options: tuple[str, ...]
@@ -146,7 +146,15 @@ class Table:
         everywhere = (*self.corpus.supervised, *self.corpus.zero_shot)
         transformer = self.at("transformer")
         distilled = written("data.train", [{"sheet": str(self.at("distilled") / "corpora.tsv")}])
-        teaching = ("distil", BUNDLED["nat_ctc"], *self.corpus.changes, tokenizer, "--teacher", str(transformer))
+        teaching = (
+            "data",
+            "distill",
+            BUNDLED["nat_ctc"],
+            *self.corpus.changes,
+            tokenizer,
+            "--teacher",
+            str(transformer),
+        )
         needed = (*self.before, "transformer")
         text = [plain(source) for source in monolingual()]
         crawl = load_recipe(BUNDLED["msp_language_model"]).data.train

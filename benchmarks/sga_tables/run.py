@@ -95,7 +95,14 @@ class Work:
         entries = {"tests": [step.corpus.tests[code] for code in step.languages]}
         tests.write_text(yaml.safe_dump(entries, sort_keys=False))
         wanted = ("--tests", tests, "--metrics", "BLEU,chrF", "--resamples", "0", "--out", scores)
-        command("evaluate", self.out / f"{model}-{seed}", *decoding.options, *wanted, *(["--latency"] * timing))
+        command(
+            "evaluate",
+            "translation",
+            self.out / f"{model}-{seed}",
+            *decoding.options,
+            *wanted,
+            *(["--latency"] * timing),
+        )
 
     def scores(self, name: str, seed: int, decoding: Decoding) -> Path:
         """The folder of the scores of a step, decoded so."""

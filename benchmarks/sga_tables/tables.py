@@ -36,7 +36,7 @@ Lines = dict[str, tuple[Step, Sequence[int]]]
 
 
 def scores_of(folder: Path) -> dict[str, dict[str, float]]:
-    """Metric -> language -> score, from a report of `anyglot evaluate`."""
+    """Metric -> language -> score, from a report of `anyglot evaluate translation`."""
     found: dict[str, dict[str, float]] = {metric: {} for metric in METRICS}
     for cells in _table(folder, "Scores") or []:
         if not str(cells["Test"]).startswith("mean of"):

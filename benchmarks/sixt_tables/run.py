@@ -73,7 +73,7 @@ def command(*words: str | int | Path) -> None:
 
 
 def write_tests(setting: Setting, root: Path, limit: int) -> None:
-    """The table of test sets that `anyglot evaluate` reads: the first `limit` held-out sentences of each language."""
+    """The table of test sets for `anyglot evaluate translation`: `limit` held-out sentences of each language."""
     sets = [
         {"name": name, "source": name, "target": "en", "files": [f"data/test/{name}.{name}", f"data/test/{name}.en"]}
         for name in (*setting.supervised, *setting.zero_shot)
@@ -108,9 +108,21 @@ def train_and_score(setting: Setting, root: Path, variant: str, seed: int) -> No
         command("train", root / f"{recipe}.yaml", *changes, "--out", root / name, "--resume", "--quiet")
     elif not (root / name / "model.safetensors").is_file():
         origin = root / f"without_disentangling-{seed}"
-        command("average", origin, "--step", setting.stage_1, "--out", root / name)
+        command("model", "average", origin, "--step", setting.stage_1, "--out", root / name)
     tests = root / "tests.yaml"
-    command("evaluate", root / name, "--tests", tests, "--decoder", "greedy", "--resamples", "0", "--out", scores)
+    command(
+        "evaluate",
+        "translation",
+        root / name,
+        "--tests",
+        tests,
+        "--decoder",
+        "greedy",
+        "--resamples",
+        "0",
+        "--out",
+        scores,
+    )
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ COMPARISONS = (
 
 
 def scores_of(folder: Path, languages: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Metric -> language -> score, from a report of `anyglot evaluate`."""
+    """Metric -> language -> score, from a report of `anyglot evaluate translation`."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     table = next(table for table in report["tables"] if table["title"] == "Scores")
     columns = table["columns"]

@@ -31,7 +31,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "small-sets": ("--tasks", "sib200,xcopa,masakhanews", "--seeds", "1,2,3", "--set", "max_updates=200"),
 }
-"""Table -> what is asked of `anyglot evaluate`. Updates are few, for the machine; the models are small."""
+"""Table -> what is asked of `anyglot evaluate translation`. Updates are few, for the machine; the models are small."""
 
 
 def command(*words: str | Path) -> None:
@@ -61,7 +61,7 @@ def main() -> None:
     models = [out / name for name in MODELS]
     for table, words in TABLES.items():
         shared = ("--data", data, "--anchors", "--baseline", models[0], "--discard-models", "--out", out / table)
-        command("evaluate", *models, *words, *shared)
+        command("evaluate", "tasks", *models, *words, *shared)
 
 
 if __name__ == "__main__":

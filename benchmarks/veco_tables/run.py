@@ -94,7 +94,19 @@ def translate(out: Path, line: str, seed: int) -> None:
     changes = (*translators(out)[line], f"seed={seed}")
     command("train", out / "translation.yaml", *changes, "--out", out / name, "--resume", "--quiet")
     tests = out / "tests.yaml"
-    command("evaluate", out / name, "--tests", tests, "--decoder", "greedy", "--resamples", "0", "--out", scores)
+    command(
+        "evaluate",
+        "translation",
+        out / name,
+        "--tests",
+        tests,
+        "--decoder",
+        "greedy",
+        "--resamples",
+        "0",
+        "--out",
+        scores,
+    )
 
 
 def retrieve(out: Path, corpora: Corpora, bucc: Path) -> None:
@@ -106,7 +118,7 @@ def retrieve(out: Path, corpora: Corpora, bucc: Path) -> None:
         ("bucc", bucc, ("--pair", "zh-en", "--layer", "all")),
     ):
         if not (out / "scores" / task / "report.json").is_file():
-            command("retrieve", task, *models, "--data", data, *options, "--out", out / "scores" / task)
+            command("evaluate", task, *models, "--data", data, *options, "--out", out / "scores" / task)
 
 
 def lay_out(corpora: Corpora, out: Path) -> None:

@@ -21,7 +21,7 @@ COMPARISONS = (
 
 
 def scores_of(folder: Path) -> dict[str, float]:
-    """Metric -> score of the one test set, from a report of `anyglot evaluate`."""
+    """Metric -> score of the one test set, from a report of `anyglot evaluate translation`."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     table = next(table for table in report["tables"] if table["title"] == "Scores")
     cells = dict(zip(table["columns"], table["rows"][0], strict=True))

@@ -35,15 +35,15 @@ def told(words: list[str], folder: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["average", ".", "--last", "2"], "is not the folder of a run"),
-        (["average", "..", "--best", "2"], "is not the folder of a run"),
-        (["evaluate", "m", "--metrics", "", "--tests", "t"], "--metrics names no metric"),
-        (["evaluate", "m", "--metrics", " , ", "--tests", "t"], "--metrics names no metric"),
-        (["show", "~nouser/x"], "does not know"),
+        (["model", "average", ".", "--last", "2"], "is not the folder of a run"),
+        (["model", "average", "..", "--best", "2"], "is not the folder of a run"),
+        (["evaluate", "translation", "m", "--metrics", "", "--tests", "t"], "--metrics names no metric"),
+        (["evaluate", "translation", "m", "--metrics", " , ", "--tests", "t"], "--metrics names no metric"),
+        (["model", "show", "~nouser/x"], "does not know"),
         (["embed", "~nouser/x", "--output", "o.npy"], "does not know"),
-        (["show", LONG], "more than a path may have"),
+        (["model", "show", LONG], "more than a path may have"),
         (["embed", LONG, "--output", "o.npy"], "more than a path may have"),
-        (["average", LONG, "--last", "2"], "more than a path may have"),
+        (["model", "average", LONG, "--last", "2"], "more than a path may have"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

@@ -10,17 +10,25 @@ import pytest
 
 VERBS = [
     "demo",
-    "fetch",
     "train",
     "translate",
+    "embed",
+    "mine",
     "evaluate",
-    "show",
+    "analyze",
+    "model",
+    "data",
+    "study",
+    "fetch",
     "list",
-    "average",
-    "distil",
-    "phrasebook",
-    "push",
-    "retrieve",
+]
+LEAVES = [
+    *("demo", "train", "translate", "embed", "mine", "fetch", "list"),
+    *("evaluate translation", "evaluate tasks", "evaluate tatoeba", "evaluate bucc"),
+    *("analyze cka", "analyze spectra", "analyze separability"),
+    *("model show", "model average", "model trim", "model export", "model push"),
+    *("data phrasebook", "data manifest", "data vocabulary", "data distill", "data check"),
+    *("study run", "study list", "study report", "study text"),
 ]
 
 
@@ -43,11 +51,29 @@ def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
     assert all(verb in done.stdout for verb in VERBS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_shows_an_example(verb: str) -> None:
-    done = run(verb, "--help")
+@pytest.mark.parametrize("words", LEAVES)
+def test_each_verb_shows_an_example(words: str) -> None:
+    done = run(*words.split(), "--help")
     assert done.returncode == 0
-    assert "anyglot " + verb in done.stdout.replace("\n", " ")
+    assert "anyglot " + words in done.stdout.replace("\n", " ")
+
+
+OLD = {
+    **{verb: f"model {verb}" for verb in ("show", "average", "trim", "export", "push")},
+    **{verb: f"data {verb}" for verb in ("phrasebook", "vocabulary")},
+    **{"sheet": "data manifest", "distil": "data distill", "doctor": "data check"},
+    **{"retrieve tatoeba": "evaluate tatoeba", "study-text": "study text", "study-report": "study report"},
+    **{"evaluate x --tests y": "evaluate translation", "evaluate x --suite xtreme": "evaluate tasks"},
+    **{"study x": "study run", "study x --list-steps": "study list"},
+}
+
+
+@pytest.mark.parametrize("old", OLD)
+def test_an_old_verb_is_taken_with_a_line(old: str) -> None:
+    done = run(*old.split(), "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"main {OLD[old]} [OPTIONS]" in done.stdout.replace("\n", " ")
+    assert "is called `anyglot" in done.stderr and "until the next release" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -57,10 +83,10 @@ def test_each_verb_shows_an_example(verb: str) -> None:
         (["train", "no/such", "--out", "run"], "There is no recipe no/such"),
         (["train", "tiny/sixt", "stages.joint.update=3", "--out", "run"], "did you mean updates"),
         (["translate", "nowhere", "--source", "de", "--target", "en"], "nowhere"),
-        (["phrasebook", "--languages", "en,klingon", "--out", "book"], "klingon"),
-        (["phrasebook", "--level", "poetic", "--out", "book"], "poetic"),
-        (["average", "nowhere", "--last", "2"], "nowhere"),
-        (["show", "nowhere"], "nowhere"),
+        (["data", "phrasebook", "--languages", "en,klingon", "--out", "book"], "klingon"),
+        (["data", "phrasebook", "--level", "poetic", "--out", "book"], "poetic"),
+        (["model", "average", "nowhere", "--last", "2"], "nowhere"),
+        (["model", "show", "nowhere"], "nowhere"),
     ],
 )
 def test_a_mistake_is_told_without_a_traceback(words: list[str], told: str, tmp_path: Path) -> None:
@@ -88,3 +114,11 @@ def test_a_flag_that_was_renamed_is_taken_with_a_line(tmp_path: Path) -> None:
     assert done.returncode == 2 and "No such option" not in done.stderr
     assert "--centre-from is called --center-from now" in done.stderr
     assert "--normalise is called --normalize now" in done.stderr
+
+
+def test_list_alone_lists_all() -> None:
+    done = run("list")
+    assert done.returncode == 0
+    for thing in ("methods", "recipes", "languages", "models"):
+        alone = run("list", thing)
+        assert f"\n{thing}:\n" in done.stdout and alone.stdout in done.stdout

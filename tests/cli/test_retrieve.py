@@ -1,4 +1,4 @@
-"""`anyglot retrieve` with tiny encoders of random weights: files in, report out, nothing embedded twice."""
+"""`anyglot evaluate` with tiny encoders of random weights: files in, report out, nothing embedded twice."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from anyglot.cli.retrieve import retrieve
+from anyglot.cli.main import evaluate
 from anyglot.errors import UserError
 from anyglot.evaluation.retrieval.neighbours import nearest
 from anyglot.inference.embedding import Embedder, EmbeddingSettings
@@ -39,7 +39,7 @@ def data(tmp_path):
 
 
 def command(*words):
-    found = CliRunner().invoke(retrieve, [str(word) for word in words])
+    found = CliRunner().invoke(evaluate, [str(word) for word in words])
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "src" / "anyglot"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# `anyglot sheet: lists ...` is a docstring's title, and `python: The interpreter` an argument's.
+# `anyglot data manifest: lists ...` is a docstring's title, and `python: The interpreter` an argument's.
 _COMMAND = re.compile(
     r"(\$ )?(anyglot (?!\w+:)|echo .*\| anyglot |python3? (-m |benchmarks/)|make |pip install |torchrun )"
 )

@@ -71,7 +71,7 @@ def read(arguments: Sequence[str], *, whole: bool) -> tuple[str, dict[str, Any]]
             name, command, rest = command.resolve_command(context, rest)
     except Exception as error:  # of typer's own copy of click, whose errors have no public name
         kind = type(error).__name__
-        # `anyglot trim --target-corpus` names an option, and leaves its value out as well.
+        # `anyglot model trim --target-corpus` names an option, and leaves its value out as well.
         if kind in ("Exit", "NoArgsIsHelpError") or (kind in ("MissingParameter", "BadOptionUsage") and not whole):
             return None
         raise Wrong(f"{kind}: {error}") from error

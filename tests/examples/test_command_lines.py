@@ -87,7 +87,7 @@ def is_a_run(name: str) -> bool:
         ("anyglot translate runs/a -s de -t en --beems 3", "beems"),
         ("anyglot translate runs/a -s de -t en --beam many", "beam|int"),
         ("anyglot translate runs/a -s de", "target"),
-        ("echo x | anyglot retrieve tatoebas a b", "tatoebas"),
+        ("echo x | anyglot evaluate tatoebas a b", "tatoebas"),
     ],
 )
 def test_w11_a_wrong_line_is_found(text: str, told: str) -> None:

@@ -50,7 +50,7 @@ _WHY = (
     (r"^anyglot demo", "a demo"),
     (r"facebook/|FacebookAI/|xlm-roberta|mbart-50|multilingual-e5-small", "a name"),
     (r"^anyglot (fetch|push)|--off-target|--comet|ctranslate2|--precision int8", "sends or installs"),
-    (r"^anyglot phrasebook", "large"),
+    (r"^anyglot data phrasebook", "large"),
     (
         r"^anyglot (retrieve|analyze|average|doctor|mine|embed|sheet|export)|--suite|--tasks|--prompts|show runs|"
         r"runs/(nat|msp|many|tiny|study|distilled|questions|sga-|veco|en-de|random|demo/ft-all|mine/checkpoints)|"
@@ -85,7 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in MODELS:
         shutil.copytree(model, place / name, dirs_exist_ok=True)
     wanted = ["--out", str(place / "english.json"), "--corpus", str(place / "news.en"), "--coverage", "0.9999"]
-    app(["vocabulary", str(model), *wanted], standalone_mode=False)
+    app(["data", "vocabulary", str(model), *wanted], standalone_mode=False)
     return place
 
 

@@ -50,7 +50,7 @@ STUDY = {
             "command": "anyglot analyze cka {step:lm} {step:m2m} --out {out}",
             "reads": ["{file:a}"],
         },
-        "report": {"after": ["*"], "command": "anyglot study-report --out {out}"},
+        "report": {"after": ["*"], "command": "anyglot study report --out {out}"},
     },
     "report": {"base": "lm", "continued": ["m2m"], "conditions": {"lm": "language model", "m2m": "continued"}},
 }

@@ -273,7 +273,7 @@ def test_a_family_goes_back_to_transformers(name: str, tmp_path: Path) -> None:
 def test_the_command(folder: Path, tmp_path: Path) -> None:
     runner = CliRunner()
     out = str(tmp_path / "out")
-    done = runner.invoke(app, ["export", str(folder), "--to", "ctranslate2", "--out", out, "--sentences", "6"])
+    done = runner.invoke(app, ["model", "export", str(folder), "--to", "ctranslate2", "--out", out, "--sentences", "6"])
     assert done.exit_code == 0, done.output
     assert "6 of 6 greedy translations equal" in done.output
     for options, said in (
@@ -281,6 +281,6 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
         (["--to", "ctranslate2", "--part", "encoder"], "whole translators"),
         (["--to", "transformers", "--quantization", "int8"], "for --to ctranslate2"),
     ):
-        wrong = runner.invoke(app, ["export", str(folder), "--out", str(tmp_path / "no"), *options])
+        wrong = runner.invoke(app, ["model", "export", str(folder), "--out", str(tmp_path / "no"), *options])
         assert isinstance(wrong.exception, UserError) and said in str(wrong.exception)
     assert left_behind(tmp_path) == ["out"]

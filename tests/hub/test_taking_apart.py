@@ -1,4 +1,4 @@
-"""Parts of a model as folders: what `anyglot export` takes out computes what it computed inside."""
+"""Parts of a model as folders: what `anyglot model export` takes out computes what it computed inside."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_an_encoder_alone_translates_nothing(veco: Path, tmp_path: Path) -> None
     common = ["--source", "de", "--target", "en", "--input", str(text)]
     for verb in (
         ["translate", str(veco), *common],
-        ["evaluate", str(veco), *common, "--reference", str(text), "--out", str(tmp_path / "scores")],
+        ["evaluate", "translation", str(veco), *common, "--reference", str(text), "--out", str(tmp_path / "scores")],
     ):
         wrong = CliRunner().invoke(app, verb)
         assert isinstance(wrong.exception, UserError) and said in str(wrong.exception), wrong.output
@@ -221,7 +221,7 @@ def test_an_encoder_alone_translates_nothing(veco: Path, tmp_path: Path) -> None
 
 def test_the_command(veco: Path, tmp_path: Path) -> None:
     runner = CliRunner()
-    base = ["export", str(veco), "--out", str(tmp_path / "out")]
+    base = ["model", "export", str(veco), "--out", str(tmp_path / "out")]
     options = ["--part", "encoder-decoder", "--decoder-layers", "2", "--decoder-blocks", "first"]
     done = runner.invoke(app, [*base, "--to", "anyglot", *options])
     assert done.exit_code == 0 and "encoder-decoder of" in done.output
@@ -242,7 +242,7 @@ def test_the_command(veco: Path, tmp_path: Path) -> None:
 
 
 def test_show_pictures_what_an_encoder_is_taken_apart_into(veco: Path) -> None:
-    shown = CliRunner().invoke(app, ["show", str(veco)]).stdout
+    shown = CliRunner().invoke(app, ["model", "show", str(veco)]).stdout
     names = ("tokens", "cross_attention ", "head.dense")
     row = {name.strip(): line for line in shown.splitlines() for name in names if name in line}
     assert "decoder: a copy" in row["cross_attention"] and "dropped" in row["cross_attention"]

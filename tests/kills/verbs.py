@@ -196,7 +196,7 @@ VERBS = {
         ),
         Verb(
             "study",
-            lambda room, place: ["study", str(room / "study.yaml"), "--out", str(place / "out")],
+            lambda room, place: ["study", "run", str(room / "study.yaml"), "--out", str(place / "out")],
             (),
             _updates("out/train/metrics.jsonl"),
             lambda place: (place / "out" / "translate" / "step.json").exists(),

@@ -82,7 +82,16 @@ def _ended(words: list[str], begun: Callable[[], bool], number: int, folder: Pat
 
 @pytest.mark.parametrize(("number", "code"), BOTH)
 def test_t6_phrasebook(number: int, code: int, tmp_path: Path) -> None:
-    words = ["phrasebook", "--languages", "en,de,fi", "--sentences", "200000", "--out", str(tmp_path / "a" / "book")]
+    words = [
+        "data",
+        "phrasebook",
+        "--languages",
+        "en,de,fi",
+        "--sentences",
+        "200000",
+        "--out",
+        str(tmp_path / "a" / "book"),
+    ]
     ended, told = _ended(words, (tmp_path / "a" / ".book.tmp").exists, number, tmp_path)
     assert (ended, told) == (code, f"anyglot: stopped by a signal; {NOTHING_WRITTEN}.\n")
     assert list(tmp_path.iterdir()) == []

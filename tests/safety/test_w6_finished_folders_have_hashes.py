@@ -225,11 +225,9 @@ def test_w6_other_writers_of_folders_record_too(trained: Path, tmp_path: Path) -
     assert {"model.safetensors", "config.json"} <= set(listed(tmp_path / "mean"))
     encoder = load_encoder(trained)
     assert isinstance(encoder, Encoder)
-    for verb in ("trim", "export"):
-        words = {
-            "trim": ["trim", str(trained), "--out", str(tmp_path / verb), "--corpus", str(trained.parent / "train.de")],
-            "export": ["export", str(trained), "--to", "anyglot", "--part", "encoder", "--out", str(tmp_path / verb)],
-        }[verb]
+    text = str(trained.parent / "train.de")
+    for verb, options in {"trim": ["--corpus", text], "export": ["--to", "anyglot", "--part", "encoder"]}.items():
+        words = ["model", verb, str(trained), *options, "--out", str(tmp_path / verb)]
         ended = subprocess.run(
             [sys.executable, "-m", "anyglot.cli.main", *words], capture_output=True, text=True, check=False
         )

@@ -1,4 +1,4 @@
-"""anyglot average: the mean of a run's checkpoints."""
+"""anyglot model average: the mean of a run's checkpoints."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def average(
 
     Example:
 
-        anyglot average runs/sixt --last 5
+        anyglot model average runs/sixt --last 5
 
-        anyglot average runs/sixt --step 100000 --out runs/sixt-stage-1
+        anyglot model average runs/sixt --step 100000 --out runs/sixt-stage-1
     """
     from anyglot.training.recipe.averaged import average_run
 

@@ -1,4 +1,4 @@
-"""`anyglot export`: a model for other engines."""
+"""`anyglot model export`: a model for other engines."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def export(
 
     Examples:
 
-        anyglot export runs/demo/transformer --to ctranslate2 --out exported --quantization int8
+        anyglot model export runs/demo/transformer --to ctranslate2 --out exported --quantization int8
 
-        anyglot export runs/veco --to transformers --part encoder --out encoder
+        anyglot model export runs/veco --to transformers --part encoder --out encoder
 
-        anyglot export runs/veco --to anyglot --part encoder-decoder --decoder-layers 3 --out translator
+        anyglot model export runs/veco --to anyglot --part encoder-decoder --decoder-layers 3 --out translator
 
-        anyglot export runs/sga --to prompts --out prompts
+        anyglot model export runs/sga --to prompts --out prompts
 
     A model that the engine cannot express is refused with the reason, and nothing is written.
     """

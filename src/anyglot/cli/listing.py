@@ -20,9 +20,9 @@ class Things(StrEnum):
 
 @verb()
 def list_things(
-    things: Annotated[Things, typer.Argument(help="methods, recipes, languages or models.")],
+    things: Annotated[Things | None, typer.Argument(help="methods, recipes, languages or models; or all.")] = None,
 ) -> None:
-    """List the methods, the bundled recipes, the languages with their codes, or well-known pretrained models.
+    """List the methods, the bundled recipes, the languages with their codes, and well-known pretrained models.
 
     The names of models are taken by every verb in place of a folder; `anyglot fetch NAME` brings them here.
 
@@ -39,12 +39,16 @@ def list_things(
         Things.languages: _languages,
         Things.models: _models,
     }
-    columns, rows = listings[things]()
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
     # Piped into another program a line must not be folded to a terminal's width.
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+    for chosen in listings if things is None else [things]:
+        columns, rows = listings[chosen]()
+        table = Table(*columns, box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        if things is None:
+            console.print(f"\n{chosen.value}:")
+        console.print(table)
 
 
 def _methods() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -6,28 +6,29 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from anyglot.cli.analyze import analyze
 from anyglot.cli.average import average
+from anyglot.cli.check import check
 from anyglot.cli.demo import demo
-from anyglot.cli.distil import distil
-from anyglot.cli.doctor import doctor
+from anyglot.cli.distill import distill
 from anyglot.cli.embed import embed
-from anyglot.cli.evaluate import evaluate
+from anyglot.cli.evaluate_retrieval import bucc, tatoeba
+from anyglot.cli.evaluate_tasks import evaluate_tasks
+from anyglot.cli.evaluate_translation import evaluate_translation
 from anyglot.cli.export import export
 from anyglot.cli.fetch import fetch
 from anyglot.cli.listing import list_things
+from anyglot.cli.manifest import manifest
 from anyglot.cli.mine import mine
 from anyglot.cli.phrasebook import phrasebook
 from anyglot.cli.push import push
-from anyglot.cli.retrieve import retrieve
-from anyglot.cli.sheet import sheet
+from anyglot.cli.renamed import RenamingGroup
 from anyglot.cli.show import show
-from anyglot.cli.study import study, study_report, study_text
+from anyglot.cli.study import study
 from anyglot.cli.train import train
 from anyglot.cli.translate import translate
 from anyglot.cli.trim import trim
@@ -39,11 +40,10 @@ from anyglot.runtime.offline import VARIABLE, refuse_network
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
-RENAMED_FLAGS = {"--centre": "--center", "--centre-from": "--center-from", "--normalise": "--normalize"}
-"""Flags as they were -> as they are."""
 
 app = typer.Typer(
     name="anyglot",
+    cls=RenamingGroup,
     help="Turn a pretrained multilingual encoder into a translator of languages it has no parallel data for.\n\n"
     "Start with:  anyglot demo",
     epilog="Exit codes: 0 done, 2 a mistake in what was asked, 130 or 143 stopped by a signal (docs/files.md).",
@@ -76,51 +76,56 @@ def options(
         refuse_network()
 
 
-app.command()(demo)
-app.command()(train)
-app.command()(translate)
-app.command()(fetch)
-app.command()(evaluate)
-app.command()(doctor)
-app.command()(distil)
-app.command()(embed)
-app.command()(show)
-app.command("list")(list_things)
-app.command()(average)
-app.command()(trim)
-app.command()(vocabulary)
-app.command()(phrasebook)
-app.command()(sheet)
-app.command()(export)
-app.command()(push)
-app.add_typer(retrieve, name="retrieve")
-app.command()(mine)
+evaluate = typer.Typer(
+    help="Score models: translations, understanding tasks, retrieval.\n\n"
+    "For example:  anyglot evaluate translation runs/mine --tests tests.yaml",
+    no_args_is_help=True,
+)
+evaluate.command("translation")(evaluate_translation)
+evaluate.command("tasks")(evaluate_tasks)
+evaluate.command("tatoeba")(tatoeba)
+evaluate.command("bucc")(bucc)
+
+model = typer.Typer(
+    help="Look at a model folder, or make another one of it.\n\nFor example:  anyglot model show runs/mine",
+    no_args_is_help=True,
+)
+model.command("show")(show)
+model.command("average")(average)
+model.command("trim")(trim)
+model.command("export")(export)
+model.command("push")(push)
+
+data = typer.Typer(
+    help="Make and check what models are trained and scored on.\n\n"
+    "For example:  anyglot data phrasebook --languages en,fi,zh --out runs/book",
+    no_args_is_help=True,
+)
+data.command("phrasebook")(phrasebook)
+data.command("manifest")(manifest)
+data.command("vocabulary")(vocabulary)
+data.command("distill")(distill)
+data.command("check")(check)
+
+app.command("demo")(demo)
+app.command("train")(train)
+app.command("translate")(translate)
+app.command("embed")(embed)
+app.command("mine")(mine)
+app.add_typer(evaluate, name="evaluate")
 app.add_typer(analyze, name="analyze")
-app.command()(study)
-app.command("study-text", hidden=True)(study_text)
-app.command("study-report", hidden=True)(study_report)
-
-
-def with_new_flags(words: Sequence[str]) -> list[str]:
-    """A command's words with flags under the names they have now; what is changed is said on standard error."""
-    found = []
-    for word in words:
-        flag, separator, value = word.partition("=")
-        if flag in RENAMED_FLAGS:
-            new = RENAMED_FLAGS[flag]
-            print(
-                f"anyglot: {flag} is called {new} now; the old name is taken until the next release.", file=sys.stderr
-            )
-            word = f"{new}{separator}{value}"
-        found.append(word)
-    return found
+app.add_typer(model, name="model")
+app.add_typer(data, name="data")
+app.add_typer(study, name="study")
+app.command("fetch")(fetch)
+app.command("list")(list_things)
 
 
 def run() -> int | None:
     """The verb's exit code. Wrong arguments are told as typer tells them."""
     try:
         # Not standalone: click would turn an interrupt and a closed pipe into exit code 1.
-        code: int | None = app(with_new_flags(sys.argv[1:]), standalone_mode=False)
+        code: int | None = app(standalone_mode=False)
         sys.stdout.flush()  # while what a full disk says can still be told
     except Exception as error:
         # typer carries a click of its own inside, whose usage errors have no public name.

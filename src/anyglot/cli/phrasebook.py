@@ -1,4 +1,4 @@
-"""`anyglot phrasebook`: write the embedded corpus as files."""
+"""`anyglot data phrasebook`: write the embedded corpus as files."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def phrasebook(
     Line i says the same in every language. The same arguments always give the same files, and no meaning is in two
     splits.
 
-    Example:  anyglot phrasebook --languages en,de,ru,zh --sentences 5000 --seed 1 --out runs/phrasebook
+    Example:  anyglot data phrasebook --languages en,de,ru,zh --sentences 5000 --seed 1 --out runs/phrasebook
 
-    Example:  anyglot phrasebook --labelled --languages en,de,zh --sentences 1000 --held-out 200 --out runs/tasks
+    Example:  anyglot data phrasebook --labelled --languages en,de,zh --sentences 1000 --held-out 200 --out runs/tasks
     """
     chosen = [code.strip() for code in languages.split(",") if code.strip()]
     if labelled:

@@ -1,4 +1,4 @@
-"""`anyglot push`: a model folder to the Hugging Face hub, with a model card."""
+"""`anyglot model push`: a model folder to the Hugging Face hub, with a model card."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def push(
 
     Examples:
 
-        anyglot push runs/demo/sixt me/sixt-demo --dry-run --out upload
+        anyglot model push runs/demo/sixt me/sixt-demo --dry-run --out upload
 
-        anyglot push runs/demo/sixt me/sixt-demo --license apache-2.0 --scores scores --public
+        anyglot model push runs/demo/sixt me/sixt-demo --license apache-2.0 --scores scores --public
     """
     from anyglot.errors import UserError
     from anyglot.hub.card import CardMetadata

@@ -1,4 +1,4 @@
-"""anyglot show: what a recipe would do, or what a model is."""
+"""anyglot model show: what a recipe would do, or what a model is."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def show(
 
     Examples:
 
-        anyglot show sixt/xlmr_large
+        anyglot model show sixt/xlmr_large
 
-        anyglot show multilingual-e5-small
+        anyglot model show multilingual-e5-small
     """
     from rich.console import Console
 
@@ -151,7 +151,9 @@ def _show_model(console: Console, name: str, folder: Path) -> None:
     table.add_row("all", f"{sum(part.parameters for part in parts):,}", "")
     console.print(table)
     if ways:
-        console.print("taken apart by `anyglot export MODEL --to anyglot --part encoder`, or `--part encoder-decoder`")
+        console.print(
+            "taken apart by `anyglot model export MODEL --to anyglot --part encoder`, or `--part encoder-decoder`"
+        )
     looking = told_of_source(folder)
     if looking is not None:
         console.print(looking)

@@ -16,22 +16,29 @@ if TYPE_CHECKING:
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the study: a folder a step, and report/.")]
 
 
+FILE = Annotated[str, typer.Argument(help="A study's YAML file, or a bundled one such as study/mt_bridge_tiny.")]
+SETTINGS = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A variable, list or dotted key of the file, as in YAML.", metavar="KEY=VALUE"),
+]
+
+study = typer.Typer(
+    help="A controlled experiment from one file, cached and resumable.\n\n"
+    "For example:  anyglot study run study/mt_bridge_tiny --out runs/study",
+    no_args_is_help=True,
+)
+
+
+@study.command("run")
 @verb(kept="the same command goes on")
-def study(
-    file: Annotated[str, typer.Argument(help="A study's YAML file, or a bundled one such as study/mt_bridge_tiny.")],
+def study_run(
+    file: FILE,
     out: OUT = Path("study"),
-    list_steps: Annotated[
-        bool, typer.Option("--list-steps", help="Show number, state, name and needs of every step; run nothing.")
-    ] = False,
     step: Annotated[
         int | None, typer.Option("--step", min=1, help="Run this step only; what it reads must be done.", metavar="N")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A variable, list or dotted key of the file, as in YAML.", metavar="KEY=VALUE"),
-    ] = None,
+    settings: SETTINGS = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Steps at a time; default: the file's.")] = None,
-    commands: Annotated[bool, typer.Option("--commands", help="With --list-steps: the command lines too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Nothing on stderr but mistakes.")] = False,
 ) -> None:
     """Run an experiment: every step once, and again only when what it depends on has changed.
@@ -41,9 +48,9 @@ def study(
 
     Examples:
 
-        anyglot study study/mt_bridge_tiny --out runs/study --jobs 2
+        anyglot study run study/mt_bridge_tiny --out runs/study --jobs 2
 
-        anyglot study study/mt_bridge_real --set data=../data --out runs/real --list-steps
+        anyglot study run study/mt_bridge_real --set data=../data --out runs/real
     """
     from anyglot.experiments.study.file import load_study
     from anyglot.experiments.study.run import Work, run_step, run_study
@@ -54,9 +61,7 @@ def study(
 
     loaded = load_study(file, settings or [])
     work = Work.laid_out(loaded, out)
-    if list_steps:
-        _print_steps(work, commands)
-    elif step is not None:
+    if step is not None:
         run_step(work, step, say)
         print(out / work.steps[step - 1].name)
     else:
@@ -64,6 +69,27 @@ def study(
         print(out)
 
 
+@study.command("list")
+@verb()
+def study_list(
+    file: FILE,
+    out: OUT = Path("study"),
+    settings: SETTINGS = None,
+    commands: Annotated[bool, typer.Option("--commands", help="The command lines too.")] = False,
+) -> None:
+    """Show number, state, name and needs of every step; run nothing.
+
+    Example:
+
+        anyglot study list study/mt_bridge_tiny --out runs/study
+    """
+    from anyglot.experiments.study.file import load_study
+    from anyglot.experiments.study.run import Work
+
+    _print_steps(Work.laid_out(load_study(file, settings or []), out), commands)
+
+
+@study.command("text")
 @verb(folder="out", kept="the same command writes it all again")
 def study_text(
     out: OUT,
@@ -80,7 +106,7 @@ def study_text(
 
     Example:
 
-        anyglot study-text --languages en,de,ru --source 'bible/*.txt.gz' --out runs/study/text
+        anyglot study text --languages en,de,ru --source 'bible/*.txt.gz' --out runs/study/text
     """
     from anyglot.experiments.study.texts import TextSplitSpecification, codes, write_texts
 
@@ -106,6 +132,7 @@ def _print_steps(work: Work, commands: bool) -> None:
             print(f"      {shlex.join(work.words(step))}")
 
 
+@study.command("report")
 @verb(folder="out", kept="the same command writes it all again")
 def study_report(
     out: OUT,
@@ -115,7 +142,7 @@ def study_report(
 
     Example:
 
-        anyglot study-report --out runs/study/report
+        anyglot study report --out runs/study/report
     """
     from anyglot.experiments.study.report import write_study_report
 

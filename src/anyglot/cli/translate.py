@@ -96,7 +96,7 @@ DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1;
 PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 VOCABULARY = Annotated[
     str | None,
-    typer.Option("--vocabulary", help="Write with these tokens only (see anyglot vocabulary).", metavar="FILE"),
+    typer.Option("--vocabulary", help="Write with these tokens only (see anyglot data vocabulary).", metavar="FILE"),
 ]
 PROMPTS = Annotated[
     str | None,

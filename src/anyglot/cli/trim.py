@@ -1,4 +1,4 @@
-"""anyglot trim: a smaller model for some languages."""
+"""anyglot model trim: a smaller model for some languages."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def trim(
 
     Examples:
 
-        anyglot trim runs/sixt --out runs/small --corpus news.de --corpus news.en --coverage 0.9999
+        anyglot model trim runs/sixt --out runs/small --corpus news.de --corpus news.en --coverage 0.9999
 
-        anyglot trim FacebookAI/xlm-roberta-base --out xlmr-de-uk --languages de,uk
+        anyglot model trim FacebookAI/xlm-roberta-base --out xlmr-de-uk --languages de,uk
     """
     from anyglot.hub.trimming import VocabularySpecification
     from anyglot.hub.trimming import trim as trim_model

@@ -1,4 +1,4 @@
-"""anyglot vocabulary: the tokens a model's output needs, as a file."""
+"""anyglot data vocabulary: the tokens a model's output needs, as a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def vocabulary(
 
     Examples:
 
-        anyglot vocabulary runs/sixt --out english.json --corpus news.en --coverage 0.9999
+        anyglot data vocabulary runs/sixt --out english.json --corpus news.en --coverage 0.9999
 
         anyglot translate runs/sixt -s de -t en --vocabulary english.json < news.de
 

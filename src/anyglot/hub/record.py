@@ -180,7 +180,9 @@ def _scores(place: Path, label: str) -> tuple[list[TestScore], str | None]:
     """The scores of one model in an evaluation's report.json, and the hash of the test data."""
     path = place / REPORT if place.is_dir() else place
     if not path.is_file():
-        raise UserError(f"there is no evaluation in {place}: name the folder that `anyglot evaluate --out` wrote.")
+        raise UserError(
+            f"there is no evaluation in {place}: name the folder that `anyglot evaluate translation --out` wrote."
+        )
     report = _object(path)
     with understood(path, "evaluate the model again"):
         tables = [table for table in report.get("tables", []) if table.get("title") == "Scores"]

@@ -102,7 +102,7 @@ class Shell(PreTrainedModel):  # type: ignore[misc]
         scores: Path | None = None,
         **others: Any,
     ) -> str:
-        """Upload the model with a generated card, as `anyglot push` does. Returns its address.
+        """Upload the model with a generated card, as `anyglot model push` does. Returns its address.
 
         The tokenizer, the languages and what is known of the training come from the local folder that the model was
         opened from.

@@ -89,7 +89,7 @@ def load_prompts(folder: Path | str) -> SavedPrompts:
     except FileNotFoundError:
         raise UserError(
             f"{folder} holds no {FILE}, so there are no prompts in it: name the folder of a finished SGA run, or one "
-            "of `anyglot export RUN --to prompts`."
+            "of `anyglot model export RUN --to prompts`."
         ) from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(raw.get("base"), str):
         raise UserError(f"{path} is not a file of prompts of this package (format {FORMAT}).")

@@ -110,7 +110,7 @@ class Vocabulary:
         except FileNotFoundError:
             raise UserError(f"The vocabulary {path} cannot be read: there is no such file.") from None
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
-            raise UserError(f"{path} is no vocabulary of this package; make one with `anyglot vocabulary`.")
+            raise UserError(f"{path} is no vocabulary of this package; make one with `anyglot data vocabulary`.")
         try:
             full_size = whole_number(document["full_size"], 1, _MOST_ROWS)
             ends = [(whole_number(first), whole_number(last)) for first, last in document["runs"]]

@@ -30,7 +30,7 @@ def quiet(line: str) -> None:
 def test_w10_buccs_threshold_in_a_suite_is_its_presets_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuning: Tuning
 ) -> None:
-    """As `anyglot retrieve` scores the same files under the same preset, the table of thresholds included."""
+    """As `anyglot evaluate` scores the same files under the same preset, the table of thresholds included."""
     torch.set_num_threads(1)
     model = encoder_folder(tmp_path / "tiny")
     folder = tmp_path / "data" / "bucc2018"

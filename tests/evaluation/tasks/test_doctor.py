@@ -9,14 +9,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from anyglot.cli.doctor import doctor
+from anyglot.cli.check import check
 from anyglot.errors import UserError
 from anyglot.evaluation.tasks.catalogue import SUITES, TASKS
 from anyglot.evaluation.tasks.doctor import Finding, described, inspect, usable
 from support.official_files import WRITERS, write
 
 APP = typer.Typer()
-APP.command()(doctor)
+APP.command()(check)
 
 
 def examined(name: str, folder: Path) -> Finding:

@@ -1,4 +1,4 @@
-"""`anyglot evaluate` with a tiny model of random weights: nonsense, but reproducible nonsense."""
+"""`anyglot evaluate translation` with a tiny model of random weights: nonsense, but reproducible nonsense."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from anyglot.cli.evaluate import evaluate
+from anyglot.cli.evaluate_translation import evaluate_translation
 from anyglot.errors import UserError
 from anyglot.inference.translation import Translator
 from inference.generation.test_non_autoregressive import write_folder
@@ -33,7 +33,7 @@ def files(tmp_path):
 
 def command(*words):
     app = typer.Typer()
-    app.command()(evaluate)
+    app.command()(evaluate_translation)
     found = CliRunner().invoke(app, [str(word) for word in words])
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception

@@ -10,7 +10,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from anyglot.cli.evaluate import evaluate
+from anyglot.cli.evaluate_translation import evaluate_translation
 from anyglot.evaluation.translation import timing
 from anyglot.evaluation.translation.table import TestSentences, TestSet, parse_tests, read_sentences
 from anyglot.evaluation.translation.timing import (
@@ -29,7 +29,7 @@ from anyglot.reporting.provenance import Machine
 from support.tiny_translators import write_model_folder
 
 app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(evaluate)
+app.command()(evaluate_translation)
 MACHINE = Machine(processor="a processor", cores=4, threads=3, accelerator=None, versions="")
 Made = tuple[tuple[TestSet, ...], dict[str, TestSentences]]
 

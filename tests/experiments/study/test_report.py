@@ -30,11 +30,11 @@ lists: {seed: [1, 2], model: [lm, m2m]}
 steps:
   lm: {each: [seed], command: "anyglot train lm --out {out}"}
   m2m: {each: [seed], command: "anyglot train m2m {step:lm} --out {out}"}
-  understanding: {each: [model, seed], command: "anyglot evaluate {step:{model}} --out {out}"}
+  understanding: {each: [model, seed], command: "anyglot evaluate translation {step:{model}} --out {out}"}
   cka: {each: [seed], command: "anyglot analyze cka {step:lm} {step:m2m} --out {out}"}
   spectra: {each: [seed], command: "anyglot analyze spectra {step:lm} {step:m2m} --out {out}"}
   separability: {each: [seed], command: "anyglot analyze separability {step:lm} {step:m2m} --out {out}"}
-  report: {after: ["*"], command: "anyglot study-report --out {out}"}
+  report: {after: ["*"], command: "anyglot study report --out {out}"}
 report: {base: lm, continued: [m2m], conditions: {m2m: continued, lm: language model}}
 """
 
@@ -143,7 +143,7 @@ def test_the_report_states_hashes_of_its_data_and_the_commits_of_its_steps(study
     facts = json.loads(write_study_report(study / "report", study, figures=False).json.read_text())["facts"]
     assert facts["Training data"] == f"{read[0][:12]}, {read[1][:12]} (lm, m2m)"
     assert facts["Test data"].endswith("(book_nli)") and facts["Commits of the steps"].startswith("abc123 (2 steps)")
-    assert facts["Command"] == f"anyglot study {study.name}/study.yaml"
+    assert facts["Command"] == f"anyglot study run {study.name}/study.yaml"
 
 
 def test_figures_are_written_where_they_are_wanted(study: Path) -> None:

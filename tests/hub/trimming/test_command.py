@@ -1,4 +1,4 @@
-"""`anyglot trim`, `anyglot vocabulary`, and translating with what they made."""
+"""`anyglot model trim`, `anyglot data vocabulary`, and translating with what they made."""
 
 from __future__ import annotations
 

@@ -296,7 +296,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = runner.invoke(app, ["translate", *common, "--target", "fra_Latn", "--output", str(tmp_path / "out")])
     assert done.exit_code == 0 and len((tmp_path / "out").read_text().splitlines()) == 8
     options = ["--target", "fr", "--reference", str(reference), "--out", str(tmp_path / "scores"), "--resamples", "0"]
-    scored = runner.invoke(app, ["evaluate", *common, *options])
+    scored = runner.invoke(app, ["evaluate", "translation", *common, *options])
     assert scored.exit_code == 0, scored.output
     report = json.loads((tmp_path / "scores" / "report.json").read_text())
     assert "chrF++" in json.dumps(report)

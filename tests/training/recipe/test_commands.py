@@ -82,12 +82,6 @@ def test_mistakes_are_user_errors(app: typer.Typer, folder: Path) -> None:
     assert CliRunner().invoke(app, ["train", str(folder / "r.yaml")]).exit_code == 2
 
 
-@pytest.mark.parametrize("verb", ["train", "show", "list", "average"])
-def test_help_shows_an_example(app: typer.Typer, verb: str) -> None:
-    told = CliRunner().invoke(app, [verb, "--help"])
-    assert told.exit_code == 0 and f"anyglot {verb} " in told.stdout
-
-
 def test_average_names_its_folder_after_the_run(app: typer.Typer, folder: Path) -> None:
     done = CliRunner().invoke(app, ["average", str(folder / "run"), "--last", "1"])
     assert done.exit_code == 0 and (folder / "run-last-1" / "model.safetensors").is_file()

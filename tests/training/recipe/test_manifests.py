@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anyglot.cli.sheet import sheet
+from anyglot.cli.manifest import manifest
 from anyglot.data.corpus import MonolingualSource, ParallelSource
 from anyglot.errors import UserError
 from anyglot.training.recipe.load import load_recipe, save_recipe
@@ -119,16 +119,16 @@ def test_a_folder_of_corpora_becomes_a_sheet_that_a_recipe_reads(
     for name in ("t.en-de.en", "t.en-de.de", "fr-en.tsv", "mono.uk.txt", "notes.md"):
         (folder / name).write_text("x\n")
     (tmp_path / "link").symlink_to(tmp_path / "lists", target_is_directory=True)
-    sheet(folder, tmp_path / "link" / "corpora.tsv", "en")
+    manifest(folder, tmp_path / "link" / "corpora.tsv", "en")
     told = capsys.readouterr().out
     assert "2 corpora of sentence pairs, 1 of text" in told and "notes.md (its name tells no languages)" in told
     recipe.write_text(RECIPE.replace("lists/corpora", "link/corpora"))
     train = load_recipe(recipe).data.train
     assert [source.name for source in train] == ["de", "fr-en", "de-en", "uk", "fr"]
     assert all(Path(place).is_file() for source in train[1:4] for place in source.locations)
-    sheet(folder, folder / "corpora.tsv", None)
-    sheet(folder, folder / "corpora.tsv", None)
+    manifest(folder, folder / "corpora.tsv", None)
+    manifest(folder, folder / "corpora.tsv", None)
     assert "corpora.tsv (" not in capsys.readouterr().out, "the sheet itself is no corpus"
     with pytest.raises(UserError, match="none of the 0 files"):
         (tmp_path / "empty").mkdir()
-        sheet(tmp_path / "empty", tmp_path / "x.tsv", None)
+        manifest(tmp_path / "empty", tmp_path / "x.tsv", None)

@@ -220,9 +220,9 @@ def test_show_tells_the_model_and_evaluations_tell_the_checkpoint(
     stopped: Path, root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     best, _ = best_and_newest(stopped)
-    shown = CliRunner().invoke(app, ["show", str(stopped)])
+    shown = CliRunner().invoke(app, ["model", "show", str(stopped)])
     assert shown.exit_code == 0 and "decoder.stack.blocks" in shown.output
-    command = ["evaluate", str(stopped), "--out", str(tmp_path / "scores"), "-s", "de", "-t", "en"]
+    command = ["evaluate", "translation", str(stopped), "--out", str(tmp_path / "scores"), "-s", "de", "-t", "en"]
     command += ["-i", str(root / "valid.de"), "-r", str(root / "valid.en")]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output[-2000:]

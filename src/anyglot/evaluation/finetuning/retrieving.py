@@ -1,4 +1,4 @@
-"""Tatoeba and BUCC within a suite: the encoder as it was pretrained, under the protocol of `anyglot retrieve`.
+"""Tatoeba and BUCC within a suite: the encoder as it was pretrained, under the protocol of `anyglot evaluate`.
 
 No fine-tuning and no seed: XTREME scores the pretrained encoder. BUCC's threshold is tuned as the preset says, which is
 on the scored pairs (an oracle) in XTREME's and jiant's releases; what it was and where it comes from is told.

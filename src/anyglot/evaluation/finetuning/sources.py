@@ -86,7 +86,7 @@ def data_folder(suite: str, tasks: tuple[str, ...], data: Path | str | None, say
     if suite == PHRASEBOOK or all(name.startswith("book_") for name in tasks):
         return phrasebook_folder(LabelledSizes(), say)
     raise UserError(
-        f"the tasks {', '.join(tasks)} need their files: give the folder with --data; `anyglot doctor --suite "
+        f"the tasks {', '.join(tasks)} need their files: give the folder with --data; `anyglot data check --suite "
         f"{suite or 'xtreme'} --data DIR` says which ones and where they come from"
     )
 

@@ -148,7 +148,9 @@ def hub_sets(task: Task) -> dict[tuple[Split, str], tuple[HubSet, ...]]:
         UserError: The task is not on the hub.
     """
     if task.name not in HUB_TASKS:
-        raise UserError(f"{task.name} is not on the hub: `anyglot phrasebook` writes its files; give their folder.")
+        raise UserError(
+            f"{task.name} is not on the hub: `anyglot data phrasebook` writes its files; give their folder."
+        )
     sets: dict[tuple[Split, str], tuple[HubSet, ...]] = {}
     for code in task.languages:
         known = _COPA if (task.name, code) == ("xcopa", "en") else HUB_TASKS[task.name]

@@ -132,7 +132,7 @@ def open_task(task: Task, folder: Path | str, faults: Faults) -> TaskData:
     if not divided.portions:
         raise UserError(
             f"{root} has no files of {task.name}; they lie in a folder {' or '.join(FOLDERS[task.name])} there, or in "
-            "the folder itself. `anyglot doctor` says which files are known."
+            "the folder itself. `anyglot data check` says which files are known."
         )
     data = TaskData(task, found.folder or root, divided.note, faults, divided.portions)
     if data.missing:

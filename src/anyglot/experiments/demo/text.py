@@ -21,7 +21,7 @@ def write_text(course: Course, folder: Path, seed: int) -> None:
 
     `mono.LANG.txt` if there is pretraining; `train.LANG-en.{LANG,en}` and `validation.LANG-en.{LANG,en}` of the
     supervised languages; `test.{LANG}.txt`, the same sentences in every language, none of which ever chose a setting,
-    and `tests.yaml`, the table of them that `anyglot evaluate` takes;
+    and `tests.yaml`, the table of them that `anyglot evaluate translation` takes;
     `unseen.txt`, the sentences of languages beyond, if they are translated.
     """
     folder.mkdir(parents=True, exist_ok=True)

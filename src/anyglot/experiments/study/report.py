@@ -101,7 +101,7 @@ def build_study_report(results: Results, manifest: Any) -> tuple[Report, list[Pa
     bars = effect_bars(results)
     facts = {
         **provenance().facts(),
-        "Command": f"anyglot study {manifest.get('file', manifest.get('study', ''))}",
+        "Command": f"anyglot study run {manifest.get('file', manifest.get('study', ''))}",
         "Seeds": ", ".join(results.seeds),
         **_origins(results),
         **_settings(manifest.get("variables") or {}),

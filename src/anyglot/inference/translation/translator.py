@@ -81,12 +81,12 @@ class Translator:
             device: "cpu", "cuda", "cuda:1"; None takes a GPU if there is one.
             precision: "fp32", "bf16", "fp16", "int8", "auto" (fp32, or bf16 where that is faster), or "fast" (int8
                 too); see `choose_precision`.
-            vocabulary: A file of `anyglot vocabulary`: translations are written with its tokens only. A model that was
-                trained or trimmed with such a choice keeps to it anyway.
+            vocabulary: A file of `anyglot data vocabulary`: translations are written with its tokens only. A model that
+                was trained or trimmed with such a choice keeps to it anyway.
             batch_independent: On a CPU a text's translation and score are the same, bit for bit, whatever is translated
                 beside it, where a measurement does not find that this machine cannot: the attribute says.
-            prompts: A folder of prompts (`anyglot export RUN --to prompts`, or the run itself) that make a translator
-                of the model, which is then any encoder with its language head.
+            prompts: A folder of prompts (`anyglot model export RUN --to prompts`, or the run itself) that make a
+                translator of the model, which is then any encoder with its language head.
 
         Raises:
             UserError: No such model, a damaged one, one of another family, a device or precision that is not there, a

@@ -4,7 +4,7 @@
     de-en=x.tsv                SOURCE tab TARGET; `x.tsv:1,0` names the columns, counted from 0; also .jsonl
     de-en=hf:owner/name        an address, as in a recipe; phrasebook:... likewise
     de=a.txt                   text of one language
-    corpora.tsv                a data sheet (`anyglot sheet`); also sheet=PATH
+    corpora.tsv                a data sheet (`anyglot data manifest`); also sheet=PATH
 
 Every file may end in `.gz`.
 """

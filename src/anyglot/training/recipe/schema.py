@@ -58,7 +58,7 @@ class TargetVocabulary(Options):
         default=None, description="Texts to choose from; none: the target side of the training data."
     )
     scripts: tuple[str, ...] | None = Field(default=None, description="All tokens of these scripts, whatever occurs.")
-    file: Path | None = Field(default=None, description="A choice made before with `anyglot vocabulary`.")
+    file: Path | None = Field(default=None, description="A choice made before with `anyglot data vocabulary`.")
     outside: Literal["refuse", "unknown"] = Field(
         default="refuse", description="Targets that are not kept: refuse the data, or learn <unk> in their place."
     )

@@ -1,4 +1,4 @@
-"""`anyglot evaluate`: score models over test sets."""
+"""`anyglot evaluate translation`: score translators over test sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyglot.cli import suite as understanding
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, b
 
 
 @verb(folder="out", kept="what was finished is kept in the output folder; the same command goes on")
-def evaluate(
+def evaluate_translation(
     models: MODELS,
     tests: TESTS = None,
     source: SOURCE = None,
@@ -110,40 +109,20 @@ def evaluate(
     latency: LATENCY = False,
     device: DEVICE = None,
     precision: PRECISION = "auto",
-    suite: understanding.SUITE = None,
-    tasks: understanding.TASKS = None,
-    languages: understanding.LANGUAGES = None,
-    data: understanding.DATA = None,
-    seeds: understanding.SEEDS = None,
-    protocol: understanding.PROTOCOL = None,
-    overrides: understanding.SET = None,
-    select: understanding.SELECT = None,
-    train_language: understanding.TRAIN_LANGUAGE = None,
-    setting: understanding.SETTING = None,
-    translate_train: understanding.TRANSLATE_TRAIN = None,
-    translator: understanding.TRANSLATOR = None,
-    few_shot: understanding.FEW_SHOT = None,
-    search: understanding.SEARCH = None,
-    anchors: understanding.ANCHORS = False,
-    discard: understanding.DISCARD = False,
 ) -> None:
-    """Score translators with BLEU and chrF++, or fine-tune and score encoders on understanding tasks (--suite).
+    """Score translators with BLEU and chrF++.
 
     Every score has its signature and its bootstrap interval; supervised and zero-shot stand apart.
 
     Examples:
 
-        anyglot evaluate runs/demo/sixt --tests runs/demo/text/tests.yaml --baseline runs/demo/transformer
+        anyglot evaluate translation runs/demo/sixt --tests runs/demo/text/tests.yaml --baseline runs/demo/transformer
 
-        anyglot evaluate runs/demo/sixt -s it -t en -i runs/demo/text/test.it.txt -r runs/demo/text/test.en.txt
+        anyglot evaluate translation runs/mine -s it -t en -i test.it.txt -r test.en.txt
 
-        anyglot evaluate runs/new --tests tests.yaml --against evaluation --out scores --off-target
+        anyglot evaluate translation runs/new --tests tests.yaml --against evaluation --out scores --off-target
 
-        anyglot evaluate runs/sga runs/transformer --tests tests.yaml --latency
-
-        anyglot evaluate runs/tiny/sixt --suite phrasebook --anchors --out understanding
-
-        anyglot evaluate runs/veco runs/xlm --suite xtreme --data xtreme --seeds 1,2,3 --baseline runs/xlm
+        anyglot evaluate translation runs/sga runs/transformer --tests tests.yaml --latency
 
     Prints the table and writes OUT/report.html, report.md and report.json. Hypotheses are kept in OUT/hypotheses and
     used again when the same model would translate the same lines.
@@ -158,62 +137,6 @@ def evaluate(
     from anyglot.inference.translation import SearchSettings
     from anyglot.inference.translation.loading import check_translator
 
-    options = understanding.SuiteOptions(
-        suite,
-        tasks,
-        languages,
-        data,
-        seeds,
-        protocol,
-        overrides,
-        select,
-        train_language,
-        setting,
-        translate_train,
-        translator,
-        few_shot,
-        search,
-        anchors,
-        discard,
-    )
-    if options.wanted:
-        understanding.refuse_with_suite(
-            {
-                "--tests": tests,
-                "--source": source,
-                "--target": target,
-                "--input": input_path,
-                "--reference": reference,
-                "--beam": beam,
-                "--decoder": decoder,
-                "--rounds": rounds,
-                "--tokenizer": tokenizer,
-                "--off-target": off_target,
-                "--candidates": candidates,
-                "--comet": comet,
-                "--comet-model": comet_model,
-                "--latency": latency,
-                "--metrics": metrics != "BLEU,chrF++",
-                "--length-penalty": length_penalty != 1.0,
-                "--max-length": max_length != 200,
-                "--max-source-length": max_source_length,
-                "--overlong": overlong,
-                "--samples": samples != 10,
-            }
-        )
-        understanding.evaluate_suite(
-            models,
-            options,
-            out=out,
-            baseline=baseline,
-            against=against,
-            resamples=resamples,
-            seed=seed,
-            device=device,
-            precision=precision,
-        )
-        return
-    understanding.refuse_without_suite(options)
     settings = SearchSettings(
         decoder=chosen_decoder(decoder, among=("beam", "greedy", "ctc")),
         beam=beam,

@@ -1,4 +1,4 @@
-"""anyglot distil: have a teacher write what a recipe learns."""
+"""anyglot data distill: have a teacher write what a recipe learns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anyglot.cli.verb import verb
 
 
 @verb(folder="out", kept="what was translated is kept; go on with --resume")
-def distil(
+def distill(
     recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
@@ -39,7 +39,7 @@ def distil(
 
     Example:
 
-        anyglot distil nat/tiny --teacher runs/transformer --out runs/distilled
+        anyglot data distill nat/tiny --teacher runs/transformer --out runs/distilled
 
         anyglot train runs/distilled/recipe.yaml --out runs/nat
     """

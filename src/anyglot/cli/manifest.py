@@ -1,4 +1,4 @@
-"""anyglot sheet: list the corpora of a folder in a data sheet."""
+"""anyglot data manifest: list the corpora of a folder in a data sheet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 20
 
 
 @verb(file="out")
-def sheet(
+def manifest(
     folder: Annotated[Path, typer.Argument(help="Folder with corpora, subfolders included.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, e.g. corpora.tsv.")] = Path("corpora.tsv"),
     target: Annotated[
@@ -26,7 +26,7 @@ def sheet(
     Understood are NAME.xx-yy.xx beside NAME.xx-yy.yy, NAME.xx-yy.tsv, NAME.xx.txt and the like, each also as .gz.
     What is not understood is told. A recipe names the sheet: data.train: [{sheet: corpora.tsv}].
 
-    Example:  anyglot sheet corpora/opus --target en --out corpora.tsv
+    Example:  anyglot data manifest corpora/opus --target en --out corpora.tsv
     """
     from anyglot.data.discover import corpora_in
     from anyglot.data.manifest import write_sheet

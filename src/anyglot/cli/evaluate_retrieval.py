@@ -1,4 +1,4 @@
-"""`anyglot retrieve`: sentence retrieval by one protocol: Tatoeba and BUCC."""
+"""`anyglot evaluate tatoeba` and `bucc`: sentence retrieval by one protocol."""
 
 from __future__ import annotations
 
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from anyglot.evaluation.retrieval.system import System
 
 _WORTH_TELLING = 2000
-
-retrieve = typer.Typer(
-    help="Find translations by their vectors: Tatoeba and BUCC, every layer, by one protocol.\n\n"
-    "For example:  anyglot retrieve tatoeba runs/veco --data tatoeba --languages de,zh",
-    no_args_is_help=True,
-)
 
 MODELS = Annotated[list[str], typer.Argument(help="Model folders or hub names, any encoder.", metavar="MODEL...")]
 DATA = Annotated[Path, typer.Option("--data", help="Folder of the test's files.")]
@@ -67,7 +61,6 @@ DUPLICATES_BUCC = Annotated[
 ]
 
 
-@retrieve.command()
 @verb(folder="out")
 def tatoeba(
     models: MODELS,
@@ -103,9 +96,9 @@ def tatoeba(
 
     Examples:
 
-        anyglot retrieve tatoeba runs/veco runs/xlm --data tatoeba --languages xtreme --out scores
+        anyglot evaluate tatoeba runs/veco runs/xlm --data tatoeba --languages xtreme --out scores
 
-        anyglot retrieve tatoeba FacebookAI/xlm-roberta-large --data tatoeba --preset xtreme
+        anyglot evaluate tatoeba FacebookAI/xlm-roberta-large --data tatoeba --preset xtreme
     """
     from anyglot.evaluation.retrieval.run import run_tatoeba
     from anyglot.evaluation.retrieval.tatoeba import choose_languages, find_languages
@@ -127,7 +120,6 @@ def tatoeba(
     print(run_tatoeba(request, found, missing, _say))
 
 
-@retrieve.command()
 @verb(folder="out")
 def bucc(
     models: MODELS,
@@ -169,11 +161,11 @@ def bucc(
 
     Examples:
 
-        anyglot retrieve bucc runs/veco runs/xlm --data bucc --pair zh-en --out scores
+        anyglot evaluate bucc runs/veco runs/xlm --data bucc --pair zh-en --out scores
 
-        anyglot retrieve bucc runs/veco --data bucc --pair zh-en --layer 3 --margin ratio,distance,absolute
+        anyglot evaluate bucc runs/veco --data bucc --pair zh-en --layer 3 --margin ratio,distance,absolute
 
-        anyglot retrieve bucc runs/veco --data bucc --pair zh-en --split test --tune-split training
+        anyglot evaluate bucc runs/veco --data bucc --pair zh-en --split test --tune-split training
     """
     from anyglot.evaluation.retrieval.bucc import read_split
     from anyglot.evaluation.retrieval.run import run_bucc

@@ -1,4 +1,4 @@
-"""`anyglot doctor`: which files of the tasks are there, missing or of the wrong shape, and where they come from."""
+"""`anyglot data check`: which files of the tasks are there, missing or of the wrong shape, and where they come from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING_USABLE = 2
 
 
 @verb()
-def doctor(
+def check(
     data: Annotated[Path, typer.Option("--data", help="Folder of the tasks' official files.", metavar="DIR")],
     suite: Annotated[
         str, typer.Option("--suite", help="xtreme, xglue, phrasebook or more.", metavar="NAME")
@@ -30,7 +30,7 @@ def doctor(
 
     Example:
 
-        anyglot doctor --suite xtreme --data download
+        anyglot data check --suite xtreme --data download
     """
     from anyglot.evaluation.tasks.doctor import described, inspect, usable
 
