@@ -147,7 +147,6 @@ class Table:
         transformer = self.at("transformer")
         distilled = written("data.train", [{"sheet": str(self.at("distilled") / "corpora.tsv")}])
         teaching = (
-            "data",
             "distill",
             BUNDLED["nat_ctc"],
             *self.corpus.changes,

@@ -50,7 +50,7 @@ class Work:
 
     def made(self, name: str, seed: int) -> bool:
         """Whether a step has ended."""
-        last = "recipe.yaml" if self.steps[seed][name].words[0] == "distil" else "run.json"
+        last = "recipe.yaml" if self.steps[seed][name].words[0] == "distill" else "run.json"
         return (self.out / f"{name}-{seed}" / last).is_file()
 
     def make(self, name: str, seed: int) -> None:
@@ -65,7 +65,7 @@ class Work:
         for needed in step.needs:
             if not self.made(needed, seed):
                 raise RuntimeError(f"{name}-{seed} needs {needed}-{seed}, which is not there")
-        words = [*step.words, f"seed={seed}"]
+        words = [*(["data"] if step.words[0] == "distill" else []), *step.words, f"seed={seed}"]
         if step.words[0] == "train":
             words += [*self._expanded(step, seed), "--quiet"]
         command(*words, "--out", self.out / f"{name}-{seed}", "--resume")

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "anyglot"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # `anyglot data manifest: lists ...` is a docstring's title, and `python: The interpreter` an argument's.
 _COMMAND = re.compile(
-    r"(\$ )?(anyglot (?!\w+:)|echo .*\| anyglot |python3? (-m |benchmarks/)|make |pip install |torchrun )"
+    r"(\$ )?(anyglot (?!(?:\w+ )?\w+:)|echo .*\| anyglot |python3? (-m |benchmarks/)|make |pip install |torchrun )"
 )
 
 

@@ -37,7 +37,7 @@ def test_w11_examples_are_found_of_every_kind() -> None:
     assert min(kinds[kind] for kind in ("fence", "inline", "help", "comment")) > 50
     assert len(COMMANDS) > 300
     verbs = {given[0] for _, given in COMMANDS}
-    assert {"train", "translate", "evaluate", "embed", "mine", "retrieve", "study", "average", "push"} <= verbs
+    assert {"train", "translate", "evaluate", "embed", "mine", "analyze", "study", "model", "data"} <= verbs
 
 
 @pytest.mark.parametrize(("example", "given"), COMMANDS, ids=[f"{example}" for example, _ in COMMANDS])

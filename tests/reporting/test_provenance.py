@@ -21,7 +21,7 @@ def test_a_commands_absolute_paths_lose_their_folders():
         "de-en",
         "a,/q/r",
     ]
-    assert facts.tell_command(words) == "anyglot evaluate translation x --out=y data.file=b.txt ../z de-en a,r"
+    assert facts.tell_command(words) == "anyglot evaluate x --out=y data.file=b.txt ../z de-en a,r"
     assert facts.tell_command(["hf:owner/name?split=train", "C:\\Users\\me\\x", "~/deep/x"]) == (
         "hf:owner/name?split=train x x"
     )
@@ -30,7 +30,7 @@ def test_a_commands_absolute_paths_lose_their_folders():
 def test_the_facts_name_what_is_needed_and_nothing_of_the_machines_names(monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(Path.home() / "bin/anyglot"), "evaluate", str(Path.home() / "model")])
     told = facts.provenance(seed=3, data_hash="ab", seconds=61.7).facts()
-    assert told["Command"] == "anyglot evaluate translation model"
+    assert told["Command"] == "anyglot evaluate model"
     assert (told["Seed"], told["Data hash"], told["Seconds"]) == ("3", "ab", "62")
     assert torch.__version__ in told["Versions"] and f"{torch.get_num_threads()} thread" in told["Processor"]
     everything = " ".join(told.values())

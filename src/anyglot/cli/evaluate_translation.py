@@ -118,7 +118,7 @@ def evaluate_translation(
 
         anyglot evaluate translation runs/demo/sixt --tests runs/demo/text/tests.yaml --baseline runs/demo/transformer
 
-        anyglot evaluate translation runs/mine -s it -t en -i test.it.txt -r test.en.txt
+        anyglot evaluate translation runs/mine -s de -t en -i test.de -r test.en
 
         anyglot evaluate translation runs/new --tests tests.yaml --against evaluation --out scores --off-target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from typer.core import TyperGroup
 
@@ -49,10 +50,15 @@ def with_new_words(words: Sequence[str]) -> list[str]:
         verb = rest[0]
         if verb in RENAMED_VERBS:
             rest = _said([verb], list(RENAMED_VERBS[verb])) + rest[1:]
-        elif verb in _UNDER and len(rest) > 1 and rest[1] not in (*_UNDER[verb], "--help"):
+        elif verb in _UNDER and len(rest) > 1 and rest[1] != "--help" and not _near(rest[1], _UNDER[verb]):
             second, rest = _meant(verb, rest)
             rest = [*_said([verb], [verb, second]), *rest[1:]]
     return front + [_with_new_flag(word) for word in rest]
+
+
+def _near(word: str, among: Sequence[str]) -> bool:
+    """Whether a word is one of these, or one of them misspelled."""
+    return bool(get_close_matches(word, among, n=1, cutoff=0.75))
 
 
 def _meant(verb: str, words: list[str]) -> tuple[str, list[str]]:

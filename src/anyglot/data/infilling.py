@@ -118,11 +118,16 @@ def _spans(words: int, share: float, mean: float, generator: np.random.Generator
 
 
 def word_starts(tokenizer: TextTokenizer) -> NDArray[np.bool_]:
-    """Whether each token begins a word: by its mark, or as a piece of a script without spaces: (V,)."""
+    """Whether each token begins a word: by its mark, as a piece of a script without spaces, or as one added: (V,)."""
     pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
     if any(piece.startswith(_INSIDE_WORD) for piece in pieces):
-        return np.array([not piece.startswith(_INSIDE_WORD) for piece in pieces])
-    return np.array([piece.startswith(_WORD_MARKS) or script_of(piece[:1]) in _WITHOUT_SPACES for piece in pieces])
+        starts = np.array([not piece.startswith(_INSIDE_WORD) for piece in pieces])
+    else:
+        starts = np.array(
+            [piece.startswith(_WORD_MARKS) or script_of(piece[:1]) in _WITHOUT_SPACES for piece in pieces]
+        )
+    starts[list(tokenizer.added_ids)] = True
+    return starts
 
 
 def infilling_of(options: InfillingOptions, tokenizer: TextTokenizer) -> Infilling:

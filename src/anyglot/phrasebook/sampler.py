@@ -71,7 +71,7 @@ class MeaningSampler:
         self._times = catalogue.times
         self._topics = Table({name: 1.0 / (rank + 2) for rank, name in enumerate(catalogue.topics)})
         self._time_tables: dict[tuple[str, str, str], Table] = {}
-        self._uniform = Random(f"anyglot data phrasebook {seed}").random
+        self._uniform = Random(f"anyglot phrasebook {seed}").random
         self._topic = ""
         self._mentioned: list[Entity] = []
         self._start_run()

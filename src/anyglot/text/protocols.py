@@ -61,6 +61,11 @@ class TextTokenizer(Protocol):
         ...
 
     @property
+    def added_ids(self) -> tuple[int, ...]:
+        """Ids of tokens that somebody added to the tokenizer and that a text may spell."""
+        ...
+
+    @property
     def language_tokens(self) -> LanguageTokens | None:
         """Those of another project's translation model; None for every other tokenizer."""
         ...

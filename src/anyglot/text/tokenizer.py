@@ -68,6 +68,7 @@ class Tokenizer:
         self.language_tokens: LanguageTokens | None = None  # XLM-R has none
         self.pair_style = PairStyle((self.end_id, self.end_id), False)
         self.special_ids = (self.begin_id, self.pad_id, self.end_id, self.mask_id)
+        self.added_ids: tuple[int, ...] = ()  # a folder with added tokens is opened by `WrappedTokenizer`
         self.fingerprint = hashlib.sha256(b"xlmr\n" + model).hexdigest()
 
     @classmethod

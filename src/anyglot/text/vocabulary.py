@@ -190,8 +190,8 @@ def single_characters(scripts: Sequence[str], tokenizer: TextTokenizer) -> NDArr
 
 
 def with_specials(ids: NDArray[np.int64], tokenizer: TextTokenizer) -> Vocabulary:
-    """These tokens, the special ones and the unknown one."""
-    always = np.asarray([*tokenizer.special_ids, tokenizer.unknown_id], dtype=np.int64)
+    """These tokens, the special ones, the unknown one, and those that somebody added to the tokenizer."""
+    always = np.asarray([*tokenizer.special_ids, tokenizer.unknown_id, *tokenizer.added_ids], dtype=np.int64)
     kept = np.unique(np.concatenate([ids.astype(np.int64), always]))
     return Vocabulary(kept, tokenizer.vocabulary_size, tokenizer.fingerprint)
 

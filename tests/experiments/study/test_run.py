@@ -117,7 +117,7 @@ def test_one_step_is_run_by_number_and_refused_before_what_it_reads(place: Path)
 
 
 def test_the_list_shows_numbers_states_and_needs(place: Path) -> None:
-    call = ["study", "run", str(place / "study.yaml"), "--out", str(place / "out"), "--list-steps"]
+    call = ["study", "list", str(place / "study.yaml"), "--out", str(place / "out")]
     before = CliRunner().invoke(app, call).output.splitlines()
     assert [line.split()[:3] for line in before] == [
         ["1", "ready", "first"], ["2", "waiting", "each-1"], ["3", "waiting", "each-2"], ["4", "waiting", "last"],
@@ -155,6 +155,7 @@ def test_an_interrupted_step_goes_on_where_it_stopped(place: Path, number: int) 
         "-m",
         "anyglot.cli.main",
         "study",
+        "run",
         str(place / "study.yaml"),
         "--out",
         str(place / "out"),

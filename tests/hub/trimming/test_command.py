@@ -37,14 +37,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  #
 def test_trim_tells_what_it_did(run, full: Path, texts: dict[str, Path], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "small"
     code, told, _ = run(
-        "trim", full, "--out", out, "--corpus", texts["de"], "--corpus", texts["en"], "--coverage", 0.99
+        "model", "trim", full, "--out", out, "--corpus", texts["de"], "--corpus", texts["en"], "--coverage", 0.99
     )
     assert code == 0, told
     rows = load_tokenizer(out).vocabulary_size
     assert f"{out}: {rows} of 900 rows; scripts Latin" in told
     for word in ("memory in fp32", "on disk", "800 sentences", "unknown", "segmented otherwise"):
         assert word in told
-    code, _, told = run("trim", full, "--out", out, "--scripts", "Latin")
+    code, _, told = run("model", "trim", full, "--out", out, "--scripts", "Latin")
     assert code == 2 and told.startswith("anyglot: ") and "exists already" in told
 
 
@@ -60,7 +60,7 @@ def test_trim_tells_what_it_did(run, full: Path, texts: dict[str, Path], tmp_pat
 def test_a_mistake_is_one_sentence(  # type: ignore[no-untyped-def]
     run, full: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    code, out, told = run("trim", full, "--out", tmp_path / "small", *arguments)
+    code, out, told = run("model", "trim", full, "--out", tmp_path / "small", *arguments)
     assert (code, out) == (2, "") and told.count("\n") == 1 and message in told
     assert not list(tmp_path.iterdir())
 
@@ -103,7 +103,7 @@ def test_a_vocabulary_restricts_a_translation(  # type: ignore[no-untyped-def]
     run, full: Path, texts: dict[str, Path], tmp_path: Path
 ) -> None:
     choice, output = tmp_path / "english.json", tmp_path / "out.txt"
-    code, told, _ = run("vocabulary", full, "--out", choice, "--corpus", texts["en"], "--coverage", 0.95)
+    code, told, _ = run("data", "vocabulary", full, "--out", choice, "--corpus", texts["en"], "--coverage", 0.95)
     tokenizer = load_tokenizer(full)
     vocabulary = Vocabulary.load(choice, tokenizer)
     assert code == 0 and f"{len(vocabulary)} of 900 rows" in told and "all characters of Latin" in told
@@ -125,7 +125,7 @@ def test_a_vocabulary_of_another_model_is_refused(  # type: ignore[no-untyped-de
     run, full: Path, trimmed: tuple[Path, Trimmed], tmp_path: Path
 ) -> None:
     choice = tmp_path / "latin.json"
-    assert run("vocabulary", trimmed[0], "--out", choice, "--scripts", "Latin")[0] == 0
+    assert run("data", "vocabulary", trimmed[0], "--out", choice, "--scripts", "Latin")[0] == 0
     (tmp_path / "in.txt").write_text("Das Haus\n")
     wanted = (*TRANSLATE, "--input", tmp_path / "in.txt", "--vocabulary")
     code, _, told = run("translate", full, *wanted, choice)

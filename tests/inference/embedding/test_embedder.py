@@ -152,8 +152,8 @@ def test_cross_attention_and_dropped_skips(tmp_path: Path) -> None:
 
 
 def test_one_text_instead_of_many_is_a_mistake(embedder: Embedder) -> None:
-    with pytest.raises(TypeError, match=r"write \[text\]"):
-        embedder.embed("das Haus")
+    with pytest.raises(TypeError, match=r"write \[text\]"):  # `embed` takes a text alone, this does not
+        embedder.embed_layers("das Haus")
 
 
 def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_only_an_encoder_with_prompts_is_given_others(folder: Path, tmp_path: Pa
 def test_the_commands(folder: Path, tmp_path: Path, app: typer.Typer) -> None:
     """Exported, then put over a copy of the base; a doubt is told on stderr and the translation made."""
     out = tmp_path / "exported"
-    done = CliRunner().invoke(app, ["model", "export", str(folder / "en"), "--to", "prompts", "--out", str(out)])
+    done = CliRunner().invoke(app, ["export", str(folder / "en"), "--to", "prompts", "--out", str(out)])
     assert done.exit_code == 0 and "prompts for *" in done.stdout
     assert sorted(path.name for path in out.iterdir()) == [
         "hashes.json",
@@ -189,12 +189,12 @@ def test_the_commands(folder: Path, tmp_path: Path, app: typer.Typer) -> None:
     assert len((tmp_path / "other").read_text().splitlines()) == len(SOURCES)
     for arguments, reason in (
         (
-            ["model", "export", str(folder / "base"), "--to", "prompts", "--out", str(tmp_path / "x")],
+            ["export", str(folder / "base"), "--to", "prompts", "--out", str(tmp_path / "x")],
             "not made by prompts over an encoder",
         ),
-        (["model", "export", str(folder / "en"), "--to", "prompts", "--out", str(out)], "exists already"),
+        (["export", str(folder / "en"), "--to", "prompts", "--out", str(out)], "exists already"),
         (
-            ["model", "export", str(folder / "en"), "--to", "prompts", "--part", "model", "-o", str(tmp_path / "x")],
+            ["export", str(folder / "en"), "--to", "prompts", "--part", "model", "-o", str(tmp_path / "x")],
             "--part is not",
         ),
         (

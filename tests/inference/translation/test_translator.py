@@ -103,8 +103,8 @@ def test_settings_out_of_range(translator: Translator, wrong: dict[str, object],
         translator.translate(["a"], source="de", target="en", **wrong)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="keeps 5"):
         SearchSettings(decoder="beam", n_best=6)
-    with pytest.raises(TypeError, match="not one text"):
-        translator.translate("Das Haus", source="de", target="en")
+    with pytest.raises(TypeError, match="not one text"):  # `translate` takes a text alone, this does not
+        translator.translate_n_best("Das Haus", source="de", target="en")
 
 
 def test_folders_that_are_no_translator(model_folder: Path, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_integers_are_no_weights(folder: Path) -> None:
     path = folder / "model.safetensors"
     tensors = load_file(path)
     save_file({**tensors, "encoder.layer.0.output.dense.bias": torch.zeros(4, dtype=torch.int8)}, path)
-    with pytest.raises(UserError, match="quantised"):
+    with pytest.raises(UserError, match="quantized"):
         load_pretrained(folder)
 
 

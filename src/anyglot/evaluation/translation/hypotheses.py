@@ -76,7 +76,8 @@ def weights_hash(folder: Path) -> str:
         UserError: A file cannot be read.
     """
     digest = hashlib.sha256()
-    paths = sorted([*folder.glob("*.safetensors"), folder / "config.json", folder / "sentencepiece.bpe.model"])
+    weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+    paths = sorted([*weights, folder / "config.json", folder / "sentencepiece.bpe.model"])
     for path in (path for path in paths if path.is_file()):
         digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
         try:

@@ -23,7 +23,6 @@ from anyglot.runtime.untrusted_files import DAMAGE, LARGE, number, read_bytes, r
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.tokenizer import MODEL_FILE, Tokenizer, load_tokenizer
 from anyglot.text.vocabulary import Vocabulary, with_specials
-from anyglot.text.wrapped_tokenizer import WrappedTokenizer
 
 TOKENIZER_JSON = "tokenizer.json"
 # Files that say something about tokens without numbering them.
@@ -49,7 +48,7 @@ def completed(vocabulary: Vocabulary, tokenizer: TextTokenizer, folder: Path) ->
     else:
         with understood(folder / TOKENIZER_JSON, "copy the tokenizer again"):
             scores = {id: number(score) for id, (_, score) in enumerate(_document(folder)["model"]["vocab"])}
-        needed = list(tokenizer.added_ids) if isinstance(tokenizer, WrappedTokenizer) else []
+        needed = []
     if not scores or not all(map(math.isfinite, scores.values())):
         raise UserError(f"the tokenizer in {folder} has no pieces, or scores that are no numbers: copy it again.")
     rarest = min(scores, key=lambda id: (scores[id], id))

@@ -24,7 +24,7 @@ from anyglot.text.protocols import TextTokenizer
 from anyglot.text.vocabulary import Vocabulary
 
 TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
-_IDENTIFYING = {".safetensors", ".json", ".model", ".spm", ".txt"}
+_IDENTIFYING = {".safetensors", ".bin", ".json", ".model", ".spm", ".txt"}
 _ENCODER = (
     "{model} is an encoder and cannot translate: train a translator from it first (`anyglot list recipes` shows how), "
     "or name prompts that were trained over it with --prompts."
