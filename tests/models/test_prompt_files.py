@@ -137,7 +137,7 @@ def test_another_shape_is_refused_by_name(base: str, tmp_path: Path) -> None:
 
 def test_what_is_no_folder_of_prompts_is_refused(base: str, tmp_path: Path) -> None:
     for folder in (Path(base), tmp_path / "nothing", Path(base) / "model.safetensors"):
-        with pytest.raises(UserError, match=r"no prompts in it: name the folder of a finished SGA run"):
+        with pytest.raises(UserError, match=r"no prompts in it: name the folder of an SGA run"):
             load_prompts(folder)
     save_prompts(sga(base)[1], tmp_path / "prompts")
     (tmp_path / "prompts" / WEIGHTS).unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,9 +15,12 @@ import pytest
 
 from anyglot.inference.embedding import embedder
 from anyglot.inference.embedding.command import Work, run
+from anyglot.models.pretrained.run_checkpoints import checkpoint_folders
 from anyglot.runtime.signals import NOTHING_WRITTEN, Stopped, stoppable
 from support.tiny_translators import TEXTS
+from support.waiting import PATIENCE
 
+GO_ON = "the run goes on from its newest checkpoint, if there is one,"
 BOTH = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
 
@@ -139,18 +143,27 @@ VERBS = {
         "what was finished is kept in the output folder; the same command goes on",
         ["scores"],
     ),
-    "train": (["recipe.yaml", "--out", "run"], "run/metrics.jsonl", "saved; resume with --resume", ["cache", "run"]),
+    "train": (
+        ["recipe.yaml", "--out", "run", "--quiet"],
+        "run/metrics.jsonl",
+        f"{GO_ON} with --resume",
+        ["cache", "run"],
+    ),
 }
+
+
+def _write_texts(folder: Path, count: int) -> None:
+    words = [" ".join(TEXTS).split()[place % 50] for place in range(count + 9)]
+    lines = [f"{' '.join(words[place : place + 9])} {place}" for place in range(count)]
+    (folder / "text.de").write_text("\n".join(lines) + "\n")
+    (folder / "text.en").write_text("\n".join(reversed(lines)) + "\n")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), BOTH)
 @pytest.mark.parametrize("verb", VERBS)
 def test_t6_every_long_verb(verb: str, number: int, code: int, model: Path, tmp_path: Path) -> None:
-    words = [" ".join(TEXTS).split()[place % 50] for place in range(6000)]
-    lines = [f"{' '.join(words[place : place + 9])} {place}" for place in range(5000)]
-    (tmp_path / "text.de").write_text("\n".join(lines) + "\n")
-    (tmp_path / "text.en").write_text("\n".join(reversed(lines)) + "\n")
+    _write_texts(tmp_path, 5000)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     before = {path.name for path in tmp_path.iterdir()}
     asked, begun, said, stays = VERBS[verb]
@@ -158,3 +171,66 @@ def test_t6_every_long_verb(verb: str, number: int, code: int, model: Path, tmp_
     assert ended == code and "Traceback" not in told and said in told, told
     assert sorted({path.name for path in tmp_path.iterdir()} - before) == stays
     assert not list(tmp_path.rglob("*.tmp")) and not list(tmp_path.rglob(".*.lock"))
+
+
+def _leftovers(folder: Path) -> list[str]:
+    """What is half-written, or locks nothing any more."""
+    return sorted(path.name for pattern in ("*.tmp", "*.partial", ".*") for path in folder.rglob(pattern))
+
+
+STUDY = """
+study: stopped
+steps:
+  train: {command: "anyglot train ROOM/recipe.yaml --out {out}", resume: --resume}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_t6_study(quiet: list[str], model: Path, tmp_path: Path) -> None:
+    """Its step saves and ends before it does; and the same command goes on to the end."""
+    _write_texts(tmp_path, 200)
+    often = "tracking: {log_every: 1}\ncheckpoints: {every: 1000}\n"
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("updates: 100000", "updates: 300") + often)
+    (tmp_path / "study.yaml").write_text(STUDY.replace("ROOM", str(tmp_path)))
+    step, words = tmp_path / "out" / "train", ["study", "study.yaml", "--out", "out", *quiet]
+    ended, told = _ended(words, (step / "metrics.jsonl").exists, signal.SIGTERM, tmp_path)
+    said = "stopped by a signal; finished steps and what the others saved are kept; the same command goes on"
+    begun = "" if quiet else "step 1 of 1: train\nstopping train\n"
+    assert (ended, told) == (143, f"{begun}anyglot: {said}.\n")
+    (saved,) = checkpoint_folders(step / "checkpoints")
+    assert f"after update {saved.name[5:]}, saved\n" in (step / "log.txt").read_text()
+    assert not (step / "step.json").exists() and _leftovers(tmp_path) == []
+    command = [sys.executable, "-m", "anyglot.cli.main", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE)
+    assert done.returncode == 0 and (step / "step.json").exists(), done.stderr
+    logged = [json.loads(line) for line in (step / "metrics.jsonl").read_text().splitlines()]
+    assert [line["update"] for line in logged if line["kind"] == "train"] == list(range(1, 301))
+
+
+@pytest.mark.slow
+def test_t6_demo(tmp_path: Path) -> None:
+    """Stopped while it writes its text, gone on with, stopped while a model trains, gone on with to the end."""
+    out, tests = tmp_path / "demo", Path(__file__).parents[1]
+    paths = os.pathsep.join([str(tests), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+    def demo(*patterns: str) -> tuple[int, str]:
+        words = [sys.executable, "-m", "demonstration.small", str(out), *patterns]
+        environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=PATIENCE)
+        assert "Traceback" not in done.stderr and "--resume" not in done.stderr, done.stderr
+        return done.returncode, done.stderr
+
+    kept = "anyglot: stopped by a signal; what was finished is kept; the same command goes on with the demo.\n"
+    code, told = demo("*/text/mono.de.txt")
+    assert code == 143 and told.endswith(f"writing text in 4 languages\n{kept}"), told
+    assert _leftovers(tmp_path) == []
+    code, told = demo("*/sixt/checkpoints/step-2")
+    assert code == 143 and told.endswith(f"stopped by signal 15 after update 3, saved\n{kept}"), told
+    assert (out / "encoder" / "run.json").exists() and not (out / "sixt" / "run.json").exists()
+    assert _leftovers(tmp_path) == []
+    written = (out / "encoder" / "model.safetensors").stat().st_mtime_ns
+    code, told = demo()
+    assert code == 0 and f"going on with the demo in {out}, of which 2 steps are done" in told, told
+    assert (out / "encoder" / "model.safetensors").stat().st_mtime_ns == written
+    assert (out / "report.html").exists() and _leftovers(tmp_path) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import signal
 import stat
@@ -20,9 +21,11 @@ import anyglot
 from anyglot.cli.main import app
 from anyglot.cli.verb import verb
 from anyglot.errors import UserError
+from anyglot.models.pretrained.run_checkpoints import checkpoint_folders, read_document
 from anyglot.runtime import locks
 from anyglot.runtime.locks import held, is_empty, lock_file
 from support.holder import holder
+from support.waiting import PATIENCE, until
 
 OUTPUTS = ("out", "output", "output_name")
 # Verbs that write nothing, or where others hold it: fetch the copy in the cache, study every step by itself.
@@ -104,8 +107,11 @@ FORKING = """
 import os, sys, time
 from anyglot.runtime.locks import held
 with held(sys.argv[1]):
+    ready, told = os.pipe()
     if os.fork() == 0:  # as the workers that read data
+        os.write(told, b"1")  # it has let go of the lock: what runs after a fork runs before `fork` returns
         time.sleep(60)
+    os.read(ready, 1)
     print("held", flush=True)
     time.sleep(60)
 """
@@ -211,4 +217,44 @@ def test_w4_two_trainings_into_one_folder(tmp_path: Path) -> None:
     assert f"{out} is being written by process {pid} (`anyglot train " in refused and "Traceback" not in refused
     seed = (1, 2)[codes.index(0)]
     assert f"seed: {seed}\n" in (out / "recipe.yaml").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "recipe.yaml", "run", "text.de"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds a process's rank in /proc")
+def test_w4_the_processes_of_torchrun_train_into_one_folder_and_nobody_else_does(tmp_path: Path) -> None:
+    """Two real ranks over gloo; a training of one process and another one of torchrun's are refused meanwhile."""
+    (tmp_path / "text.de").write_text("das Haus ist alt\nder Hund schläft im Garten\n" * 20)
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("updates: 300", "updates: 1000000"))
+    out, environment = tmp_path / "run", os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+    def start(seed: int, *front: str) -> subprocess.Popen[str]:
+        words = [sys.executable, *front, "-m", "anyglot.cli.main", "train", "recipe.yaml", f"seed={seed}"]
+        words += ["--out", str(out), "--quiet"]
+        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    first = start(1, *torchrun)
+    try:
+        until((out / "metrics.jsonl").exists, "the two processes trained", first)
+        holding = json.loads(lock_file(out).read_text())["pid"]
+        assert b"\0RANK=0\0" in Path(f"/proc/{holding}/environ").read_bytes()
+        told = f"anyglot: {out} is being written by process {holding} (`anyglot train recipe.yaml seed=1 "
+        for front, code in (((), 2), (torchrun, 1)):  # torchrun's own code, whatever its processes ended with
+            second = start(2, *front)
+            refused = second.communicate(timeout=PATIENCE)[1]
+            assert second.returncode == code and refused.count(told) == 1, refused
+        before = (out / "metrics.jsonl").stat().st_size
+        until(lambda: (out / "metrics.jsonl").stat().st_size > before, "they trained on", first)
+        first.send_signal(signal.SIGTERM)
+        said = first.communicate(timeout=PATIENCE)[1]
+    finally:
+        first.terminate()  # not SIGKILL, which torchrun's processes would outlive
+        first.wait(timeout=PATIENCE)
+    assert said.count("anyglot: stopped by a signal; ") == 1, said
+    assert "seed: 1\n" in (out / "recipe.yaml").read_text() and not lock_file(out).exists()
+    newest = checkpoint_folders(out / "checkpoints")[-1]
+    assert len(read_document(newest / "random.json")) == 2  # both trained
+    lines = [json.loads(line)["update"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert lines == sorted(set(lines))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "recipe.yaml", "run", "text.de"]

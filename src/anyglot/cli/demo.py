@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT, DEFAULT_FROM_SCRATCH = Path("runs/demo"), Path("runs/tiny")
 
 
-@verb(folder="out", kept="the same command goes on with it")
+@verb(folder="out", kept="what was finished is kept; the same command goes on with the demo")
 def demo(
     out: Annotated[
         Path | None,
@@ -55,17 +55,12 @@ def demo(
     from anyglot.errors import UserError
     from anyglot.experiments.demo.course import FROM_SCRATCH, PRETRAINED
     from anyglot.experiments.demo.run import run_demo
-    from anyglot.runtime.signals import Stopped
 
     if from_scratch and start is not None:
         raise UserError("--from-scratch pretrains an encoder of its own; leave out --start, or --from-scratch.")
     course = FROM_SCRATCH if from_scratch else PRETRAINED if start is None else replace(PRETRAINED, start=start)
     folder = out or (DEFAULT_FROM_SCRATCH if from_scratch else DEFAULT)
-    try:
-        outcome = run_demo(folder, seed=seed, course=course, say=lambda line: print(line, file=sys.stderr))
-    except Stopped:
-        print(f"The demo in {folder} was stopped; the same command goes on with it.", file=sys.stderr)
-        raise
+    outcome = run_demo(folder, seed=seed, course=course, say=lambda line: print(line, file=sys.stderr))
     _print(folder, outcome)
 
 

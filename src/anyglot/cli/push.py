@@ -9,7 +9,7 @@ import typer
 
 from anyglot.cli.verb import verb
 
-FOLDER = Annotated[Path, typer.Argument(help="A model folder (a finished run is one).", metavar="FOLDER")]
+FOLDER = Annotated[Path, typer.Argument(help="A model folder, a run, or a checkpoint.", metavar="FOLDER")]
 NAME = Annotated[str, typer.Argument(help="Of the repository on the hub: OWNER/NAME.", metavar="NAME")]
 DRY = Annotated[bool, typer.Option("--dry-run", help="Upload nothing; list what would be.")]
 OUT = Annotated[Path | None, typer.Option("--out", help="With --dry-run: write it to this new folder.", metavar="DIR")]

@@ -30,7 +30,7 @@ study = typer.Typer(
 
 
 @study.command("run")
-@verb(kept="the same command goes on")
+@verb(kept="finished steps and what the others saved are kept; the same command goes on")
 def study_run(
     file: FILE,
     out: OUT = Path("study"),

@@ -96,7 +96,10 @@ def _what_it_is(record: Record, stated: CardMetadata) -> str:
     kind = "An encoder" if isinstance(config, EncoderConfig) else "A translation model"
     made = f"made with the method `{_line(record.method)}` of anyglot" if record.method else "of the anyglot toolkit"
     start = f", from `{_line(base)}`" if base else ""
-    lines = [f"{kind} {made}{start}.", "", "| | |", "|---|---|"]
+    told = f"{kind} {made}{start}."
+    if record.checkpoint is not None:
+        told += f" It is the checkpoint of update {record.checkpoint:,}, not the model of a finished training."
+    lines = [told, "", "| | |", "|---|---|"]
     rows: list[tuple[str, str]] = [("Shape", _shape(config))]
     if record.run.get("parameters"):
         rows.append(("Parameters", f"{int(record.run['parameters']):,}"))
@@ -227,7 +230,7 @@ def _training(record: Record) -> str:
         "Seed": run.get("seed"),
         "Recipe (SHA-256)": run.get("recipe"),
         "Commit of anyglot": run.get("commit"),
-        "Finished": run.get("finished"),
+        "Finished": run.get("finished") if record.checkpoint is None else "no, a checkpoint",
     }
     rows = [[name, str(value)] for name, value in told.items() if value is not None]
     return "\n".join(["## Training", "", *_table(["", ""], rows)]) if rows else ""

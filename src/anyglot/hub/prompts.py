@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from anyglot.errors import UserError
 from anyglot.hub.export import refuse_existing
-from anyglot.models.pretrained.load import load_pretrained
+from anyglot.inference.translation.loading import write_prompts
 from anyglot.models.pretrained.locate import local_folder
-from anyglot.models.prompt_files import SavedPrompts, load_prompts, save_prompts
-from anyglot.models.prompted import PromptedEncoder
+from anyglot.models.prompt_files import SavedPrompts, load_prompts
 from anyglot.runtime.files import whole_folder
-from anyglot.text.templates import LANGUAGES
 
 
 def export_prompts(name_or_folder: str, out: Path) -> SavedPrompts:
@@ -25,14 +21,6 @@ def export_prompts(name_or_folder: str, out: Path) -> SavedPrompts:
         UserError: The model is not an encoder with prompts, or `out` exists or cannot be written.
     """
     refuse_existing(out)
-    start = local_folder(name_or_folder)
-    model = load_pretrained(start)
-    if not isinstance(model, PromptedEncoder):
-        raise UserError(
-            f"{name_or_folder} is not made by prompts over an encoder (method sga), so it has none to write."
-        )
     with whole_folder(out) as folder:
-        save_prompts(model, folder)
-        if (start / LANGUAGES).is_file():
-            shutil.copyfile(start / LANGUAGES, folder / LANGUAGES)
+        write_prompts(local_folder(name_or_folder), folder, name_or_folder)
     return load_prompts(out)

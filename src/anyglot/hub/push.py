@@ -16,6 +16,8 @@ from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
 from anyglot.models.encoder import Encoder
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.padding import pad_with
+from anyglot.models.pretrained.locate import local_folder
+from anyglot.models.pretrained.unfinished_runs import is_checkpoint, is_unfinished, run_of
 from anyglot.models.store import CONFIG, WEIGHTS, is_model_folder, load_model
 from anyglot.runtime.files import whole_folder
 from anyglot.text.protocols import TextTokenizer
@@ -34,39 +36,43 @@ Files = dict[str, Path | bytes]
 def prepare(folder: Path, name: str, stated: CardMetadata | None = None, scores: Path | None = None) -> Files:
     """What an upload consists of: name in the repository -> a file here, or what is written in it.
 
-    A README.md in the folder is taken as it is, so that a card can be written over by hand.
+    A README.md in the folder is taken as it is, so that a card can be written over by hand. A run that has not ended is
+    uploaded as the checkpoint that `translate` would open: which is said once, and the card says that it is one.
 
     Args:
-        folder: A model folder of this package.
+        folder: A model folder of this package, a run that has not ended, or a checkpoint.
         name: Of the repository, for the card.
         stated: What only a person knows.
         scores: The folder of an evaluation.
 
     Raises:
-        UserError: No model folder, a damaged one, or a name that the hub does not allow.
+        UserError: No model folder, a damaged one, a run without a checkpoint, or a name that the hub does not allow.
     """
     check_name(name)
-    if not is_model_folder(folder):
+    home, begun = run_of(folder), is_checkpoint(folder) or is_unfinished(folder)
+    model_folder = local_folder(folder) if begun else folder
+    if not is_model_folder(model_folder):
         raise UserError(f"{folder} is no model folder of anyglot (it needs a {CONFIG} of ours): name a finished run.")
     # Opened whole: what cannot be opened here must not be offered to others.
-    model = load_model(folder)
+    model = load_model(model_folder)
     if not isinstance(model, Encoder | EncoderDecoder) or getattr(model.config, "adapters", None) is not None:
         told = "has adapters" if isinstance(model, EncoderDecoder) else f"is of the kind '{model.config.kind}'"
+        whole = f"what `anyglot model average {home} --best 1` writes" if begun else "the folder as it is"
         raise UserError(
-            f"{folder} {told}, which transformers cannot open as a card promises: upload the folder as it is, for "
+            f"{folder} {told}, which transformers cannot open as a card promises: upload {whole}, for "
             "`anyglot translate`."
         )
-    tokenizer_parts = tokenizer_files(folder)
+    tokenizer_parts = tokenizer_files(model_folder)
     if not tokenizer_parts:
         raise UserError(f"{folder} holds no tokenizer: copy the tokenizer's files beside the model.")
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(model_folder)
     pad_with(model, tokenizer.pad_id)
-    files: Files = {CONFIG: _config(model.config), WEIGHTS: folder / WEIGHTS, **tokenizer_parts}
+    files: Files = {CONFIG: _config(model.config), WEIGHTS: model_folder / WEIGHTS, **tokenizer_parts}
     if isinstance(model, EncoderDecoder):
-        files[GENERATION] = _generation(folder, model, tokenizer)
-    files |= {carried: folder / carried for carried in _CARRIED if (folder / carried).is_file()}
+        files[GENERATION] = _generation(home, model, tokenizer)
+    files |= {carried: home / carried for carried in _CARRIED if (home / carried).is_file()}
     written = folder / CARD
-    card = model_card(name, read_record(folder, scores), stated or CardMetadata())
+    card = model_card(name, read_record(folder, scores, model_folder if begun else None), stated or CardMetadata())
     files[CARD] = written if written.is_file() else card.encode("utf-8")
     return files
 

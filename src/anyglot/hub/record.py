@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anyglot.data.huggingface import PREFIX
 from anyglot.errors import UserError
+from anyglot.evaluation.translation.hypotheses import record_path
+from anyglot.evaluation.translation.table import file_name_of
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig
+from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS
+from anyglot.models.pretrained.unfinished_runs import run_of, taken
 from anyglot.models.store import WEIGHTS, load_config
 from anyglot.runtime import yaml_text
 from anyglot.runtime.untrusted_files import LARGE, is_there, number, read_json, text_of, understood, whole_number
 from anyglot.text.model_languages import ModelLanguages
 
-RUN, RECIPE, REPORT = "run.json", "recipe.yaml", "report.json"
+RUN, RECIPE, REPORT, HYPOTHESES = "run.json", "recipe.yaml", "report.json", "hypotheses"
+# What run.json tells of a run's end, and not of its checkpoints.
+_OF_THE_END = ("updates", "target_tokens", "looks_at_source_from", "finished")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -61,8 +67,9 @@ class Record:
         weights: SHA-256 of model.safetensors.
         base: The model the training started from.
         method: None where there is neither run.json nor recipe.yaml; then nobody knows whether there was a base.
-        run: run.json.
+        run: run.json; of a checkpoint without what is told of the run's end.
         data_hash: Of the test data.
+        checkpoint: The updates after which it was written; None of a model that is no checkpoint.
     """
 
     config: EncoderConfig | EncoderDecoderConfig
@@ -75,31 +82,38 @@ class Record:
     corpora: Sequence[Corpus]
     scores: Sequence[TestScore]
     data_hash: str | None
+    checkpoint: int | None
 
 
-def read_record(folder: Path, scores: Path | None = None) -> Record:
+def read_record(folder: Path, scores: Path | None = None, model_folder: Path | None = None) -> Record:
     """Read what there is to know about a model.
 
     Args:
-        folder: A model folder; that of a finished run has run.json and recipe.yaml.
+        folder: What the user named: a model folder, a run or a checkpoint. A finished run has run.json and recipe.yaml.
         scores: The folder of an evaluation of this model, or its report.json.
+        model_folder: What was opened in its stead (`models/pretrained/unfinished_runs.py`); None: the folder itself.
 
     Raises:
         UserError: No model folder, a damaged file, or an evaluation without scores of this model.
     """
-    run = _object(folder / RUN)
-    recipe = _recipe(folder / RECIPE)
+    home, chosen = run_of(folder), None if model_folder is None else taken(model_folder)
+    model_folder = model_folder or folder
+    checkpoint = None if chosen is None else int(chosen["update"])
+    run = _object(home / RUN)
+    if checkpoint is not None:
+        run = {name: value for name, value in run.items() if name not in _OF_THE_END} | {"updates": checkpoint}
+    recipe = _recipe(home / RECIPE)
     method = recipe.get("method")
     method = method if isinstance(method, dict) else {}
     start = method.get("start")
     named = run.get("method") or method.get("name")
-    found, data_hash = ([], None) if scores is None else _scores(scores, folder.resolve().name)
-    config = load_config(folder)
+    found, data_hash = ([], None) if scores is None else _scores(scores, folder.resolve().name, checkpoint)
+    config = load_config(model_folder)
     assert isinstance(config, EncoderConfig | EncoderDecoderConfig)  # no other kind is described (hub/push.py)
     return Record(
         config=config,
-        weights=_sha256(folder / WEIGHTS),
-        languages=ModelLanguages.load(folder),
+        weights=_sha256(model_folder / WEIGHTS),
+        languages=ModelLanguages.load(model_folder),
         base=None if start is None else _base(str(start)),
         base_on_hub=start is not None and _is_hub_name(str(start)),
         method=None if named is None else str(named),
@@ -107,6 +121,7 @@ def read_record(folder: Path, scores: Path | None = None) -> Record:
         corpora=_corpora(recipe, run),
         scores=found,
         data_hash=data_hash,
+        checkpoint=checkpoint,
     )
 
 
@@ -176,7 +191,7 @@ def _corpora(recipe: Mapping[str, Any], run: Mapping[str, Any]) -> list[Corpus]:
     return found
 
 
-def _scores(place: Path, label: str) -> tuple[list[TestScore], str | None]:
+def _scores(place: Path, label: str, checkpoint: int | None) -> tuple[list[TestScore], str | None]:
     """The scores of one model in an evaluation's report.json, and the hash of the test data."""
     path = place / REPORT if place.is_dir() else place
     if not path.is_file():
@@ -191,9 +206,28 @@ def _scores(place: Path, label: str) -> tuple[list[TestScore], str | None]:
         raise UserError(
             f"{path} holds no scores of a model called '{label}'; evaluate the folder that is to be pushed."
         )
+    evaluated = _evaluated(path.parent / HYPOTHESES / label, {score.test for score in found})
+    if evaluated - {checkpoint} or (checkpoint is not None and not evaluated):
+        what = "the finished run" if checkpoint is None else f"the checkpoint of update {checkpoint:,}"
+        raise UserError(
+            f"the scores in {path} are not known to be of {what}: name the same finished run, or the same checkpoint "
+            f"(RUN/{CHECKPOINTS}/step-N), to `anyglot evaluate translation` and here."
+        )
     facts = report.get("facts")
     digest = facts.get("Data hash") if isinstance(facts, dict) else None
     return found, None if digest is None else str(digest)
+
+
+def _evaluated(folder: Path, tests: Iterable[str]) -> set[int | None]:
+    """After how many updates the checkpoints were written that tests were translated with; None: by no checkpoint."""
+    found: set[int | None] = set()
+    for test in tests:
+        path = record_path(folder / f"{file_name_of(test)}.txt")
+        if is_there(path):
+            with understood(path, "evaluate the model again"):
+                checkpoint = read_json(path, LARGE, finite=False).get("checkpoint")
+                found.add(None if checkpoint is None else whole_number(checkpoint["update"]))
+    return found
 
 
 def _table_scores(table: Mapping[str, Any], label: str) -> list[TestScore]:

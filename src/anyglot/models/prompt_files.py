@@ -88,7 +88,7 @@ def load_prompts(folder: Path | str) -> SavedPrompts:
         raw: Any = read_json(path)
     except FileNotFoundError:
         raise UserError(
-            f"{folder} holds no {FILE}, so there are no prompts in it: name the folder of a finished SGA run, or one "
+            f"{folder} holds no {FILE}, so there are no prompts in it: name the folder of an SGA run, or one "
             "of `anyglot model export RUN --to prompts`."
         ) from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(raw.get("base"), str):

@@ -14,14 +14,7 @@ from anyglot.experiments.demo.run import Outcome, run_demo
 from anyglot.experiments.demo.text import write_text
 from anyglot.inference.translation import Translator
 from anyglot.phrasebook.corpus import Phrasebook
-
-SMALLER = replace(FROM_SCRATCH, supervised=("de",), zero_shot=("nl", "uk"), monolingual=600, pairs=300, held_out=12)
-COURSE = replace(SMALLER, longest=12)
-OVERRIDES = {
-    "tiny/masked_language": ["stages.pretrain.updates=4", "tokenizer.train.vocabulary_size=400"],
-    "tiny/sixt": ["stages.decoder.updates=3", "stages.joint.updates=2"],
-    "tiny/transformer": ["stages.all.updates=5"],
-}
+from experiments.demo.small import COURSE, OVERRIDES
 
 
 @pytest.fixture(scope="module")

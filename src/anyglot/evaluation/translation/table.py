@@ -33,8 +33,8 @@ class TestSet(BaseModel):
 
     @property
     def file_name(self) -> str:
-        """The name as a file name: other characters than letters, digits, `.`, `_` and `-` become `-`."""
-        return re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "test"
+        """The name as a file name."""
+        return file_name_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,11 @@ def _check_names(tests: list[TestSet], where: str) -> None:
         if file_name in seen:
             raise UserError(f"{where} has two test sets called {test.name!r}; give each entry a name of its own")
         seen[file_name] = test.name
+
+
+def file_name_of(test: str) -> str:
+    """A test set's name as a file name: other characters than letters, digits, `.`, `_` and `-` become `-`."""
+    return re.sub(r"[^\w.-]+", "-", test).strip("-.") or "test"
 
 
 def read_sentences(test: TestSet) -> TestSentences:

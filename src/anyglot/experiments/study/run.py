@@ -246,11 +246,11 @@ def _halt(running: list[_Running], number: int, say: Callable[[str], None]) -> N
     for entry in running:
         entry.process.terminate()
     if running:
-        say(f"stopping {', '.join(entry.step.name for entry in running)}; run again to go on.")
+        say(f"stopping {', '.join(entry.step.name for entry in running)}")
     for entry in running:
         entry.process.wait()
         entry.resources.close()
-    raise Stopped(number, told=bool(running))
+    raise Stopped(number)
 
 
 def _told(failed: Mapping[str, str], left: list[Step]) -> str:

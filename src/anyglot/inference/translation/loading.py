@@ -1,6 +1,7 @@
 """Where a model is, and what it is."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import torch
@@ -14,13 +15,16 @@ from anyglot.models.language import LanguageModel, PromptedLanguageModel
 from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.pretrained.load import load_encoder, load_pretrained
 from anyglot.models.pretrained.locate import local_folder
-from anyglot.models.prompt_files import FILE, SavedPrompts, load_prompts, prompted
+from anyglot.models.pretrained.unfinished_runs import is_checkpoint, is_unfinished
+from anyglot.models.prompt_files import FILE, SavedPrompts, load_prompts, prompted, save_prompts
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.models.restrict import restrict_output
 from anyglot.models.store import is_model_folder, load_config
 from anyglot.runtime import hashes
+from anyglot.runtime.files import whole_folder
 from anyglot.text.protocols import TextTokenizer
+from anyglot.text.templates import LANGUAGES
 from anyglot.text.vocabulary import Vocabulary
 
 TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | PromptedLanguageModel
@@ -59,6 +63,43 @@ def fetch_model(
     if isinstance(model, EncoderDecoder) and model.config.family == "marian":
         silence_padding(model)
     return folder, model, _base_of(folder, model) if isinstance(model, PromptedEncoder) else None
+
+
+def fetch_prompts(place: str | Path) -> SavedPrompts:
+    """Read prompts from their folder or a run's; of a run that has not ended from a checkpoint, as of any model.
+
+    Args:
+        place: A folder of prompts, of a run, or of a checkpoint of one; or `RUN/prompts`, which a run has at its end.
+
+    Raises:
+        UserError: There are none, they are damaged, or the run has no checkpoint yet.
+    """
+    folder = Path(place)
+    run = folder.parent if folder.name == PROMPTS and not folder.exists() else folder
+    if not (is_checkpoint(run) or is_unfinished(run)):
+        return load_prompts(folder)
+    made = local_folder(run)
+    if not (made / PROMPTS).is_dir():
+        with whole_folder(made / PROMPTS) as written:
+            write_prompts(made, written, str(run))
+    return load_prompts(made)
+
+
+def write_prompts(model_folder: Path, out: Path, name: str) -> None:
+    """Write the prompts of a model alone into a folder, and the languages they were trained for.
+
+    Args:
+        name: What the model is called, for the error.
+
+    Raises:
+        UserError: The model is not an encoder with prompts, or `out` cannot be written.
+    """
+    model = load_pretrained(model_folder)
+    if not isinstance(model, PromptedEncoder):
+        raise UserError(f"{name} is not made by prompts over an encoder (method sga), so it holds none.")
+    save_prompts(model, out)
+    if (model_folder / LANGUAGES).is_file():
+        shutil.copyfile(model_folder / LANGUAGES, out / LANGUAGES)
 
 
 def check_translator(path_or_name: str | Path) -> None:

@@ -15,10 +15,10 @@ from anyglot.inference.generation.settings import Overlong, SearchSettings, chos
 from anyglot.inference.generation.speculation import drafted
 from anyglot.inference.translation.cutting import cut
 from anyglot.inference.translation.keywords import Keywords, shown
-from anyglot.inference.translation.loading import TranslationModel, fetch_model, fingerprint, restrict
+from anyglot.inference.translation.loading import TranslationModel, fetch_model, fetch_prompts, fingerprint, restrict
 from anyglot.models.device import choose_device, choose_precision
 from anyglot.models.precision import prepare, prepare_prompts
-from anyglot.models.prompt_files import load_prompts, prompted
+from anyglot.models.prompt_files import prompted
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.runtime import arguments
 from anyglot.text.lines import clean, too_long
@@ -85,8 +85,9 @@ class Translator:
                 was trained or trimmed with such a choice keeps to it anyway.
             batch_independent: On a CPU a text's translation and score are the same, bit for bit, whatever is translated
                 beside it, where a measurement does not find that this machine cannot: the attribute says.
-            prompts: A folder of prompts (`anyglot model export RUN --to prompts`, or the run itself) that make a
-                translator of the model, which is then any encoder with its language head.
+            prompts: A folder of prompts (`anyglot model export RUN --to prompts`, or the run itself, of which a
+                checkpoint is taken while it has not ended) that make a translator of the model, which is then any
+                encoder with its language head.
 
         Raises:
             UserError: No such model, a damaged one, one of another family, a device or precision that is not there, a
@@ -98,7 +99,7 @@ class Translator:
         """
         place = choose_device(device)
         arguments.place("the model", path_or_name)
-        saved = None if prompts is None else load_prompts(prompts)
+        saved = None if prompts is None else fetch_prompts(prompts)
         folder, model, base = fetch_model(path_or_name, saved)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
@@ -144,7 +145,7 @@ class Translator:
             raise UserError(
                 f"{self.name} is not made by prompts over an encoder, so other prompts cannot take its place."
             )
-        saved = load_prompts(prompts)
+        saved = fetch_prompts(prompts)
         model = prompted(self.model.encoder, saved, self.name, self._base)
         restriction = "" if self._vocabulary is None else restrict(model, self.tokenizer, self._vocabulary)
         return replace(

@@ -273,8 +273,9 @@ class Run:
         if signal or progress.update % plan.checkpoints.every == 0 or (best and plan.checkpoints.keep_best > 0):
             self.save(step)
         if signal:
-            self.display.say(f"stopped by signal {signal} after update {progress.update}, saved; resume with --resume")
-            raise Stopped(signal, told=True)
+            self.display.say(f"stopped by signal {signal} after update {progress.update}, saved")
+            # How to go on is the verb's to tell, which may be another than `train`; of several processes the first's.
+            raise Stopped(signal, told=not self.accelerator.is_main_process)
 
     def _leave(self, index: int, stage: Stage, step: Step) -> None:
         """Take the weights the stage ends with, close its books and save: the next one begins from a checkpoint."""

@@ -67,7 +67,9 @@ def _average(run: Path, out: Path, last: int | None, best: int | None, steps: Se
         load_tokenizer(run).save(made)
         if isinstance(model, PromptedEncoder):
             save_prompts(model, made / PROMPTS)
-        for name in (LANGUAGES, "recipe.yaml", f"{PROMPTS}/{LANGUAGES}"):
+            if (run / LANGUAGES).is_file():
+                shutil.copyfile(run / LANGUAGES, made / PROMPTS / LANGUAGES)
+        for name in (LANGUAGES, "recipe.yaml"):
             if (run / name).is_file():
                 shutil.copyfile(run / name, made / name)
         write_json(made / "average.json", {"run": str(run), "checkpoints": [folder.name for folder in folders]}, 1)
