@@ -114,6 +114,9 @@ def test_a_flag_that_was_renamed_is_taken_with_a_line(tmp_path: Path) -> None:
     assert done.returncode == 2 and "No such option" not in done.stderr
     assert "--centre-from is called --center-from now" in done.stderr
     assert "--normalise is called --normalize now" in done.stderr
+    tatoeba = run("evaluate", "tatoeba", str(tmp_path), "--data", str(tmp_path), "--no-centre")
+    assert tatoeba.returncode == 2 and "--no-centre is called --no-center now" in tatoeba.stderr
+    assert "No such option" not in tatoeba.stderr
 
 
 def test_list_alone_lists_all() -> None:

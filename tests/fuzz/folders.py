@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from anyglot.hub.trimming.tokenizers import completed
@@ -208,6 +210,14 @@ def _sharded(folder: Path) -> Path:
     return index
 
 
+def _pickled(folder: Path) -> Path:
+    shutil.copytree(_kept("bert"), folder, dirs_exist_ok=True)
+    hashes.forget(folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder / "pytorch_model.bin"
+
+
 def _foreign(path: Path) -> Any:
     return _facts(load_pretrained(path.parent))
 
@@ -228,6 +238,7 @@ FOLDERS: tuple[Reader, ...] = (
     Reader("head.safetensors", SAFETENSORS, copied("head", HEAD_WEIGHTS), _model(load_task_model), _is_model),
     Reader("prompts.json", JSON, copied("prompts", "prompts.json"), _with_prompts, _is_model),
     Reader("prompts.safetensors", SAFETENSORS, copied("prompts", "prompts.safetensors"), _with_prompts, _is_model),
+    Reader("pytorch_model.bin", BINARY, _pickled, _foreign, _is_model),
     Reader("hashes.json", JSON, _recorded, _checked, bool),
     Reader("trimmed.json", JSON, _trimmed, lambda path: Record.load(path.parent), _is_trimmed),
     Reader("vocabulary", JSON, _vocabulary, _read_vocabulary, _is_vocabulary),

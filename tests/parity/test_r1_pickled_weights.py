@@ -135,6 +135,34 @@ def test_r1_what_is_no_state_dict_is_refused(content: Any, tmp_path: Path) -> No
         load_pretrained(pickled(make("bert", "Model"), tmp_path, tensors=content))
 
 
+def test_r1_a_tensor_that_claims_more_than_the_file_holds(tmp_path: Path) -> None:
+    """16 bytes that call themselves 4 TB of half precision: in float32 they would be as many."""
+    huge = torch.zeros(1, dtype=torch.float16).expand(1 << 20, 1 << 20)
+    with pytest.raises(UserError, match="claims 1,099,511,627,776 values, more than the file holds"):
+        load_pretrained(pickled(make("bert", "Model"), tmp_path, tensors={"embeddings.word_embeddings.weight": huge}))
+
+
+def test_r1_no_two_tensors_share_memory(tmp_path: Path) -> None:
+    """They would train as one."""
+    table = torch.randn(3, 4)
+    torch.save({"one": table, "other": table, "alone": torch.randn(2)}, tmp_path / "pytorch_model.bin")
+    with Checkpoint(tmp_path) as checkpoint:
+        one, other = checkpoint.tensor("one"), checkpoint.tensor("other")
+        one.add_(1)
+    assert torch.equal(other, table) and torch.equal(one, table + 1)
+
+
+def test_r1_a_zip_file_of_several_disks(tmp_path: Path) -> None:
+    """Python's own test for a zip file raises on these bytes; found by changing bytes at random."""
+    folder = pickled(make("bert", "Model"), tmp_path)
+    content = bytearray((folder / "pytorch_model.bin").read_bytes())
+    locator = content.rindex(b"PK\x06\x07")  # of the zip64 record: the number of disks are its last 4 bytes
+    content[locator + 16] = 7
+    (folder / "pytorch_model.bin").write_bytes(bytes(content))
+    with pytest.raises(UserError, match="damaged"):
+        load_pretrained(folder)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 @pytest.mark.parametrize("new", [True, False])
 def test_r1_a_cut_file_is_damaged(share: float, new: bool, tmp_path: Path) -> None:

@@ -149,6 +149,22 @@ def test_w2_whichever_files_are_left(left: str, tmp_path: Path) -> None:
     assert load_tokenizer(after).encode([text]) == [theirs(text, add_special_tokens=False)["input_ids"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer_config.json", '{"extra_special_tokens": [["a"], {"b": []}, 3]}'),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"5": {"content": ["x"]}, "6": null}}'),
+        ("tokenizer_config.json", '{"additional_special_tokens": 7}'),
+        ("tokenizer.json", '{"added_tokens": [[{}], {"content": {}}]}'),
+        ("tokenizer.json", '{"added_tokens": ' + "[" * 3000),
+    ],
+)
+def test_w2_damaged_lists_of_added_tokens_end_in_no_traceback(name: str, content: str, tmp_path: Path) -> None:
+    sentencepiece().save(tmp_path)
+    (tmp_path / name).write_text(content)
+    assert added_tokens(tmp_path) == []
+
+
 def _with_model(folder: Path, rows: int) -> Path:
     torch.manual_seed(1)
     save_model(build(encoder_config(rows)), folder)

@@ -39,9 +39,12 @@ FEW = ((20, 8, 12, 3), (37, 16, 8, 5))
 
 @pytest.fixture(autouse=True)
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A cache in which nothing was measured yet."""
+    """A cache in which nothing was measured yet, and one thread, whatever a test before has left."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
+    torch.set_num_threads(before)
     row_filling._filling.cache_clear()  # what an injected product left behind
     batch_invariance._attention.cache_clear()
 
@@ -156,14 +159,17 @@ def test_w14_the_measurement_takes_little_and_draws_nothing_of_the_users() -> No
 
 
 def unsteady_linear(whole: int) -> Callable[..., Tensor]:
-    """torch's linear as the report found it in bf16: rows move unless their number is a multiple of `whole`."""
+    """torch's linear as the report found it in bf16: rows move unless their number is a multiple of `whole`.
+
+    What a machine's own bf16 product does must not show, so the rest is computed in double precision and rounded.
+    """
     real = functional.linear
 
     def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        rows = x.numel() // x.shape[-1]
-        found = real(x, weight, bias)
         if x.dtype is not torch.bfloat16:
-            return found
+            return real(x, weight, bias)
+        rows = x.numel() // x.shape[-1]
+        found = real(x.double(), weight.double(), None if bias is None else bias.double()).bfloat16()
         shift = (rows % whole if whole else rows) / 16  # large enough for bf16 to show it
         return found * (1 + shift) if shift else found
 

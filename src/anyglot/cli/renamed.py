@@ -24,7 +24,12 @@ RENAMED_VERBS: dict[str, tuple[str, ...]] = {
     "study-report": ("study", "report"),
 }
 """A verb as it was -> its words now."""
-RENAMED_FLAGS = {"--centre": "--center", "--centre-from": "--center-from", "--normalise": "--normalize"}
+RENAMED_FLAGS = {
+    "--centre": "--center",
+    "--no-centre": "--no-center",
+    "--centre-from": "--center-from",
+    "--normalise": "--normalize",
+}
 """Flags as they were -> as they are."""
 # Words that follow these verbs now; before, what came next was a model or a file.
 _UNDER = {

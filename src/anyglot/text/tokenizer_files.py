@@ -84,8 +84,9 @@ def added_tokens(folder: Path) -> list[str]:
     for key in ("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"):
         entries = config.get(key) or []
         listed.extend(entries.values() if isinstance(entries, dict) else entries if isinstance(entries, list) else [])
-    names = [entry.get("content") if isinstance(entry, dict) else entry for entry in listed]
-    return [name for name in dict.fromkeys(names) if isinstance(name, str) and name not in _XLMR_SPECIALS]
+    found = [entry.get("content") if isinstance(entry, dict) else entry for entry in listed]
+    names = [name for name in found if isinstance(name, str)]  # whoever opens the file says what else is wrong with it
+    return [name for name in dict.fromkeys(names) if name not in _XLMR_SPECIALS]
 
 
 def _added_in_document(path: Path) -> list[Any]:

@@ -226,14 +226,18 @@ def test_a_name_with_hyphens_is_the_one_with_underscores(name: str, caplog: pyte
 
 
 @pytest.mark.parametrize("written", ["in the file", "as an override"])
-def test_a_key_that_was_renamed_is_taken(written: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Runs and recipes of 0.1.0 say `standardise`."""
+def test_a_key_that_was_renamed_is_taken(
+    written: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs and recipes of 0.1.0 say `standardise`; a process says so once."""
+    monkeypatch.setattr("anyglot.training.recipe.renamed_keys._said", set())
     path = tmp_path / "recipe.yaml"
     memory = "{standardise: true}" if written == "in the file" else "{}"
     method = f"{{name: finetune_all, start: multilingual-e5-small, memory: {memory}}}"
     path.write_text(f"extends: sixt/e5_small\nmethod: {method}\n", encoding="utf-8")
     overrides = () if written == "in the file" else ("method.memory.standardise=true",)
     recipe = load_recipe(path, overrides)
+    assert load_recipe(path, overrides) == recipe
     assert recipe.document()["method"]["memory"] == {"standardize": True}
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("the key method.memory.standardise is called method.memory.standardize now")

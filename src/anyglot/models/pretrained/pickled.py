@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import pickle
 import re
+import struct
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import torch
 from torch import Tensor
 
 from anyglot.errors import UserError
-from anyglot.runtime.untrusted_files import check_regular
+from anyglot.runtime.untrusted_files import DAMAGE, check_regular
 
 WHOLE = "pytorch_model.bin"
 INDEX = "pytorch_model.bin.index.json"
@@ -25,7 +27,7 @@ PATTERNS = (WHOLE, INDEX, "pytorch_model-*.bin")
 """What is fetched of a repository that has no safetensors."""
 _GLOBAL = re.compile(r"GLOBAL '?([\w.]+)")
 # What torch, zipfile and pickle raise for files that are cut or changed.
-_DAMAGED = (RuntimeError, OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
+_DAMAGED = (*DAMAGE, RuntimeError, OSError, EOFError, AssertionError, ImportError, struct.error, zipfile.BadZipFile)
 _told: set[Path] = set()
 logger = logging.getLogger(__name__)
 
@@ -54,15 +56,20 @@ class PickledTensors:
                 )
             if value.layout != torch.strided or value.device.type != "cpu":
                 raise UserError(f"{path}: {name:.100} is a {value.layout} tensor on {value.device}, not numbers.")
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+                raise UserError(f"{path}: {name:.100} claims {value.numel():,} values, more than the file holds of it.")
             self._tensors[name] = value.detach()
+        places = Counter(tensor.untyped_storage().data_ptr() for tensor in self._tensors.values())
+        self._shared = {place for place, count in places.items() if count > 1}
 
     def keys(self) -> list[str]:
         """Names of all tensors."""
         return list(self._tensors)
 
     def get_tensor(self, name: str) -> Tensor:
-        """A tensor in its own number format."""
-        return self._tensors[name]
+        """A tensor in its own number format; a copy where its memory is another's too, so that no two train as one."""
+        tensor = self._tensors[name]
+        return tensor.clone() if tensor.untyped_storage().data_ptr() in self._shared else tensor
 
     def get_slice(self, name: str) -> PickledSlice:
         """What is known of a tensor without its values."""
@@ -81,8 +88,8 @@ class PickledSlice:
 
 
 def _load(path: Path) -> dict[Any, Any]:
-    mapped = zipfile.is_zipfile(path)  # else it was written by torch before 1.6, and is read whole
     try:
+        mapped = zipfile.is_zipfile(path)  # else it was written by torch before 1.6, and is read whole
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
     except pickle.UnpicklingError as error:
         asked = _GLOBAL.search(str(error))

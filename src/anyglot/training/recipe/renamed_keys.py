@@ -8,6 +8,7 @@ from typing import Any
 
 RENAMED: Mapping[str, str] = {"method.memory.standardise": "method.memory.standardize"}
 """Dotted key as it was -> as it is."""
+_said: set[str] = set()
 logger = logging.getLogger(__name__)
 
 
@@ -15,7 +16,9 @@ def new_key(key: str) -> str:
     """The name that a dotted key has now; any other as it is."""
     if key not in RENAMED:
         return key
-    logger.warning("the key %s is called %s now; the old name is taken until the next release.", key, RENAMED[key])
+    if key not in _said:  # a recipe is read more than once on its way
+        _said.add(key)
+        logger.warning("the key %s is called %s now; the old name is taken until the next release.", key, RENAMED[key])
     return RENAMED[key]
 
 
