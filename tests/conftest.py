@@ -1,5 +1,7 @@
 """Tiny models gain nothing from threads, and workers share the cores."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -13,12 +15,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(1)  # fixtures of a whole module are made before the fixture below
     if config.getoption("--trace-bits"):
         from support import bits
 
         bits.register(config)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """One thread, and no test that leaves another number to those after it: it decides the last bits of sums."""
     torch.set_num_threads(1)
+    yield
+    left = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert left == 1, f"this test leaves torch with {left} threads, so the bits of those after it may be others"

@@ -102,7 +102,7 @@ def test_the_export_of_docs_runs_and_translates_alike(folder: Path, tmp_path: Pa
     assert files <= set(left_behind(out))
 
     pieces = SentencePieceProcessor(model_file=str(out / "sentencepiece.bpe.model"))
-    engine = ctranslate2.Translator(str(out))
+    engine = ctranslate2.Translator(str(out), intra_threads=1)
     tokens = [["<s>", *pieces.encode(text, out_type=str), "</s>"] for text in TEXTS[:3]]
     special = [["<s>"], ["<pad>"], ["<mask>"]]
     results = engine.translate_batch(tokens, beam_size=1, max_decoding_length=60, suppress_sequences=special)
@@ -148,11 +148,22 @@ def test_a_restricted_output_becomes_a_small_target_vocabulary(folder: Path, tmp
     assert len(json.loads((tmp_path / "out" / "target_vocabulary.json").read_text())) == len(kept)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bits_the_comparison_leaves_torch_its_threads(folder: Path, tmp_path: Path, threads: int) -> None:
+    """CTranslate2 sets them for the whole process; trainings after an export took another number than before."""
+    torch.set_num_threads(threads)
+    try:
+        export_ctranslate2(str(folder), tmp_path / "out", sentences=5, say=lambda line: None)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_quantised(folder: Path, tmp_path: Path) -> None:
     export_ctranslate2(str(folder), tmp_path / "whole", sentences=5, say=lambda line: None)
     export_ctranslate2(str(folder), tmp_path / "out", quantization="int8", sentences=5, say=lambda line: None)
     assert (tmp_path / "out/model.bin").stat().st_size < 0.9 * (tmp_path / "whole/model.bin").stat().st_size
-    engine = ctranslate2.Translator(str(tmp_path / "out"))
+    engine = ctranslate2.Translator(str(tmp_path / "out"), intra_threads=1)
     assert engine.translate_batch([["<s>", "▁", "</s>"]])[0].hypotheses
     with pytest.raises(UserError, match="no quantization 'int4'"):
         export_ctranslate2(str(folder), tmp_path / "no", quantization="int4")
