@@ -71,7 +71,7 @@ def _show_recipe(console: Console, recipe: Recipe, found: Outline) -> None:
 
     from anyglot.training.recipe.base_models import START, recipe_of_start
 
-    table = Table("part", "parameters", "first values", title=f"{recipe.name}: {recipe.method.name}")  # type: ignore[attr-defined]
+    table = Table("part", "parameters", "first values", title=f"{recipe.name}: {recipe.method.name}")
     for stage in found.stages:
         table.add_column(f"stage {stage.name}")
     for part in found.parts:

@@ -79,9 +79,24 @@ def position_limit(config: EmbeddingsConfig) -> int:
 
 
 def read_pieces(framing: Framing, pieces: Sequence[Piece], source: str, limit: int) -> list[list[int]]:
-    """The source tokens of pieces, each cut to its room and to the model's limit."""
-    limits = [min(limit, piece.room or limit) for piece in pieces]
-    return framing.encode([piece.source for piece in pieces], source, [piece.target for piece in pieces], limits)
+    """The source tokens of pieces, each cut to its room and to the model's limit; what is encoded already is kept."""
+    rooms = [min(limit, piece.room or limit) for piece in pieces]
+    known = [piece.tokens is not None and len(piece.tokens) <= room for piece, room in zip(pieces, rooms, strict=True)]
+    others = [(piece, room) for piece, room, there in zip(pieces, rooms, known, strict=True) if not there]
+    encoded = iter(
+        framing.encode(
+            [piece.source for piece, _ in others],
+            source,
+            [piece.target for piece, _ in others],
+            [room for _, room in others],
+        )
+        if others
+        else ()
+    )
+    return [
+        list(piece.tokens) if there and piece.tokens is not None else next(encoded)
+        for piece, there in zip(pieces, known, strict=True)
+    ]
 
 
 def search_batches(
@@ -264,7 +279,8 @@ class PieceSearch:
         device = next(self.model.parameters()).device
         source, mask = pad_batch(encoded, self.tokenizer.pad_id, device)
         prompt = stepping.prompt(self.prompt([piece.target for piece in pieces], prefixes))
-        length = LengthRule(maximum=self._output_limit(pieces[0].target, settings))
+        limit = self._output_limit(pieces[0].target, settings)
+        length = LengthRule(limit, per_source=settings.length_ratio, extra=0 if settings.length_ratio is None else 10)
         options: dict[str, Any] = {"length": length, "length_penalty": settings.length_penalty}
         if settings.decoder == "greedy":
             found = [[hypothesis] for hypothesis in greedy_search(stepping, source, mask, prompt, **options)]

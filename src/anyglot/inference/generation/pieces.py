@@ -19,6 +19,8 @@ class Piece:
         draft: Tokens that the translation is likely to have; None where nothing drafts.
         room: Most source tokens, special ones included, that the model reads; None: as many as it has positions for.
             What is beyond is cut off.
+        tokens: The source's tokens, special ones included, where somebody has encoded it already; never cut off. Two
+            pieces that differ in nothing else are one.
     """
 
     source: str
@@ -26,10 +28,14 @@ class Piece:
     prefix: str = ""
     draft: tuple[int, ...] | None = None
     room: int | None = None
+    tokens: tuple[int, ...] | None = field(default=None, repr=False, compare=False)
 
     def split(self, parts: Sequence[str]) -> list["Piece"]:
         """The pieces of a text cut into parts: the prefix begins the first."""
-        return [replace(self, source=part, prefix="" if index else self.prefix) for index, part in enumerate(parts)]
+        return [
+            replace(self, source=part, prefix="" if index else self.prefix, tokens=None)
+            for index, part in enumerate(parts)
+        ]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,9 @@ class SearchSettings:
         length_penalty: Exponent of the length that a hypothesis's log-probability is divided by.
         n_best: Translations wanted of each text.
         max_length: Most tokens of what is written. One that runs into it is cut there, and counted.
+        length_ratio: Where given, most tokens besides are 10 more than this many for each token of the source: a model
+            that has not yet learned to end would write to `max_length` otherwise. Of effect where words are written one
+            by one.
         max_source_length: Most source tokens read at a time, special ones included. None: see `source_room`.
         overlong: What happens to a longer source: "split" after its sentences, the outputs of the pieces joined (what a
             translation bears), or "truncate", one output of its beginning (what a summary or a question needs). None:
@@ -83,6 +86,7 @@ class SearchSettings:
     length_penalty: float = 1.0
     n_best: int = 1
     max_length: int = 200
+    length_ratio: float | None = None
     max_source_length: int | None = None
     overlong: str | None = None
     batch_tokens: int = 4096
@@ -111,6 +115,8 @@ class SearchSettings:
             if value is not None or name not in ("beam", "length_beam", "max_source_length"):
                 whole(name.replace("_", "-"), value, 1, highest)
         real("length-penalty", self.length_penalty, -10, 10)
+        if self.length_ratio is not None:
+            real("length-ratio", self.length_ratio, 0, 1000)
         truth("show-rounds", self.show_rounds)
         if self.decoder is not None and self.decoder not in DECODERS:
             raise UserError(f"there is no decoder {shown(self.decoder)}: choose one of {', '.join(DECODERS)}.")
@@ -185,7 +191,7 @@ class SearchSettings:
         assert self.decoder is not None  # settled
         named = {name.replace("_", " "): getattr(self, name) for name in of_decoder.get(self.decoder, ())}
         further: dict[str, object] = {"length penalty": self.length_penalty, "max length": self.max_length}
-        for name in ("max_source_length", "overlong"):
+        for name in ("length_ratio", "max_source_length", "overlong"):
             if getattr(self, name) is not None:
                 further[name.replace("_", " ")] = getattr(self, name)
         return {"decoder": self.decoder, **named, **further}

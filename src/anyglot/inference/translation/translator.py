@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Unpack, cast, overload
 
 from anyglot.errors import UserError
-from anyglot.inference.generation.autoregressive import Counts, PieceSearch, Progress, StepByStep
-from anyglot.inference.generation.non_autoregressive import ParallelPieceSearch
+from anyglot.inference.generation.autoregressive import Counts, Progress, StepByStep
+from anyglot.inference.generation.generate import Generator, generator_of
 from anyglot.inference.generation.pieces import Candidate, Piece, TruncatedWarning, joined
 from anyglot.inference.generation.settings import Overlong, SearchSettings, chosen_decoder
 from anyglot.inference.generation.speculation import drafted
@@ -327,11 +327,9 @@ class Translator:
         return template_of(self.tokenizer, self.languages, start, rows, self.name)
 
     @cached_property
-    def searching(self) -> PieceSearch | ParallelPieceSearch:
+    def searching(self) -> Generator:
         """What translates pieces."""
-        if isinstance(self.model, StepByStep):
-            return PieceSearch(self.model, self.tokenizer, self.framing, self.counts)
-        return ParallelPieceSearch(self.model, self.tokenizer, self.framing, self.counts)
+        return generator_of(self.model, self.tokenizer, self.framing, self.counts)
 
     def check_languages(self, source: str, target: str) -> None:
         """Refuse languages the model cannot be told; warn once of a direction it saw no parallel data of."""
@@ -361,10 +359,12 @@ class Translator:
         return settings.source_room(self.searching.source_limit, self.overlong(source, target, settings))
 
     def _pieces(self, texts: Sequence[Piece], source: str, settings: SearchSettings) -> list[list[Piece]]:
-        """Each text as the pieces it is written from; an empty text has none."""
+        """Each text as the pieces it is written from, with their tokens; an empty text has none."""
+        known: dict[tuple[str, str], tuple[int, ...]] = {}
 
         def fits(parts: Sequence[str], like: Piece) -> list[bool]:
             encoded = self.framing.encode(parts, source, [like.target] * len(parts))
+            known.update({(part, like.target): tuple(ids) for part, ids in zip(parts, encoded, strict=True)})
             return [len(ids) <= (like.room or self.searching.source_limit) for ids in encoded]
 
         def truncates(text: Piece) -> bool:
@@ -380,7 +380,7 @@ class Translator:
                 TruncatedWarning,
                 stacklevel=3,
             )
-        return result
+        return [[replace(one, tokens=known.get((one.source, one.target))) for one in pieces] for pieces in result]
 
     def check_prefixes(self, prefixes: Sequence[str], target: str, settings: SearchSettings) -> None:
         """Refuse prefixes that no translation can begin with.

@@ -83,7 +83,7 @@ class Validation:
         for row, (_, test) in enumerate(self.sentences.items()):
             if row % accelerator.num_processes == accelerator.process_index:
                 with accelerator.autocast():
-                    outputs = translate(model, self.tokenizer, test, self.options.beams, accelerator.device)
+                    outputs = translate(model, self.tokenizer, test, self.options.beams)
                 scores[row] = torch.tensor(_scores(outputs, test), dtype=torch.float64)
         scores = summed(accelerator, scores).cpu()
         bleu, chrf = scores.mean(dim=0).tolist()

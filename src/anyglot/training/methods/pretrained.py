@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from anyglot.errors import UserError
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.extraction import set_dropout
@@ -73,3 +75,18 @@ class PretrainedTranslator:
 
 def _listed(codes: tuple[str, ...]) -> str:
     return ", ".join(codes)
+
+
+@runtime_checkable
+class Framed(Protocol):
+    """A method that may start from a checkpoint with frames of its own, such as language tokens.
+
+    Attributes:
+        start: The checkpoint; None where the method begins with random values this time.
+    """
+
+    start: PretrainedTranslator | None
+
+    def frames(self, tokenizer: TextTokenizer) -> Frames | None:
+        """The checkpoint's frames; None without one."""
+        ...

@@ -36,7 +36,6 @@ from anyglot.runtime.signals import stoppable
 from anyglot.runtime.untrusted_files import read_json
 from anyglot.text.lines import clean
 from anyglot.training.loop.checkpoint import differences
-from anyglot.training.methods import METHODS
 from anyglot.training.recipe.run import recipe_identity
 from anyglot.training.recipe.schema import Recipe
 
@@ -217,7 +216,7 @@ def _forget(out: Path) -> None:
 def _pairs(recipe: Recipe) -> list[ParallelSource]:
     """The recipe's training corpora, which must be of sentence pairs."""
     pairs = [source for source in recipe.data.train if isinstance(source, ParallelSource)]
-    if METHODS[recipe.method.name].kind != "translation" or len(pairs) < len(recipe.data.train):  # type: ignore[attr-defined]
+    if recipe.kind != "translation" or len(pairs) < len(recipe.data.train):
         raise UserError(
             f"{recipe.name} learns from more than sentence pairs, so a teacher cannot write all it learns; "
             "name a recipe that trains a translator."

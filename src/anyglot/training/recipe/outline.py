@@ -17,7 +17,6 @@ from anyglot.models.language import LanguageModel
 from anyglot.models.pretrained.load import assume_configs
 from anyglot.nn.prompt import Prompt
 from anyglot.training.loop.freezing import freeze
-from anyglot.training.methods import METHODS
 from anyglot.training.methods.base import Stage
 from anyglot.training.recipe.schema import Recipe
 from anyglot.training.recipe.static_configs import expected_start, shape_of_start, vocabulary_of
@@ -82,7 +81,7 @@ def outline(recipe: Recipe) -> Outline:
     Raises:
         UserError: The model it starts from is neither here nor of known size, or a stage's patterns match nothing.
     """
-    method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
+    method = recipe.build_method()
     with assume_configs(expected_start(recipe)), blank():
         model = method.build(vocabulary_of(recipe), recipe.seed)
         stages = method.stages()

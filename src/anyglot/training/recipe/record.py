@@ -25,7 +25,6 @@ from anyglot.training.loop.freezing import trained_names
 from anyglot.training.loop.plan import Plan
 from anyglot.training.loop.source_use import recorded
 from anyglot.training.loop.train import Trained
-from anyglot.training.methods import METHODS
 from anyglot.training.recipe.schema import Recipe
 
 RUN = "run.json"
@@ -44,7 +43,7 @@ def languages_of(recipe: Recipe) -> dict[str, list[str]]:
             read |= {source.source, source.target}
         else:
             read.add(source.language)
-    if METHODS[recipe.method.name].kind != "translation":  # type: ignore[attr-defined]
+    if recipe.kind != "translation":
         pairs = set()
     if recipe.start is not None:
         read |= languages_read(Path(recipe.start))
@@ -70,7 +69,7 @@ def run_record(recipe: Recipe, plan: Plan, trained: Trained, command: str) -> di
     recipe_text = json.dumps(recipe.document(), sort_keys=True, ensure_ascii=False)
     return {
         "name": recipe.name,
-        "method": recipe.method.name,  # type: ignore[attr-defined]
+        "method": recipe.method.name,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "seed": recipe.seed,

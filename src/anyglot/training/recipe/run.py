@@ -37,7 +37,6 @@ from anyglot.training.loop.plan import Longest, Plan
 from anyglot.training.loop.train import Trained, train
 from anyglot.training.loop.translating import TestSentences
 from anyglot.training.loop.validation import Validation
-from anyglot.training.methods import METHODS
 from anyglot.training.recipe.base_models import START, as_saved, is_finished, recipe_of_start, started_from
 from anyglot.training.recipe.load import load_recipe, save_recipe
 from anyglot.training.recipe.outline import outline
@@ -232,8 +231,8 @@ def make_plan(
 ) -> Plan:
     """Read, check and lay out the data, and put everything together for the loop."""
     tokenising = None if progress is None else partial(_tokenising, progress)
-    kind = METHODS[recipe.method.name].kind  # type: ignore[attr-defined]
-    method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
+    kind = recipe.kind
+    method = recipe.build_method()
     frames = frames_of_method(recipe, method, tokenizer)
     parts: Parts = {
         "target_languages": recipe.target_languages,
@@ -329,7 +328,7 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
 def _longest(recipe: Recipe) -> tuple[Longest, ...]:
     """The longest sequences a model may be given: a pair's two sides are joined where both are read."""
     data = recipe.data
-    if METHODS[recipe.method.name].kind != "segments":  # type: ignore[attr-defined]
+    if recipe.kind != "segments":
         return (Longest("data.max_length", data.max_length),)
     of_pairs = Longest("data.bilingual.max_length", data.for_pairs().max_length, joined=True)
     kinds = {isinstance(source, ParallelSource) for source in (*data.train, *data.validation)}

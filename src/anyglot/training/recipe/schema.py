@@ -24,11 +24,14 @@ from anyglot.training.loop.options import (
     ValidationOptions,
 )
 from anyglot.training.methods import METHODS
-from anyglot.training.methods.baselines.finetune import FinetuneOptions
-from anyglot.training.methods.continued import ContinuedOptions
+from anyglot.training.methods.base import Kind, Method
 
 if TYPE_CHECKING:
-    MethodOptions = pydantic.BaseModel
+
+    class MethodOptions(pydantic.BaseModel):
+        """What the options of all methods have."""
+
+        name: str
 else:
     # Every method's options have a literal `name`; with it pydantic picks the class and says which key is wrong in it.
     MethodOptions = Annotated[Union[tuple(method.Options for method in METHODS.values())], Field(discriminator="name")]  # noqa: UP007
@@ -114,9 +117,9 @@ class Recipe(Options):
                     f"stages.{name}.batch_tokens {stage.batch_tokens} is below data.max_length {self.data.max_length}"
                 )
         self._check_targets()
-        if self.vocabulary.target is not None and METHODS[self.method.name].kind != "translation":  # type: ignore[attr-defined]
+        if self.vocabulary.target is not None and self.kind != "translation":
             raise ValueError("vocabulary.target restricts what a translation is written with; leave it out here")
-        if self.data.bilingual is not None and METHODS[self.method.name].kind != "segments":  # type: ignore[attr-defined]
+        if self.data.bilingual is not None and self.kind != "segments":
             raise ValueError("data.bilingual is for methods in which pairs take turns with text; leave it out here")
         if self.validation.metric == "score":
             raise ValueError("validation.metric score is that of an understanding task; take loss, bleu or chrf here")
@@ -126,6 +129,15 @@ class Recipe(Options):
         if self.checkpoints.finish == BEST and not validated:
             raise ValueError("checkpoints.finish best needs data.validation; without it finish with last or average:N")
         return self
+
+    @property
+    def kind(self) -> Kind:
+        """What the method learns from."""
+        return METHODS[self.method.name].kind
+
+    def build_method(self) -> Method:
+        """The method with its options."""
+        return METHODS[self.method.name](self.method)
 
     @property
     def start(self) -> str | None:
@@ -156,13 +168,13 @@ class Recipe(Options):
                 f"{', '.join(self.target_languages)}; add what is missing or leave the pairs out"
             )
         apart = written_languages(self.groups) if self.groups else None
-        if len(written) > 1 and not listed and apart is None and METHODS[self.method.name].kind == "translation":  # type: ignore[attr-defined]
+        if len(written) > 1 and not listed and apart is None and self.kind == "translation":
             if self.groups:
                 raise ValueError(
                     f"data has pairs into {', '.join(sorted(written))}, but the group '*' serves them all and cannot "
                     f"tell which language is wanted; set method.groups to [{', '.join(sorted(written))}]"
                 )
-            if isinstance(self.method, FinetuneOptions | ContinuedOptions):
+            if hasattr(METHODS[self.method.name], "frames"):
                 return  # its start may have language tokens: `training/recipe/templates.py` looks once it is there
             several = hasattr(self.method, "target_languages")
             raise ValueError(

@@ -12,7 +12,6 @@ from anyglot.models.empty import blank
 from anyglot.models.pretrained.load import assume_configs
 from anyglot.models.store import current_config, is_model_folder, load_config
 from anyglot.text.tokenizer import load_tokenizer
-from anyglot.training.methods import METHODS
 from anyglot.training.recipe.base_models import recipe_of_start
 from anyglot.training.recipe.schema import LearnedTokenizer, Recipe
 
@@ -135,7 +134,7 @@ _OTHERS: dict[str, Callable[[], EncoderConfig | LanguageModelConfig]] = {
 
 def _trained(recipe: Recipe) -> Config:
     """The shape of what a recipe trains, after the edits of all its stages."""
-    method = METHODS[recipe.method.name](recipe.method)  # type: ignore[attr-defined]
+    method = recipe.build_method()
     with assume_configs(expected_start(recipe)), blank():
         model = method.build(vocabulary_of(recipe), recipe.seed)
         stages = [stage for stage in method.stages() if recipe.stages[stage.name].updates > 0]

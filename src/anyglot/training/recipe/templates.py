@@ -6,13 +6,8 @@ from anyglot.errors import UserError
 from anyglot.text.protocols import TextTokenizer
 from anyglot.text.templates import Frames
 from anyglot.training.methods.base import Learner, Method
-from anyglot.training.methods.baselines.denoising import Denoising
-from anyglot.training.methods.baselines.finetune import Finetune
-from anyglot.training.methods.continued import Continued
+from anyglot.training.methods.pretrained import Framed
 from anyglot.training.recipe.schema import Recipe
-
-# Methods that may start from a checkpoint with frames of its own.
-_FRAMED = (Finetune, Denoising, Continued)
 
 
 def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -> Frames | None:
@@ -21,7 +16,7 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     Raises:
         UserError: A translator is to write several languages and nothing tells it which.
     """
-    if not isinstance(method, _FRAMED):
+    if not isinstance(method, Framed):
         return None
     frames = method.frames(tokenizer)
     untold = not (method.start is not None and method.start.told_by_tokens) and not recipe.target_languages
@@ -36,4 +31,4 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
 
 def told_by_tokens(method: Learner) -> bool:
     """Whether the method's model is told languages by the tokens of the checkpoint it comes from."""
-    return isinstance(method, _FRAMED) and method.start is not None and method.start.told_by_tokens
+    return isinstance(method, Framed) and method.start is not None and method.start.told_by_tokens

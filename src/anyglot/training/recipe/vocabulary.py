@@ -17,7 +17,6 @@ from anyglot.text.protocols import TextTokenizer
 from anyglot.text.readers import read_lines
 from anyglot.text.vocabulary import Vocabulary, choose_by_counts, choose_by_scripts, count_tokens
 from anyglot.training.loop.plan import OutputRows
-from anyglot.training.methods import METHODS
 from anyglot.training.recipe.schema import Recipe, TargetVocabulary
 
 _OF_RECIPE = "raise its coverage, or set vocabulary.target.outside=unknown to learn <unk> in such places."
@@ -51,7 +50,7 @@ def output_rows(recipe: Recipe, tokenizer: TextTokenizer, say: Callable[[str], N
 
 def _check_start(recipe: Recipe, tokenizer: TextTokenizer) -> None:
     """A recipe that names no vocabulary keeps its start's: no target may lie outside it."""
-    is_translation = METHODS[recipe.method.name].kind == "translation"  # type: ignore[attr-defined]
+    is_translation = recipe.kind == "translation"
     kept = kept_rows(recipe.start) if recipe.start is not None and is_translation else None
     if kept is None:
         return
