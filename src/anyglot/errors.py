@@ -21,6 +21,6 @@ class UserError(Exception):
 
 
 def _readable(text: str) -> str:
+    text = _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)  # first: some of these count as spaces
     text = _LONG.sub(lambda found: f"{found[0][:200]}...", text)
-    text = _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

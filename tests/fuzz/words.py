@@ -23,21 +23,24 @@ SOUND: tuple[tuple[str, ...], ...] = (
     ("translate", "m", "--source", "de", "--target", "en"),
     ("embed", "m", "-i", "a.txt", "-o", "out.npy"),
     ("mine", "a.txt", "b.txt", "--model", "m", "-o", "pairs.tsv"),
-    ("show", "recipe.yaml", "seed=2"),
-    ("show", "tiny/sixt"),
+    ("model", "show", "recipe.yaml", "seed=2"),
+    ("model", "show", "tiny/sixt"),
     ("list", "recipes"),
-    ("average", "run", "--last", "1"),
-    ("trim", "m", "--out", "small", "--scripts", "Latin"),
-    ("vocabulary", "m", "--out", "v.json", "--scripts", "Latin"),
-    ("phrasebook", "--languages", "en,de", "--out", "book"),
-    ("sheet", "."),
-    ("doctor", "--suite", "xtreme", "--data", "."),
-    ("retrieve", "tatoeba", "m", "--data", ".", "--out", "scores"),
-    ("evaluate", "m", "--tests", "tests.yaml", "--out", "scores"),
+    ("model", "average", "run", "--last", "1"),
+    ("model", "trim", "m", "--out", "small", "--scripts", "Latin"),
+    ("model", "export", "m", "--to", "ctranslate2", "--out", "ct2"),
+    ("data", "vocabulary", "m", "--out", "v.json", "--scripts", "Latin"),
+    ("data", "phrasebook", "--languages", "en,de", "--out", "book"),
+    ("data", "manifest", "."),
+    ("data", "check", "--suite", "xtreme", "--data", "."),
+    ("evaluate", "tatoeba", "m", "--data", ".", "--out", "scores"),
+    ("evaluate", "translation", "m", "--tests", "tests.yaml", "--out", "scores"),
     ("analyze", "spectra", "m", "m"),
     ("train", "nothing.yaml", "--out", "run2"),
-    ("study", "study/mt_bridge_tiny", "--out", "st", "--list-steps"),
-    ("export", "m", "--to", "ctranslate2", "--out", "ct2"),
+    ("study", "list", "study/mt_bridge_tiny", "--out", "st"),
+    # Words of the version before, which are taken with a line that says the new ones.
+    ("show", "recipe.yaml", "seed=2"),
+    ("phrasebook", "--languages", "en,de", "--out", "book"),
 )
 # Not among them: places outside the folder, which a verb may write to, and large numbers, which may be meant.
 WORDS: tuple[str, ...] = (
@@ -153,7 +156,7 @@ def spoiled_words(draw: st.DrawFn, known: dict[str, tuple[str, ...]]) -> list[st
         elif how == "twice" and at < len(words):
             words.insert(at, words[at])
         elif how == "option":
-            words += [draw(st.sampled_from(known[verb] or ("--help",))), strange]
+            words += [draw(st.sampled_from(known.get(verb) or ("--help",))), strange]
         else:
             words.insert(at, strange)
     return [word.replace("\0", "") for word in words]  # no argument holds one

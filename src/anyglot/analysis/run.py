@@ -281,6 +281,7 @@ def _models_in_batches(
         width,
         f"unbiased, in minibatches of {size}",
         ("Intervals are over minibatches",),
+        (a[1], b[1]),
     )
 
 
@@ -305,6 +306,7 @@ def _languages_in_batches(
         embedder.width,
         f"unbiased, in minibatches of {size}",
         ("Intervals are over minibatches",),
+        (label,),
     )
 
 

@@ -67,6 +67,7 @@ class LayerSimilarities:
         width: The smaller D of what was compared.
         estimator: What `value` is, in words.
         remarks: What could not be compared, and why; other things to know.
+        models: Labels of the two models that were compared, or of the one whose languages were.
     """
 
     title: str
@@ -76,6 +77,7 @@ class LayerSimilarities:
     width: int
     estimator: str
     remarks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     def means(self) -> tuple[float | None, ...]:
         """Mean over rows by layer, of those that have a value."""
@@ -86,6 +88,7 @@ class LayerSimilarities:
         """Every number, for a program."""
         return {
             "title": self.title,
+            "models": list(self.models),
             "layers": list(self.layers),
             "sentences": self.sentences,
             "width": self.width,
@@ -133,9 +136,8 @@ def between_models(
         say(f"CKA of {a.label} and {b.label}: {code}")
     width = min(a.width, b.width)
     remarks = [*_of_models(a, b, languages, partners), *_of_sample(a.sentences, width)]
-    return LayerSimilarities(
-        f"{a.label} and {b.label}", a.layers, found, a.sentences, width, "unbiased", tuple(remarks)
-    )
+    title, models = f"{a.label} and {b.label}", (a.label, b.label)
+    return LayerSimilarities(title, a.layers, found, a.sentences, width, "unbiased", tuple(remarks), models)
 
 
 def between_languages(
@@ -164,7 +166,14 @@ def between_languages(
     values = {pair: tuple(row) for pair, row in found.items()}
     remarks = _of_sample(model.sentences, model.width)
     return LayerSimilarities(
-        f"Languages of {model.label}", model.layers, values, model.sentences, model.width, "unbiased", tuple(remarks)
+        f"Languages of {model.label}",
+        model.layers,
+        values,
+        model.sentences,
+        model.width,
+        "unbiased",
+        tuple(remarks),
+        (model.label,),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,22 @@ def test_everything_is_read_back(study: Path) -> None:
     assert abs(own.norm - base.norm) <= own.distance + 1e-9  # method card 4.5
     assert ("decoder", 0, "cross K") in found.spectra["lm", "1"]
     assert len(found.scores) == 8  # of the models; the anchor's are left out
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_results_are_read_from_fields_and_of_older_ones_from_titles(study: Path, tmp_path: Path, older: bool) -> None:
+    root = tmp_path / "study"
+    shutil.copytree(study, root)
+    for path in root.glob("cka-*/numbers.json"):
+        document = json.loads(path.read_text())
+        for found in (*document["models"], *document["languages"]):
+            if older:
+                assert len(found.pop("models")) in (1, 2)  # there was no such field
+            else:
+                found["title"] = "Under another heading"
+        path.write_text(json.dumps(document))
+    read, expected = read_results(manifest(study), root), read_results(manifest(study), study)
+    assert read.missing == () and read.to_base == expected.to_base != {} and read.between == expected.between != {}
 
 
 def test_tables_hold_means_over_seeds(study: Path) -> None:

@@ -236,11 +236,11 @@ class _Reader:
     def _cka(self, data: Any) -> None:
         base = next(iter(self._conditions))
         for found in data["models"]:
-            one, _, other = found["title"].partition(" and ")
+            one, other = _compared(found, " and ")
             if self._models.get(one, ("",))[0] == base and other in self._models:
                 self.to_base[self._models[other]] = self._rows(found)
         for found in data["languages"]:
-            label = found["title"].partition(" of ")[2]  # "Languages of LABEL"
+            label = _compared(found, " of ")[-1]
             if label in self._models:
                 self.between[self._models[label]] = self._rows(found)
 
@@ -284,6 +284,16 @@ class _Reader:
             number(data["seconds"]),
             None if loss is None else number(loss, finite=False),
         )
+
+
+def _compared(found: Any, between: str) -> tuple[str, str]:
+    """The models a CKA result is of: the two that were compared, or "" and the one whose languages were."""
+    models = found.get("models")
+    if models is None:  # written before there was such a field, and said in the title alone
+        one, _, other = text_of(found["title"]).partition(between)
+        return one, other
+    *first, last = map(text_of, models)
+    return "".join(first), last
 
 
 def _apart_of(each: Any) -> Apart:
