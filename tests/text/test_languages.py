@@ -72,7 +72,7 @@ def test_known_languages_are_fixed_points_of_every_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "suggestion"), [("German", "'de' (German)"), ("englsh", "'en' (English)"), ("gemran", "'de' (German)")]
+    ("wrong", "suggestion"), [("Germann", "'de' (German)"), ("englsh", "'en' (English)"), ("gemran", "'de' (German)")]
 )
 def test_unknown_codes_are_refused_with_the_nearest(wrong: str, suggestion: str) -> None:
     with pytest.raises(UserError) as caught:

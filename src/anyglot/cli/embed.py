@@ -13,6 +13,10 @@ from anyglot.cli.verb import verb
 MODEL = Annotated[
     str, typer.Argument(help="A model folder, a name of `anyglot list models`, or a hub name.", metavar="MODEL")
 ]
+TEXTS = Annotated[
+    list[str] | None,
+    typer.Argument(help="Texts, a row of the output each; without any, lines of --input.", metavar="TEXT"),
+]
 INPUT = Annotated[
     str,
     typer.Option("--input", "-i", help="Text, a sentence a line; .gz too; - is standard input.", metavar="FILE"),
@@ -61,6 +65,7 @@ NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Neither look vectors
 def embed(
     model: MODEL,
     output: OUTPUT,
+    texts: TEXTS = None,
     input_name: INPUT = "-",
     layer: LAYER = None,
     pooling: POOLING = None,
@@ -81,6 +86,8 @@ def embed(
     Examples:
 
         anyglot embed FacebookAI/xlm-roberta-base -i news.de -o de.npy --layer 7
+
+        anyglot embed multilingual-e5-small "query: Wie alt ist das Haus?" "query: Is the house old?" -o two.npy
 
         anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --center --normalize
 
@@ -112,6 +119,7 @@ def embed(
             device=device,
             precision=precision,
             cache=None if no_cache else cache or default_if_usable(_say),
+            texts=tuple(texts or ()),
         )
     )
 

@@ -13,11 +13,11 @@ import typer
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.evaluation.translation.identification import Identifier
     from anyglot.evaluation.translation.run import System
     from anyglot.evaluation.translation.scoring import Learned
     from anyglot.evaluation.translation.table import TestSet
     from anyglot.inference.translation import SearchSettings
+    from anyglot.text.identification import Identifier
 
 MODELS = Annotated[list[str], typer.Argument(help="Model folders (finished runs) or hub names.", metavar="MODEL...")]
 TESTS = Annotated[Path | None, typer.Option("--tests", help="YAML table of test sets; see docs/evaluate.md.")]
@@ -214,7 +214,7 @@ def _learned(comet: Path | None, model: str | None) -> Learned | None:
 def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
     """The language identifier, if the off-target rate was asked for."""
     from anyglot.errors import UserError
-    from anyglot.evaluation.translation.identification import Identifier
+    from anyglot.text.identification import Identifier
 
     if not off_target:
         if candidates is not None:

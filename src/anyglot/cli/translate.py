@@ -12,7 +12,19 @@ from anyglot.cli.verb import verb
 MODEL = Annotated[
     str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
 ]
-SOURCE = Annotated[str, typer.Option("--source", "-s", help="Language of the input, e.g. de.", metavar="LANGUAGE")]
+TEXTS = Annotated[
+    list[str] | None,
+    typer.Argument(help="Texts to translate, each a line; without any, lines of --input.", metavar="TEXT"),
+]
+SOURCE = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        "-s",
+        help="Language of the input, e.g. de or German; auto: each line's is identified (needs the extra [lid]).",
+        metavar="LANGUAGE",
+    ),
+]
 TARGET = Annotated[str, typer.Option("--target", "-t", help="Language to translate into, e.g. en.", metavar="LANGUAGE")]
 INPUT = Annotated[str, typer.Option("--input", "-i", help="File to translate; - is standard input.", metavar="FILE")]
 OUTPUT = Annotated[
@@ -117,6 +129,7 @@ def translate(
     model: MODEL,
     source: SOURCE,
     target: TARGET,
+    texts: TEXTS = None,
     input_name: INPUT = "-",
     output_name: OUTPUT = "-",
     decoder: DECODER = None,
@@ -150,7 +163,9 @@ def translate(
 
     Examples:
 
-        echo "Il gatto dorme in giardino." | anyglot translate runs/demo/sixt --source it --target en
+        anyglot translate runs/demo/sixt --source it --target en "Il gatto dorme in giardino."
+
+        echo "Il gatto dorme in giardino." | anyglot translate runs/demo/sixt --source auto --target en
 
         anyglot translate runs/demo/sixt -s it -t en --input runs/demo/text/test.it.txt --output it.en --resume
 
@@ -205,5 +220,6 @@ def translate(
             prompts=prompts,
             draft=draft,
             draft_file=draft_file,
+            texts=tuple(texts or ()),
         )
     )

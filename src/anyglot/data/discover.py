@@ -123,7 +123,7 @@ def sides_of(text: str) -> tuple[str, str] | None:
 @cache
 def _code(text: str) -> str | None:
     try:
-        return language(text).code
+        return language(text, names=False).code
     except UserError:
         return None
 

@@ -59,13 +59,17 @@ class Language:
         return self.code
 
 
-def language(code: str) -> Language:
-    """The language a code of any common scheme names.
+def language(code: str, *, names: bool = True) -> Language:
+    """The language a code of any common scheme names, or its English name.
+
+    Args:
+        names: Whether a name such as "German" is taken; not where a word of a file's name may be one by chance.
 
     Raises:
         UserError: Nothing is known under this code; the sentence names the nearest known one. Or it is no text.
     """
-    return _language(text("a language code", code))
+    given = text("a language code", code)
+    return _language((_names().get(given.strip().lower()) if names else None) or given)
 
 
 @lru_cache(maxsize=4096)
@@ -125,19 +129,26 @@ def _script_in(primary: str, territory: str | None) -> str | None:
 def known_languages() -> tuple[Language, ...]:
     """The languages of the checkpoints this package loads, by code. `language` accepts every other ISO 639 code too."""
     codes = {*XLMR_CODES, *FURTHER_CODES, *MBART_CODES}
-    return tuple(sorted({language(code) for code in codes}))
+    return tuple(sorted({_language(code) for code in codes}))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """English name in small letters -> code; a code that looks like another language's name stays a code."""
+    found = {known.name.lower(): known.code for known in reversed(known_languages())}
+    return {name: code for name, code in found.items() if _SHAPE.fullmatch(name) is None}
 
 
 @cache
 def _mbart_codes() -> dict[str, str]:
-    return {language(code).code: code for code in MBART_CODES}
+    return {_language(code).code: code for code in MBART_CODES}
 
 
 def _unknown(code: str) -> UserError:
     """The error for a code that names nothing, with the nearest spelling that does."""
     spellings: dict[str, str] = {}
     for short in (*XLMR_CODES, *FURTHER_CODES):
-        known = language(short)
+        known = _language(short)
         for spelling in (known.name.lower(), known.flores.lower(), known.iso3, known.code.lower()):
             spellings[spelling] = f"'{known.code}' ({known.name})"
     wanted = code.strip().lower()

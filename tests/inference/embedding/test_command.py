@@ -240,3 +240,12 @@ def test_the_cache_is_off_or_somewhere_but_not_both(work: Work) -> None:
     words = ["embed", work.model, "-o", "x.npy", "--cache", "c", "--no-cache"]
     done = CliRunner().invoke(app, words)
     assert isinstance(done.exception, UserError) and "exclude each other" in str(done.exception)
+
+
+def test_texts_on_the_command_line(folder: Path, expected: np.ndarray, tmp_path: Path) -> None:
+    asked = ["embed", str(folder), "--device", "cpu", "--precision", "fp32", "-o", str(tmp_path / "two.npy")]
+    result = CliRunner().invoke(app, [*asked, SENTENCES[0], SENTENCES[1]])
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(np.load(tmp_path / "two.npy"), expected[:2])
+    refused = CliRunner().invoke(app, [*asked, SENTENCES[0], "-i", "file"])
+    assert isinstance(refused.exception, UserError) and "texts and --input are two inputs" in str(refused.exception)

@@ -248,7 +248,7 @@ def _gold_file(folder: Path, code: str) -> Path | None:
 def _code(letters: str, taken: dict[str, LanguageFiles]) -> str:
     """The canonical code; the letters themselves where they name nothing, or what another file stands for already."""
     try:
-        code = language(letters).code
+        code = language(letters, names=False).code
     except UserError:
         return letters
     return letters if code in taken else code

@@ -40,7 +40,7 @@ def code_of(spelling: str) -> str | None:
     if named is not None:
         return named
     try:
-        return language(spelling).code
+        return language(spelling, names=False).code
     except UserError:
         return None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from anyglot.evaluation.translation.breakdown import breakdown
 from anyglot.evaluation.translation.existing import Earlier
-from anyglot.evaluation.translation.identification import Identifier, off_target_table
+from anyglot.evaluation.translation.off_target import off_target_table
 from anyglot.evaluation.translation.results import KINDS, difference_table, in_common, mean_of, score_bars, score_table
 from anyglot.evaluation.translation.run import Evaluation, System, evaluate
 from anyglot.evaluation.translation.scoring import Learned, Scoring
@@ -21,6 +21,7 @@ from anyglot.reporting.provenance import provenance
 from anyglot.reporting.report import write_report
 from anyglot.runtime.files import disk_errors
 from anyglot.runtime.locks import held
+from anyglot.text.identification import Identifier
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Work:
         center: Whether the mean of all vectors is subtracted, and written beside the output.
         center_from: A mean to subtract instead.
         cache: Folder of remembered vectors, or None.
+        texts: What to embed in place of an input, a row each.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Work:
     device: str | None = None
     precision: str = "auto"
     cache: Path | None = None
+    texts: tuple[str, ...] = ()
 
 
 def run(work: Work) -> None:
@@ -65,20 +67,23 @@ def _run(work: Work) -> None:
     check_output(work.output)
     if work.center and work.center_from is not None:
         raise UserError("--center and --center-from exclude each other: subtract this text's mean, or another's.")
+    if work.texts and work.input is not None:
+        raise UserError("texts and --input are two inputs: give one of them.")
     preset = None if work.preset is None else preset_of(work.preset)
-    total = None if work.input is None else sum(1 for _ in raw_lines(work.input))
+    total = (len(work.texts) or None) if work.input is None else sum(1 for _ in raw_lines(work.input))
     # What can be refused without a model is; the layer is chosen anew below.
     settings(work, preset, preset.layers if preset is not None and work.layer is None else None)
     embedder = Embedder.from_pretrained(work.model, work.device, work.precision, work.cache)
     chosen = settings(work, preset, embedder.layers)
     mean = None if work.center_from is None else load_mean(work.center_from, embedder.width)
     with VectorFile(work.output, embedder.width) as file, Report(embedder.counts, total) as report:
-        texts = _Texts(work.input, keep=work.output.suffix == ".parquet")
+        texts = _Texts(work.input, work.texts, keep=work.output.suffix == ".parquet")
         for vectors in embedder.stream(texts, [chosen.layer], chosen, progress=report.advance):
             file.append(vectors[0], texts.taken(vectors.shape[1]))
         report.damaged = texts.damaged
         if not file.filled:
-            raise UserError(f"{work.input or 'standard input'} has no text: every line is empty.")
+            whose = "the command line" if work.texts else work.input or "standard input"
+            raise UserError(f"{whose} has no text: every line is empty.")
         if work.center:
             mean = file.mean
             save_mean(mean_path(work.output), mean)
@@ -139,16 +144,17 @@ class _Texts:
 
     Args:
         path: None for the standard input.
+        given: Texts in place of both.
         keep: Whether `taken` shall give the texts back.
     """
 
-    def __init__(self, path: Path | None, *, keep: bool) -> None:
-        self.path, self.keep = path, keep
+    def __init__(self, path: Path | None, given: tuple[str, ...] = (), *, keep: bool) -> None:
+        self.path, self.given, self.keep = path, given, keep
         self.damaged = 0
         self._kept: deque[str] = deque()
 
     def __iter__(self) -> Iterator[str]:
-        for raw in _standard_input() if self.path is None else raw_lines(self.path):
+        for raw in self._raw():
             try:
                 text = raw.decode("utf-8")
             except UnicodeDecodeError:
@@ -157,6 +163,11 @@ class _Texts:
             if self.keep:
                 self._kept.append(text)
             yield text
+
+    def _raw(self) -> Iterator[bytes]:
+        if self.given:
+            return iter([" ".join(text.splitlines()).encode("utf-8", "surrogateescape") for text in self.given])
+        return _standard_input() if self.path is None else raw_lines(self.path)
 
     def taken(self, count: int) -> list[str]:
         """The first `count` texts that have not been taken; none at all where they are not kept."""

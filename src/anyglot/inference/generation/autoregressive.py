@@ -1,5 +1,6 @@
 """From pieces of text to hypotheses and back to text: batches, prompts, limits and the search itself."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,7 @@ class Counts:
         cut: Pieces whose best translation ran into the length limit.
         unreadable: Texts with characters that a trimmed model does not know.
         speculation: What drafts were worth.
+        identified: How many texts were taken for each language, where an identifier told.
     """
 
     texts: int = 0
@@ -63,6 +65,7 @@ class Counts:
     cut: int = 0
     unreadable: int = 0
     speculation: Speculation = field(default_factory=Speculation)
+    identified: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)

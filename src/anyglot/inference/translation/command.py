@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from anyglot.inference.translation.jobs import (
     WINDOW_LINES,
     Facts,
     FileJob,
+    InputFacts,
     Journal,
     check_output,
     inspect_input,
@@ -24,6 +25,7 @@ from anyglot.inference.translation.jobs import (
 )
 from anyglot.inference.translation.prefixes import Prefixes
 from anyglot.inference.translation.reporting import Report
+from anyglot.inference.translation.sources import AUTO
 from anyglot.inference.translation.streams import arriving_lines
 from anyglot.inference.translation.translator import Translator
 from anyglot.runtime.files import disk_errors, whole_file
@@ -47,6 +49,7 @@ class Work:
         prompts: A folder of prompts to put in front of the model, an encoder; None: the model translates by itself.
         draft: A model that drafts the translations.
         draft_file: A file with a draft a line.
+        texts: What to translate in place of an input, each on one line.
     """
 
     model: str
@@ -63,6 +66,7 @@ class Work:
     prompts: str | None = None
     draft: str | None = None
     draft_file: str | None = None
+    texts: tuple[str, ...] = ()
 
 
 def run(work: Work) -> None:
@@ -89,10 +93,16 @@ def _kept(work: Work) -> str:
     return f"nothing of {work.output} was written, since only a file can be gone on with: begin again"
 
 
-def _run(work: Work) -> None:
-    source, target = work.source, work.target
-    for code in (source, target):
-        language(code)  # a code that nobody knows is refused before anything is loaded
+def _checked(work: Work) -> tuple[InputFacts | None, Prefixes | None, Prefixes | None]:
+    """What can be refused before anything is loaded; what is known of the input, the prefixes and the drafts.
+
+    Raises:
+        UserError: Unknown languages, no such file, two inputs, another number of prefixes or drafts than of lines.
+    """
+    for code in (work.target, *(() if work.source == AUTO else (work.source,))):
+        language(code)
+    if work.texts and work.input is not None:
+        raise UserError("texts and --input are two inputs: give one of them.")
     if work.output is not None:
         check_output(work.output, work.input)
     facts = None
@@ -102,9 +112,16 @@ def _run(work: Work) -> None:
         raise UserError("only the translation of a file into a file can be resumed: give --input and --output.")
     prefixes = None if work.prefix is None else Prefixes.read(work.prefix)
     drafts = _read_drafts(work)
+    lines = len(work.texts) or None if facts is None else facts.lines
     for given in (prefixes, drafts):
-        if given is not None and facts is not None:
-            given.check_number(facts.lines)
+        if given is not None and lines is not None:
+            given.check_number(lines)
+    return facts, prefixes, drafts
+
+
+def _run(work: Work) -> None:
+    source, target = work.source, work.target
+    facts, prefixes, drafts = _checked(work)
     job = None
     if work.input is not None and work.output is not None and facts is not None:
         job = FileJob(work.input, work.output, facts)
@@ -116,22 +133,36 @@ def _run(work: Work) -> None:
         translator = Translator.from_pretrained(
             work.model, work.device, precision, work.vocabulary, prompts=work.prompts
         )
-        translator.check_languages(source, target)
+        check_directions(translator, source, target)
         drafter = None if work.draft is None else Translator.from_pretrained(work.draft, work.device, precision)
         if drafter is not None:
-            drafter.check_languages(source, target)
+            check_directions(drafter, source, target)
     _leave_to_the_report(UnreadableWarning, TruncatedWarning)
     for warning in caught:
         say(f"warning: {warning.message}")
-    source, target = translator.framing.source(source), translator.framing.target(target)
+    if source != AUTO:
+        source = translator.framing.source(source)
+    target = translator.framing.target(target)
     settings = translator.searching.settle(work.settings)
     if prefixes is not None:
         translator.check_prefixes(prefixes.all, target, settings)
     if job is not None:
         translate_file(translator, job, source, target, settings, prefixes, drafter or drafts, resume=work.resume)
         return
-    with Report(translator.counts, None if facts is None else facts.lines) as report:
+    with Report(translator.counts, len(work.texts) or None if facts is None else facts.lines) as report:
         _run_stream(work, _Windows(translator, source, target, prefixes, drafter or drafts, settings, report))
+
+
+def check_directions(translator: Translator, source: str, target: str) -> None:
+    """Refuse languages that a model cannot be told; of sources that are identified later, the target alone.
+
+    Raises:
+        UserError: Naming those it can be told.
+    """
+    if source == AUTO:
+        translator.framing.target(target)
+    else:
+        translator.check_languages(source, target)
 
 
 def _leave_to_the_report(*kinds: type[Warning]) -> None:
@@ -192,7 +223,7 @@ def _identity(
         "source": source,
         "target": target,
         "prefix": None if prefixes is None else prefixes.fingerprint,
-        **asdict(settings),
+        **{name: value for name, value in asdict(settings).items() if name != "length_ratio" or value is not None},
     }
 
 
@@ -273,16 +304,27 @@ class _Windows:
 def _run_stream(work: Work, windows: _Windows) -> None:
     """Translate what arrives. A file as output appears at the end, whole, or not at all."""
     with contextlib.ExitStack() as stack:
-        source = sys.stdin if work.input is None else stack.enter_context(open_input(work.input))
+        if work.texts:
+            windows_in: Iterable[list[bytes]] = _given_lines(work.texts)
+        else:
+            source = sys.stdin if work.input is None else stack.enter_context(open_input(work.input))
+            windows_in = arriving_lines(source.fileno(), WINDOW_LINES, work.settings.max_characters)
         write = stack.enter_context(_writer(work.output))
         number = 1
-        for window in arriving_lines(source.fileno(), WINDOW_LINES, work.settings.max_characters):
+        for window in windows_in:
             good, refusal = _before_refusal(window, number, work.settings.max_characters)
             if good:
                 write(b"".join(windows.translate(good, number)))
             if refusal is not None:
                 raise refusal
             number += len(window)
+
+
+def _given_lines(texts: Sequence[str]) -> Iterator[list[bytes]]:
+    """Windows of the texts of a command line; one with line breaks is one line all the same."""
+    lines = [" ".join(text.splitlines()).encode("utf-8", "surrogateescape") for text in texts]
+    for start in range(0, len(lines), WINDOW_LINES):
+        yield lines[start : start + WINDOW_LINES]
 
 
 def _before_refusal(window: list[bytes], first: int, max_characters: int) -> tuple[list[bytes], UserError | None]:

@@ -13,7 +13,7 @@ from anyglot.runtime.progress import LineProgress
 class Keywords(TypedDict, total=False):
     """The keywords of `Translator.translate` for type checkers; what they mean is said there."""
 
-    source: Required[str]
+    source: Required[str | Sequence[str]]
     target: Required[str | Sequence[str]]
     prefixes: Sequence[str] | None
     decoder: str | None

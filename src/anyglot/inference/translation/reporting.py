@@ -59,4 +59,7 @@ class Report:
                 facts.append(f"{fact}: {count:,}")
         if self._counts.speculation.sentences:
             facts.append(str(self._counts.speculation))
+        if self._counts.identified:
+            taken = ", ".join(f"{code} {count:,}" for code, count in self._counts.identified.most_common(8))
+            facts.append(f"languages as identified: {taken}")
         say("; ".join(facts) + ".")

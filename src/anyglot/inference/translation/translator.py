@@ -16,11 +16,13 @@ from anyglot.inference.generation.speculation import drafted
 from anyglot.inference.translation.cutting import cut
 from anyglot.inference.translation.keywords import Keywords, shown
 from anyglot.inference.translation.loading import TranslationModel, fetch_model, fetch_prompts, fingerprint, restrict
+from anyglot.inference.translation.sources import AUTO, by_source
 from anyglot.models.device import choose_device, choose_precision
 from anyglot.models.precision import prepare, prepare_prompts
 from anyglot.models.prompt_files import prompted
 from anyglot.models.prompted import PromptedEncoder
 from anyglot.runtime import arguments
+from anyglot.text.identification import Identifier
 from anyglot.text.lines import clean, too_long
 from anyglot.text.model_languages import ModelLanguages
 from anyglot.text.protocols import TextTokenizer
@@ -44,6 +46,7 @@ class Translator:
         precision: What it computes in: "fp32", "bf16", "fp16" or "int8".
         trimmed: What a trimmed model can still read; None for a whole one.
         counts: Statistics.
+        identifiers: What tells source languages apart, by target language.
 
     Example:
         >>> translator = Translator.from_pretrained("runs/demo/sixt")            # doctest: +SKIP
@@ -62,6 +65,7 @@ class Translator:
     _remarked: set[str] = field(default_factory=set, repr=False)
     _base: str | None = field(default=None, repr=False)
     _vocabulary: str | Path | None = field(default=None, repr=False)
+    identifiers: dict[str, Identifier] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_pretrained(
@@ -175,7 +179,7 @@ class Translator:
         self,
         texts: str | Iterable[str],
         *,
-        source: str,
+        source: str | Sequence[str],
         target: str | Sequence[str],
         n_best: int | None = None,
         prefixes: Sequence[str] | None = None,
@@ -200,8 +204,9 @@ class Translator:
         Args:
             texts: A text in the source language, whose translation is returned; or texts, in a list or anything else
                 that is gone through in order.
-            source: Language code of any common scheme (`de`, `deu`, `deu_Latn`, `de_DE`).
-            target: The same for the target; one for all texts, or one a text.
+            source: Language code of any common scheme (`de`, `deu`, `deu_Latn`, `de_DE`) or English name; one for all
+                texts, or one a text. "auto": what an identifier takes each text for (extra [lid]; errs on short ones).
+            target: The same for the target, but for "auto".
             n_best: How many translations of each text are returned, with their scores, best first; fewer where fewer
                 are found. None: the best one, as text.
             prefixes: What each translation must begin with, "" for nothing. Of a text that is split it begins the
@@ -254,7 +259,7 @@ class Translator:
         self,
         texts: Sequence[str],
         *,
-        source: str,
+        source: str | Sequence[str],
         target: str | Sequence[str],
         prefixes: Sequence[str] | None = None,
         settings: SearchSettings | None = None,
@@ -269,6 +274,8 @@ class Translator:
         """
         settings = self.searching.settle(settings or SearchSettings())
         texts = arguments.texts("texts", texts)
+        if source == AUTO or not isinstance(source, str):
+            return by_source(self, texts, source, target, prefixes, settings, draft, progress)
         source_code = self.framing.source(source)
         target = target if isinstance(target, str) else arguments.texts("target languages", target)
         each = [target] * len(texts) if isinstance(target, str) else target
@@ -290,10 +297,8 @@ class Translator:
         unique = list(dict.fromkeys(piece for row in pieces for piece in row))
         if draft is not None and settings.decoder != "speculative":
             raise UserError(f"a draft is for --decoder speculative, not for {settings.decoder}: leave one of them out.")
-        drafts: Translator | dict[Piece, str] | None = None
-        if isinstance(draft, Translator):
-            drafts = draft
-        elif draft is not None:  # a draft is of a whole text, not of its parts
+        drafts: Translator | dict[Piece, str] | None = draft if isinstance(draft, Translator) else None
+        if draft is not None and drafts is None:  # a draft is of a whole text, not of its parts
             drafts = dict(zip(wanted, map(clean, arguments.one_each("drafts", draft, texts)), strict=True))
         ready = drafted(unique, source_code, drafts, self.tokenizer)
         translated = dict(zip(unique, self.searching.search(ready, source_code, settings, progress), strict=True))

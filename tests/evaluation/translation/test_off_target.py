@@ -5,9 +5,9 @@ import importlib.util
 import pytest
 
 from anyglot.errors import UserError
-from anyglot.evaluation.translation.identification import Identifier, long_enough, off_target_table, wilson
+from anyglot.evaluation.translation.off_target import off_target_table, wilson
 from anyglot.evaluation.translation.table import parse_tests, read_sentences
-from support.evaluation_corpora import REFERENCES
+from anyglot.text.identification import Identifier
 
 ENGLISH = "The committee published its annual report on the quality of drinking water."
 GERMAN = "Der Ausschuss hat gestern seinen Jahresbericht über die Wasserqualität veröffentlicht."
@@ -42,24 +42,6 @@ def test_right_wrong_and_short_translations_are_counted_apart(identifier, tmp_pa
 
 
 @needs_py3langid
-def test_candidates_narrow_the_answers():
-    narrow = Identifier(["deu_Latn", "fr"])
-    assert narrow.identify(ENGLISH) in ("de", "fr") and narrow.identify(GERMAN) == "de"
-    assert narrow.knows("de") and not narrow.knows("en") and "candidates:de+fr" in narrow.signature
-    with pytest.raises(UserError, match="py3langid does not know tlh"):
-        Identifier(["tlh", "de"])
-    with pytest.raises(UserError, match="Unknown language code"):
-        Identifier(["klingonish"])
-
-
-@needs_py3langid
-@pytest.mark.parametrize("language", REFERENCES)
-def test_every_code_scheme_names_the_identifiers_language(identifier, language):
-    text = " ".join(REFERENCES[language]) * 2
-    assert identifier.identify(text) == language and identifier.knows(language)
-
-
-@needs_py3langid
 def test_a_target_the_identifier_cannot_answer_has_no_rate_and_is_told(identifier, tmp_path):
     tests, sentences = make_tests(tmp_path, "ceb", ["Maayong buntag kaninyong tanan karong adlawa."])
     table = off_target_table(identifier, tests, sentences, {"ours": {"news": [ENGLISH]}})
@@ -71,13 +53,6 @@ def test_only_short_translations_leave_no_rate(identifier, tmp_path):
     tests, sentences = make_tests(tmp_path, "en", [ENGLISH])
     row = off_target_table(identifier, tests, sentences, {"ours": {"news": ["?!"]}}).rows[0]
     assert row[3] == 0 and row[4] is None and row[7] == 1
-
-
-def test_length_counts_letters_by_what_the_identifier_reads():
-    assert not long_enough("1234567890 " * 9) and not long_enough("") and not long_enough("!" * 99)
-    assert long_enough("a" * 30) and not long_enough("a" * 29)
-    assert long_enough("语" * 10) and not long_enough("语" * 9)
-    assert long_enough("नमस्ते दुनिया")
 
 
 def test_wilsons_interval():
