@@ -90,7 +90,8 @@ def test_t2_metrics_of_any_line(tmp_path: Path) -> None:
         log = MetricsLog(write(path, f"{sound}{line}\n"), 5)
         log.close()
         assert path.read_text() == sound
-    for line in (DEEP, "[]", '{"kind": "validation", "score": "x"}', '{"score": 1}'):
+    infinite = '{"kind": "validation", "score": 1, "score.de": 1e400}'
+    for line in (DEEP, "[]", '{"kind": "validation", "score": "x"}', '{"score": 1}', infinite):
         with pytest.raises(UserError):
             logged_scores(write(path, line))
 

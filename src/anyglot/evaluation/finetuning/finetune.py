@@ -305,11 +305,11 @@ def logged_scores(log: Path) -> tuple[dict[str, float], ...]:
     """
     lines = read_bytes(log).splitlines() if is_there(log) else []
     with understood(log, f"delete {log.parent} and fine-tune again"):
-        # The log of a training that diverged at times holds infinite numbers, and is none the worse.
+        # The log of a training that diverged at times holds infinite losses, and is none the worse.
         logged = [parse_json(line, finite=False) for line in lines]
         events = [event for event in logged if event["kind"] == "validation"]
         return tuple(
-            {name: number(value, finite=False) for name, value in event.items() if name.startswith("score")}
+            {name: number(value) for name, value in event.items() if name.startswith("score")}  # always finite
             for event in events
         )
 
