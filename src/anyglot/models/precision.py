@@ -113,7 +113,7 @@ def prepare_encoder(encoder: Encoder, precision: Precision, device: torch.device
         UserWarning: A sentence's states depend on the batch here.
     """
     if precision == "int8":
-        raise UserError("an encoder alone does not run in int8: choose --precision auto, fp32, bf16 or fp16.")
+        raise UserError("an encoder alone does not run in int8: choose `precision=auto`, fp32, bf16 or fp16.")
     check_precision(precision, device)
     encoder.head = encoder.pooler = None
     encoder.to(device=device, dtype=_TYPES[precision]).eval().requires_grad_(False)
@@ -151,13 +151,13 @@ def check_precision(precision: Precision, device: torch.device) -> None:
         UserError: fp16 on a CPU; int8 on a GPU, or on a processor without instructions for it.
     """
     if precision == "fp16" and device.type == "cpu":
-        raise UserError("fp16 needs a GPU: choose --precision auto, fp32, bf16 or int8 on a CPU.")
+        raise UserError("fp16 needs a GPU: choose `precision=auto`, fp32, bf16 or int8 on a CPU.")
     if precision == "int8" and device.type != "cpu":
-        raise UserError(f"int8 runs on CPUs only, not on '{device}': choose --precision auto, bf16 or fp16.")
+        raise UserError(f"int8 runs on CPUs only, not on '{device}': choose `precision=auto`, bf16 or fp16.")
     if precision == "int8" and not multiplies_int8(device):
         raise UserError(
             f"int8 needs a processor with AVX-512 VNNI, and this one ({platform.machine()}) does not say it has it: "
-            "choose --precision auto, fp32 or bf16."
+            "choose `precision=auto`, fp32 or bf16."
         )
 
 

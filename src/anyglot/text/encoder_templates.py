@@ -74,7 +74,7 @@ class EncoderTemplate:
             return Frame((), (end,))
         if language is None:
             what = "the language it shall translate into" if told_target else "the language of the text"
-            raise UserError(f"this model's encoder is told {what}: name it with --language, e.g. --language de.")
+            raise UserError(f"this model's encoder is told {what}: name it with `language`, e.g. `language=de`.")
         spelling = self.tokens.spelling(language)
         if spelling is None:
             near = ", ".join(self.tokens.near(language))

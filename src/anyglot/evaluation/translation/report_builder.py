@@ -77,7 +77,7 @@ def carry_out(request: Request, say: Callable[[str], None]) -> tuple[Evaluation,
 
 def _carry_out(request: Request, say: Callable[[str], None]) -> tuple[Evaluation, Report]:
     begun = time.monotonic()
-    with disk_errors(request.out, "choose another --out"):
+    with disk_errors(request.out, "choose another `out`"):
         request.out.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate(
         request.systems,

@@ -53,5 +53,5 @@ def require_numbers(normalizer: Tensor) -> None:
     if not bool(normalizer.isfinite().all()):
         raise UserError(
             "the model's output is not a number; its weights are damaged or too large for this precision: "
-            "try --precision fp32 or another checkpoint."
+            "try `precision=fp32` or another checkpoint."
         )

@@ -249,7 +249,7 @@ class PieceSearch:
             if len(ids) > limit:
                 raise UserError(
                     f"the prefix '{piece.prefix[:60]}' has {len(ids)} tokens, but a translation at most {limit}: "
-                    "shorten it or raise --max-length."
+                    "shorten it or raise `max_length`."
                 )
         return prefixes
 

@@ -149,7 +149,7 @@ def _hold(checkpoint: Path, accompanying: tuple[str, ...], front: str) -> Path:
             if (run / name).is_file():
                 _link(run / name, made / name)
         if not any((made / name).is_file() for name in accompanying):
-            raise DamagedCheckpoint(f"{run} holds no tokenizer, as runs of older versions; go on with it by --resume")
+            raise DamagedCheckpoint(f"{run} holds no tokenizer, as runs of older versions; train on with `resume=True`")
         _complete(made, run)
         what = _told(made, manifest)
         (made / TAKEN).write_text(json.dumps({"update": manifest.update, "metrics": manifest.metrics}), "utf-8")
@@ -199,7 +199,7 @@ def unmoved_of(checkpoint: Path, run: Path) -> dict[str, Tensor]:
     beside = run / CHECKPOINTS / UNMOVED_WEIGHTS
     source = beside if beside.is_file() else run / WEIGHTS
     if not source.is_file():
-        raise DamagedCheckpoint(f"{beside} is missing; go on with the run by --resume, which writes it")
+        raise DamagedCheckpoint(f"{beside} is missing; train on with `resume=True`, which writes it")
     unmoved = {name: tensor for name, tensor in load_tensors(source).items() if name in names}
     if unmoved.keys() != names or unmoved_key(unmoved) != key_of_left_out(checkpoint):
         raise DamagedCheckpoint(f"{source} does not hold the frozen weights it was trained beside")

@@ -75,7 +75,9 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     """
     root = plan.folder / CHECKPOINTS
     if not resume and run_checkpoints.checkpoint_folders(root):
-        raise UserError(f"{plan.folder} already holds checkpoints of a run; give --resume to go on, or another folder.")
+        raise UserError(
+            f"{plan.folder} already holds checkpoints of a run; give `resume=True` to go on, or another folder."
+        )
     found = checkpoint.newest_good(root) if resume else None
     progress = state.Progress()
     if found is not None:

@@ -38,7 +38,7 @@ def average_run(
         UserError: Too few checkpoints are left, they are of different networks, or `out` is taken.
     """
     if (last is not None) + (best is not None) + bool(steps) != 1:
-        raise UserError("Give one of --last N, --best N and --step N.")
+        raise UserError("Give one of `last=N`, `best=N` and `steps=N`.")
     with held(out):
         return _average(run, out, last, best, steps)
 
@@ -83,6 +83,6 @@ def _config(folders: Sequence[Path], run: Path) -> Config:
         if config != configs[0]:
             raise UserError(
                 f"{folders[0].name} and {folder.name} of {run} are of different networks, since a stage between them "
-                "edits the model; average checkpoints of one stage (--step)."
+                "edits the model; average checkpoints of one stage (`steps`)."
             )
     return configs[0]

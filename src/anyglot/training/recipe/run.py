@@ -100,7 +100,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, quiet: bool, command: st
         say(f"The run in {folder} is finished; there is nothing to resume.")
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
-        raise UserError(f"{folder} already holds a run; give --resume to go on with it, or another folder.")
+        raise UserError(f"{folder} already holds a run; give `resume=True` to go on with it, or another folder.")
     first_process = is_first_process()
     say = say if first_process else logger.debug
     shown = first_process and not quiet
@@ -322,7 +322,7 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
             write_document(folder / RUN, run_record(recipe, plan, trained, command))
     except UserError as error:
         raise UserError(
-            f"{str(error).rstrip('.')}. Trained weights are safe in {folder / CHECKPOINTS}: run on with --resume."
+            f"{str(error).rstrip('.')}. Trained weights are safe in {folder / CHECKPOINTS}: run on with `resume=True`."
         ) from error
 
 
