@@ -112,7 +112,7 @@ def run_cka(request: StatesRequest, say: Say, *, minibatch: int = 0, every_layer
     labels = list(request.models)
     if minibatch:
         if every_layer:
-            raise UserError("`all_layers` and `minibatch` do not go together; take fewer `sentences` instead")
+            raise UserError("`every_layer` and `minibatch` do not go together; take fewer `sentences` instead")
         models, languages = _in_batches(request, labels, minibatch, say)
         grids: list[LayerGrid] = []
     else:

@@ -114,7 +114,7 @@ def test_centring_takes_away_the_mean_and_writes_it(work: Work, expected: np.nda
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_presets_and_scaled_layers(work: Work, folder: Path, pooling: str) -> None:
     name = "veco" if pooling == "mean" else "xtreme-bucc"
-    with pytest.raises(UserError, match=f"--preset {name} means layer .* of 24, and this encoder has 4 layers"):
+    with pytest.raises(UserError, match=f"`preset={name}` means layer .* of 24, and this encoder has 4 layers"):
         run(replace(work, preset=name))
     assert left(work) == []
     run(replace(work, preset=name, layer="scaled"))

@@ -146,7 +146,7 @@ def settle(request: SuiteRequest, task: Task, seed: int) -> tuple[str, TuningSet
         key = key.removeprefix("tuning.")
         if key not in present or key in ("seed", "select"):
             known = ", ".join(other for other in present if other not in ("seed", "select"))
-            raise UserError(f"`overrides`: {key} names no setting of fine-tuning; there are {known}")
+            raise UserError(f"`overrides` {key} names no setting of fine-tuning; there are {known}")
         value = _value(key, text)
         if hasattr(protocol, key):
             protocol = dataclasses.replace(protocol, **{key: value})
