@@ -289,7 +289,7 @@ def test_without_faiss_the_index_of_cells_is_refused(
 def test_settings_are_checked() -> None:
     for settings, words in (
         ({"k": 0}, "`k` must be at least 1"),
-        ({"block": 0}, "--block"),
+        ({"block": 0}, "`block`"),
         ({"margin": "cosine"}, "no margin 'cosine'"),
         ({"rule": "all"}, "no retrieval rule"),
         ({"index": "flat"}, "exact, ivf"),

@@ -199,7 +199,7 @@ def test_two_runs_do_not_write_one_file(work: Work) -> None:
     [
         ({"layer": "4"}, "no layer 4: this encoder has 4 layers, 0 to 3"),
         ({"layer": "top"}, "no layer 'top'"),
-        ({"layer": "scaled"}, "give --preset"),
+        ({"layer": "scaled"}, "give `preset`"),
         ({"preset": "laser"}, "no preset 'laser'"),
         ({"pooling": "max"}, "no pooling 'max'"),
         ({"center": True, "center_from": Path("x.npy")}, "exclude each other"),

@@ -52,10 +52,10 @@ def test_several_lengths_give_several_texts(translator: Translator) -> None:
     [
         ({"decoder": "ctc"}, "use mask-predict"),
         ({"decoder": "beam"}, "use mask-predict"),
-        ({"beam": 3}, "give --length-beam"),
+        ({"beam": 3}, "give `length_beam`"),
         ({"iterations": 0, "rounds": 0}, "nothing to write with"),
-        ({"iterations": -1}, "iterations must lie"),
-        ({"length_beam": 0}, "length-beam must lie"),
+        ({"iterations": -1}, "`iterations` must lie"),
+        ({"length_beam": 0}, "`length_beam` must lie"),
         ({"remasking": "odd"}, "no re-masking 'odd'"),
         ({"decoder": "ctc", "iterations": 3}, "`iterations` belongs to `decoder=mask-predict`"),
     ],

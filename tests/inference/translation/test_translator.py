@@ -92,7 +92,7 @@ def test_languages_the_model_does_not_know(model_folder: Path, recwarn: pytest.W
     ("wrong", "message"),
     [
         ({"decoder": "sampling"}, "choose one of beam, greedy, sample"),
-        ({"beam": 0}, "beam must lie between 1 and 100"),
+        ({"beam": 0}, "`beam` must lie between 1 and 100"),
         ({"max_length": 0}, "max-length"),
         ({"batch_tokens": -3}, "batch-tokens"),
         ({"length_penalty": float("nan")}, "`length_penalty`"),
