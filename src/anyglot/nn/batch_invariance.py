@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyglot.errors import spelled
-from anyglot.nn.batch_invariant import Attend, decoding_attention, fused_attention, steady_attention
+from anyglot.nn.batch_invariant import Attend, batch_invariant_attention, decoding_attention, fused_attention
 from anyglot.nn.row_filling import FORMATS, MEMORY, Format, filling, subject
 from anyglot.runtime import measurements
 
@@ -64,7 +64,7 @@ def attention_is_batch_invariant(kind: Format, kernels: tuple[Attend, ...]) -> b
     number_format = next(given for given, name in FORMATS.items() if name == kind)
     with torch.no_grad():
         return all(
-            _same(partial(steady_attention, kernel), number_format, *sizes)
+            _same(partial(batch_invariant_attention, kernel), number_format, *sizes)
             for kernel in kernels
             for sizes in _SENTENCES
         )

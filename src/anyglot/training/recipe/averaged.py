@@ -9,7 +9,7 @@ from pathlib import Path
 from anyglot.errors import UserError
 from anyglot.models.config import Config
 from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS, DamagedCheckpoint
-from anyglot.models.pretrained.unfinished_runs import unmoved_of
+from anyglot.models.pretrained.unfinished_runs import frozen_weights_of
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
@@ -58,10 +58,10 @@ def _average(run: Path, out: Path, last: int | None, best: int | None, steps: Se
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
     try:
-        unmoved = unmoved_of(folders[0], run)
+        frozen = frozen_weights_of(folders[0], run)
     except DamagedCheckpoint as damage:
         raise UserError(f"The checkpoints of {run} cannot be averaged: {damage}.") from None
-    model = assemble(_config(folders, run), unmoved | dict(average(folders)), str(root))
+    model = assemble(_config(folders, run), frozen | dict(average(folders)), str(root))
     with whole_folder(out, replaces=True) as made:
         save_model(model, made)
         load_tokenizer(run).save(made)

@@ -24,7 +24,7 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     if not isinstance(method, _FRAMED):
         return None
     frames = method.frames(tokenizer)
-    untold = not (method.start is not None and method.start.told_by_tokens) and not recipe.target_languages
+    untold = not (method.start is not None and method.start.uses_language_tokens) and not recipe.target_languages
     if method.kind == "translation" and untold and len(recipe.written) > 1:
         raise UserError(
             f"data has pairs into {', '.join(sorted(recipe.written))}, but {recipe.start} has neither language tokens "
@@ -34,6 +34,6 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     return frames
 
 
-def told_by_tokens(method: Learner) -> bool:
+def uses_language_tokens(method: Learner) -> bool:
     """Whether the method's model is told languages by the tokens of the checkpoint it comes from."""
-    return isinstance(method, _FRAMED) and method.start is not None and method.start.told_by_tokens
+    return isinstance(method, _FRAMED) and method.start is not None and method.start.uses_language_tokens
