@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, pad_batch, plan_alike, plan_batches
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, pad_batch, plan_alike, plan_batches
 from anyglot.inference.decoding.mask_predict import mask_predict
 from anyglot.inference.decoding.protocols import NonAutoregressiveModel
 from anyglot.inference.decoding.refine import CANVAS_ROWS, ROUNDS, Reading, refine
@@ -74,7 +74,9 @@ def _written_in_steps(
 ) -> list[list[int]]:
     stepper = _stepper(model, test, device)
     end, frame = model.config.end_id, test.frame
-    prompt = stepper.prompt(Prompt(frame.start, end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end})))
+    prompt = stepper.prompt(
+        SearchConstraints(frame.start, end, never=tuple({tokenizer.pad_id, tokenizer.begin_id} - {end}))
+    )
     positions = model.config.target_embeddings
     held = positions.position_rows - positions.position_offset if positions.positions == "learned" else 1000
     room = max(1, min(200, held - len(frame.start)))
