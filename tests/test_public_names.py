@@ -21,6 +21,7 @@ PUBLIC = {
     "Translator",
     "UserError",
     "__version__",
+    "evaluate",
     "load_encoder",
     "load_pretrained",
     "load_tokenizer",

@@ -49,7 +49,7 @@ def test_n_best_gives_candidates(translator: anyglot.Translator) -> None:
     assert all(isinstance(each, Candidate) for each in found[0])
     assert [one.score for one in found[0]] == sorted((one.score for one in found[0]), reverse=True)
     assert found[0][0].text == translator.translate(TEXTS[0], source="de", target="en")
-    with pytest.raises(UserError, match="n-best"):
+    with pytest.raises(UserError, match="`n_best`"):
         translator.translate(TEXTS[0], source="de", target="en", n_best=0)
 
 

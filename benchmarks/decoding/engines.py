@@ -15,7 +15,7 @@ Search = Callable[[list[list[int]], int, int], list[list[list[int]]]]
 
 def anyglot_engine(folder: Path, precision: str, batch_independent: bool = True) -> Search:
     """This package. Its last step is the end token, which is not returned."""
-    from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+    from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search, pad_batch
     from anyglot.inference.generation.step_models import EncoderDecoderStepModel
     from anyglot.models.encoder_decoder import EncoderDecoder
     from anyglot.models.precision import prepare
@@ -24,7 +24,7 @@ def anyglot_engine(folder: Path, precision: str, batch_independent: bool = True)
     model = load_model(folder / "ours")
     assert isinstance(model, EncoderDecoder)
     prepare(model, precision, torch.device("cpu"), batch_independent=batch_independent)  # type: ignore[arg-type]
-    prompt = Prompt(start=(END,), end=END, never=(BEGIN, PAD))
+    prompt = SearchConstraints(start=(END,), end=END, never=(BEGIN, PAD))
 
     def search(sentences: list[list[int]], beams: int, steps: int) -> list[list[list[int]]]:
         source, mask = pad_batch(sentences, PAD, "cpu")

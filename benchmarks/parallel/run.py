@@ -74,12 +74,12 @@ def parallel(model: Any, source: torch.Tensor, rounds: int) -> Callable[[], None
 
 def greedy(model: Any, source: torch.Tensor) -> Callable[[], None]:
     """Greedy search for as many tokens as the source has."""
-    from anyglot.inference.decoding import LengthRule, Prompt, greedy_search
+    from anyglot.inference.decoding import LengthRule, SearchConstraints, greedy_search
     from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 
     def once() -> None:
         stepping = EncoderDecoderStepModel(model)
-        prompt = stepping.prompt(Prompt((END,), END, never=(BEGIN, PAD)))
+        prompt = stepping.prompt(SearchConstraints((END,), END, never=(BEGIN, PAD)))
         length = LengthRule(maximum=TOKENS, minimum=TOKENS)
         found = greedy_search(stepping, source, source > -1, prompt, length=length)
         assert all(len(one.tokens) == TOKENS for one in found)

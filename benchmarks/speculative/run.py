@@ -53,7 +53,7 @@ def worker(arguments: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    from anyglot.inference.decoding import LengthRule, Prompt, greedy_search, speculate
+    from anyglot.inference.decoding import LengthRule, SearchConstraints, greedy_search, speculate
     from anyglot.inference.generation.step_models import EncoderDecoderStepModel
     from anyglot.models.encoder_decoder import EncoderDecoder
     from anyglot.models.precision import prepare
@@ -63,7 +63,7 @@ def worker(arguments: argparse.Namespace) -> None:
     model = load_model(Path(arguments.out) / f"model-{arguments.shape}-{arguments.rows}")
     assert isinstance(model, EncoderDecoder)
     stepping = EncoderDecoderStepModel(prepare(model, arguments.worker, torch.device("cpu")))
-    prompt = Prompt(start=(END,), end=END, never=(BEGIN, PAD))
+    prompt = SearchConstraints(start=(END,), end=END, never=(BEGIN, PAD))
     length = LengthRule(maximum=arguments.steps - 1, minimum=arguments.steps - 1)
     generator = torch.Generator().manual_seed(2)
     seconds: dict[str, float] = {}

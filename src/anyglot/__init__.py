@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anyglot.errors import UserError
+    from anyglot.evaluation.translation.evaluate import evaluate
     from anyglot.hub.auto_classes import register
     from anyglot.inference.embedding import Embedder, EmbeddingSettings
     from anyglot.inference.translation import SearchSettings, Translator
@@ -33,6 +34,7 @@ __all__ = [
     "Translator",
     "UserError",
     "__version__",
+    "evaluate",
     "load_encoder",
     "load_pretrained",
     "load_tokenizer",
@@ -46,6 +48,7 @@ _MODULES = {
     "SearchSettings": "anyglot.inference.translation",
     "Translator": "anyglot.inference.translation",
     "UserError": "anyglot.errors",
+    "evaluate": "anyglot.evaluation.translation.evaluate",
     "load_encoder": "anyglot.models.pretrained.load",
     "load_pretrained": "anyglot.models.pretrained.load",
     "load_tokenizer": "anyglot.text.tokenizer",

@@ -24,7 +24,7 @@ from anyglot.models.store import load_model
 from anyglot.models.task_model import HEAD, HEAD_WEIGHTS, HeadConfig, load_task_model, save_task_model, task_model
 from anyglot.runtime import hashes
 from anyglot.text.model_languages import ModelLanguages
-from anyglot.text.templates import told_by_tokens
+from anyglot.text.templates import uses_language_tokens
 from anyglot.text.tokenizer import load_tokenizer
 from anyglot.text.trimmed_record import Record
 from anyglot.text.vocabulary import Vocabulary, choose_by_scripts
@@ -133,7 +133,7 @@ def _model(load: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 def _languages(path: Path) -> Any:
     found = ModelLanguages.load(path.parent)
-    return found, told_by_tokens(path.parent), languages_read(path.parent)
+    return found, uses_language_tokens(path.parent), languages_read(path.parent)
 
 
 def _are_languages(value: Any) -> None:

@@ -24,7 +24,7 @@ from anyglot.models.pretrained.copies import find_copy, new_copy
 from anyglot.models.pretrained.known_models import STARTS
 from anyglot.models.pretrained.run_checkpoints import DamagedCheckpoint, file_hash, verify
 from anyglot.models.pretrained.tensor_files import Checkpoint
-from anyglot.models.pretrained.unfinished_runs import opened, unmoved_of
+from anyglot.models.pretrained.unfinished_runs import frozen_weights_of, opened
 from anyglot.models.store import load_config
 from anyglot.runtime.tensor_store import StateStore, sentence_key
 from anyglot.training.loop.averaging import average, choose_best, metric_of
@@ -92,7 +92,7 @@ def _is_progress(value: Any) -> None:
 
 def _unmoved(path: Path) -> Any:
     run = resealed(path)
-    return sorted(unmoved_of(path.parent, run))
+    return sorted(frozen_weights_of(path.parent, run))
 
 
 def _manifest(path: Path) -> Any:

@@ -259,7 +259,7 @@ def test_the_encoder_for_transformers(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_transformers_cannot_express(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--part encoder exports its encoder"):
+    with pytest.raises(UserError, match="`part=encoder` exports its encoder"):
         export_transformers(str(folder), tmp_path / "out")
     with pytest.raises(UserError, match="no part 'decoder'"):
         export_transformers(str(folder), tmp_path / "out", part="decoder")

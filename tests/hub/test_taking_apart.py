@@ -186,7 +186,7 @@ def test_the_encoders_of_other_translators(name: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_taken_out(veco: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--part encoder exports it without, --to anyglot"):
+    with pytest.raises(UserError, match="`part=encoder` exports it without, `to=anyglot`"):
         export_transformers(str(veco), tmp_path / "no")
     with pytest.raises(UserError, match="4 blocks copied from an encoder of 3"):
         export_anyglot(str(veco), tmp_path / "no", "encoder-decoder", 4)

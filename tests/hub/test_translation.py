@@ -10,13 +10,13 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM
 import anyglot.hub  # noqa: F401  (registers our classes with transformers)
 from anyglot.errors import UserError
 from anyglot.hub.translation import AnyglotForConditionalGeneration
-from anyglot.inference.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.decoding import Hypothesis, LengthRule, SearchConstraints, beam_search, greedy_search
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.store import load_model, save_model
 from support.hub_builders import END, KINDS, VOCABULARY, batch, copies, model, restricted
 
-PROMPT = Prompt(start=(END,), end=END, never=(1,))
+PROMPT = SearchConstraints(start=(END,), end=END, never=(1,))
 LENGTH = LengthRule(30, minimum=0)  # transformers' searches know no shortest length
 LENGTHS = [3 + place % 12 for place in range(100)]
 

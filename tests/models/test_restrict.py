@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from anyglot.data.batch import TranslationBatch
 from anyglot.errors import UserError
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.config import EmbeddingsConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -118,11 +118,13 @@ def test_searches_equal_those_of_the_masked_full_table(beams: int, changes: dict
     full, restricted = model(**changes), model(**changes)
     restrict_output(restricted, IDS, "test")
     source, mask = batch([7, 4, 6, 5])
-    prompt = Prompt(start=((2, 5), (2, 8), (2, 5), (2, 9)), end=2, never=(0, 1, 4), prefixes=((), (9,), (12, 5), ()))
+    prompt = SearchConstraints(
+        start=((2, 5), (2, 8), (2, 5), (2, 9)), end=2, never=(0, 1, 4), prefixes=((), (9,), (12, 5), ())
+    )
     stepping = EncoderDecoderStepModel(restricted)
     options = {"length": LengthRule(9)}
 
-    def search(step_model: EncoderDecoderStepModel, wanted: Prompt):  # type: ignore[no-untyped-def]
+    def search(step_model: EncoderDecoderStepModel, wanted: SearchConstraints):  # type: ignore[no-untyped-def]
         if beams == 1:
             return [[one] for one in greedy_search(step_model, source, mask, wanted, **options)]
         return beam_search(step_model, source, mask, wanted, beams=beams, **options)
@@ -157,9 +159,9 @@ def test_a_prompt_needs_its_tokens() -> None:
     restricted = model()
     restrict_output(restricted, IDS, "test")
     with pytest.raises(UserError, match="lacks token 4"):
-        EncoderDecoderStepModel(restricted).prompt(Prompt(start=(2, 4), end=2))
+        EncoderDecoderStepModel(restricted).prompt(SearchConstraints(start=(2, 4), end=2))
     with pytest.raises(UserError, match="lacks token 7"):
-        EncoderDecoderStepModel(restricted).prompt(Prompt(start=(2,), end=2, prefixes=((7,),)))
+        EncoderDecoderStepModel(restricted).prompt(SearchConstraints(start=(2,), end=2, prefixes=((7,),)))
 
 
 def test_a_folder_remembers_the_rows(tmp_path: Path) -> None:

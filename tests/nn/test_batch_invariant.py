@@ -13,12 +13,12 @@ from torch.nn import functional
 from anyglot.nn.batch_invariance import batch_dependence
 from anyglot.nn.batch_invariant import (
     Attend,
+    batch_invariant_attention,
+    batch_invariant_elementwise,
     batch_invariant_length,
+    batch_invariant_linear,
     decoding_attention,
     fused_attention,
-    steady_attention,
-    steady_elementwise,
-    steady_linear,
 )
 from anyglot.nn.feedforward import gelu_tanh
 from anyglot.nn.row_filling import FORMATS, filling
@@ -42,18 +42,18 @@ def test_a_row_of_a_product_does_not_depend_on_the_others(kind: torch.dtype, wid
     torch.manual_seed(0)
     weight, bias, row = torch.randn(outputs, width), torch.randn(outputs), torch.randn(1, width)
     weight, bias, row = weight.to(kind), bias.to(kind), row.to(kind)
-    alone = steady_linear(row, weight, bias)
+    alone = batch_invariant_linear(row, weight, bias)
     torch.testing.assert_close(alone.float(), functional.linear(row, weight, bias).float(), atol=1e-2, rtol=1e-2)
     for rows in (2, 5, 9, 17, 33, 80, 127, 300):
         for place in (0, rows // 2, rows - 1):
             crowd = torch.randn(rows, width).to(kind)
             crowd[place] = row[0]
-            assert torch.equal(steady_linear(crowd, weight, bias)[place], alone[0]), (rows, place)
+            assert torch.equal(batch_invariant_linear(crowd, weight, bias)[place], alone[0]), (rows, place)
 
 
 def ask_attention(kind: torch.dtype) -> None:
     if batch_dependence((), FORMATS[kind]) is not None:
-        pytest.skip("measured: attention is not steady here")
+        pytest.skip("measured: attention is not batch-invariant here")
 
 
 def attended(attend: Attend, kind: torch.dtype, query: Tensor, keys: Tensor, batch: int, room: int) -> Tensor:
@@ -79,7 +79,7 @@ def test_attention_does_not_depend_on_batch_and_padding(
 ) -> None:
     ask_attention(kind)
     torch.manual_seed(0)
-    steady = partial(steady_attention, attend)
+    steady = partial(batch_invariant_attention, attend)
     for length in (3, 33, 130, 190, 260):
         query, keys = torch.randn(2, queries, part).to(kind), torch.randn(2, length, part).to(kind)
         alone = attended(steady, kind, query, keys, 1, 0)
@@ -96,24 +96,24 @@ def test_an_encoder_sentence_does_not_depend_on_the_longest_one(kind: torch.dtyp
     torch.manual_seed(0)
     states = torch.randn(1, 2, 9, 16).to(kind)
     mask = torch.ones(1, 1, 1, 9, dtype=torch.bool)
-    alone = steady_attention(fused_attention, states, states, states, mask, 0.0)
+    alone = batch_invariant_attention(fused_attention, states, states, states, mask, 0.0)
     for longest in (10, 17, 40, 190, 200, 800):
         crowd = torch.randn(3, 2, longest, 16).to(kind)
         crowd[1, :, :9] = states[0]
         seen = torch.ones(3, 1, 1, longest, dtype=torch.bool)
         seen[1, :, :, 9:] = False
-        found = steady_attention(fused_attention, crowd, crowd, crowd, seen, 0.0)
+        found = batch_invariant_attention(fused_attention, crowd, crowd, crowd, seen, 0.0)
         assert torch.equal(found[1, :, :9], alone[0]), longest
 
 
 def test_gelu_does_not_depend_on_the_place() -> None:
     torch.manual_seed(0)
     row = torch.randn(1, 48) * 3
-    alone = steady_elementwise(gelu_tanh, row)
+    alone = batch_invariant_elementwise(gelu_tanh, row)
     for rows in (2, 3, 7, 33, 700):
         crowd = torch.randn(rows, 48)
         crowd[-1] = row[0]
-        assert torch.equal(steady_elementwise(gelu_tanh, crowd)[-1], alone[0]), rows
+        assert torch.equal(batch_invariant_elementwise(gelu_tanh, crowd)[-1], alone[0]), rows
     torch.testing.assert_close(alone, gelu_tanh(row))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anyglot.errors import UserError
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.build import build_encoder_decoder
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
@@ -122,7 +122,7 @@ def test_a_search_writes_each_sentence_in_its_own_language(many: tuple[SixT, Enc
     with torch.no_grad():  # decisive maps, so that translations differ
         model.target_projection.weight.mul_(6)  # type: ignore[union-attr]
     example = batch()
-    prompt = Prompt((2,), 2, never=(0, 1))
+    prompt = SearchConstraints((2,), 2, never=(0, 1))
 
     def search(language: torch.Tensor, rows: slice = slice(None)) -> list[list[int]]:
         stepper = EncoderDecoderStepModel(model, language)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from anyglot.data.batch import TranslationBatch
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search, pad_batch
 from anyglot.inference.generation.staged_prompts import PromptedLanguageStepModel
 from anyglot.models.build import build_language_model, build_prompted_language_model
 from anyglot.models.config import EmbeddingsConfig, LanguageModelConfig, PromptedLanguageModelConfig, StackConfig
@@ -299,7 +299,7 @@ def test_saved_and_loaded_it_writes_the_same(tmp_path: Path) -> None:
 
 # decoding
 
-PROMPT = Prompt(start=(END,), end=END, never=(0, PAD))
+PROMPT = SearchConstraints(start=(END,), end=END, never=(0, PAD))
 
 
 @torch.no_grad()

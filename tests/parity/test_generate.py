@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, LogitsProcessor, LogitsProcessorList
 
-from anyglot.inference.decoding import Hypothesis, LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.decoding import Hypothesis, LengthRule, SearchConstraints, beam_search, greedy_search
 from anyglot.inference.decoding.batching import pad_batch
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.build import build_encoder_decoder
@@ -153,7 +153,7 @@ def compare(wrapped: Wrapped, count: int, beams: int) -> tuple[list[Difference],
     for first in range(0, count, 50):
         batch = all_sentences[first : first + 50]
         starts = torch.tensor([[END, LANGUAGES[number % 2]] for number in range(len(batch))])
-        prompt = Prompt(tuple(map(tuple, starts.tolist())), END, never=(BEGIN, PAD, 3))
+        prompt = SearchConstraints(tuple(map(tuple, starts.tolist())), END, never=(BEGIN, PAD, 3))
         arguments = (EncoderDecoderStepModel(wrapped.ours), *pad_batch(batch, PAD, "cpu"), prompt)
         length = LengthRule(LIMIT, minimum=0)
         if beams == 1:
@@ -238,7 +238,7 @@ def test_a_forced_language_token_counts_in_length_there_and_not_here(wrapped: Wr
     starts = torch.full((len(batch), 1), END)
     options = {"num_beams": BEAMS, "num_return_sequences": BEAMS, "early_stopping": True, "length_penalty": 1.0}
     theirs, found = generated(wrapped.theirs, batch, starts, forced_bos_token_id=language, **options)
-    prompt = Prompt((END, language), END, never=(BEGIN, PAD, 3))
+    prompt = SearchConstraints((END, language), END, never=(BEGIN, PAD, 3))
     ours = beam_search(
         EncoderDecoderStepModel(wrapped.ours),
         *pad_batch(batch, PAD, "cpu"),

@@ -106,10 +106,10 @@ def test_w13_what_is_no_whole_number_is_refused(embedder: Embedder, value: Any) 
 
 @pytest.mark.parametrize("value", [True, math.nan, math.inf, "1", None, [1.0], 1j], ids=name_of)
 def test_w13_what_is_no_number_is_refused(value: Any) -> None:
-    assert "length-penalty" in told(lambda: SearchSettings(length_penalty=value))
+    assert "`length_penalty`" in told(lambda: SearchSettings(length_penalty=value))
     assert "temperature" in told(lambda: SearchSettings(decoder="sample", temperature=value))
     if value is not None:
-        assert "top-p" in told(lambda: SearchSettings(decoder="sample", top_p=value))
+        assert "`top_p`" in told(lambda: SearchSettings(decoder="sample", top_p=value))
 
 
 @pytest.mark.parametrize("value", [None, 5, b"de", ["de"], math.nan, True, {"de"}, "qqq", ""], ids=name_of)

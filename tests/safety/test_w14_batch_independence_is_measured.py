@@ -18,7 +18,7 @@ from anyglot.inference.embedding import Embedder, EmbeddingSettings
 from anyglot.inference.translation import Translator
 from anyglot.models.precision import multiplies_int8
 from anyglot.nn import batch_invariance, row_filling
-from anyglot.nn.batch_invariant import decoding_attention, fused_attention, steady_linear, steady_rows
+from anyglot.nn.batch_invariant import batch_invariant_linear, batch_invariant_rows, decoding_attention, fused_attention
 from anyglot.nn.quantized import integer_product
 from anyglot.runtime import measurements
 from support.tiny_translators import TEXTS
@@ -112,7 +112,7 @@ def test_w14_what_was_measured_holds_for_the_real_products(kind: row_filling.For
                 assert torch.equal(integer_product(x[:part], weight), integer_product(x, weight)[:part])
                 continue
             x, weight = x.to(KINDS[kind]), weight.to(KINDS[kind])
-            assert torch.equal(steady_linear(x[:part], weight), steady_linear(x, weight)[:part])
+            assert torch.equal(batch_invariant_linear(x[:part], weight), batch_invariant_linear(x, weight)[:part])
     finally:
         torch.set_num_threads(before)
 
@@ -195,7 +195,7 @@ def test_w14_products_that_move_are_mended_by_filling_rows(model: Path, monkeypa
         warnings.simplefilter("error", UserWarning)
         translator = Translator.from_pretrained(model, device="cpu", precision="bf16")
         embedder = Embedder.from_pretrained(model, device="cpu", precision="bf16")
-    assert steady_rows(torch.zeros(1, 1, dtype=torch.bfloat16)) == 16
+    assert batch_invariant_rows(torch.zeros(1, 1, dtype=torch.bfloat16)) == 16
     assert translator.batch_independent and embedder.batch_independent
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of zero-shot directions
@@ -214,7 +214,7 @@ def test_w14_where_nothing_helps_it_is_said_and_not_promised(model: Path, monkey
         embedder = Embedder.from_pretrained(model, device="cpu", precision="bf16")
     assert not translator.batch_independent and not embedder.batch_independent
     assert translator.identity != steady.identity, "one could be resumed with the other"
-    assert steady_rows(torch.zeros(1, 1, dtype=torch.bfloat16)) == 1
+    assert batch_invariant_rows(torch.zeros(1, 1, dtype=torch.bfloat16)) == 1
     whole = Translator.from_pretrained(model, device="cpu", precision="fp32")
     assert whole.batch_independent == (batch_invariance.batch_dependence(("fp32",), "fp32") is None)
     (model / "in.de").write_text("\n".join(TEXTS))

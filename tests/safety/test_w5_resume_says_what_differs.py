@@ -99,5 +99,5 @@ def test_r2_a_failed_distil_does_not_block_its_retry(place: Path, whole_model: P
     (place / "out" / BEGUN).write_text("{}")
     distil(asked(place, whole_model))
     assert content(place / "out") == unbroken
-    with pytest.raises(UserError, match="give --resume to go on with the distillation in it"):
+    with pytest.raises(UserError, match="give `resume=True` to go on with the distillation in it"):
         distil(asked(place, whole_model))

@@ -6,10 +6,10 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from anyglot.inference.decoding import Hypothesis, LengthRule, Prompt
+from anyglot.inference.decoding import Hypothesis, LengthRule, SearchConstraints
 
 BEGIN, PAD, END = 0, 1, 2
-PROMPT = Prompt(start=(END,), end=END, never=(BEGIN, PAD))
+PROMPT = SearchConstraints(start=(END,), end=END, never=(BEGIN, PAD))
 
 
 @dataclass
@@ -55,7 +55,7 @@ class TableModel:
 
 
 def exhaustive(
-    model: TableModel, sentence: int, prompt: Prompt, length: LengthRule, length_penalty: float
+    model: TableModel, sentence: int, prompt: SearchConstraints, length: LengthRule, length_penalty: float
 ) -> list[Hypothesis]:
     """Every hypothesis there is, best first; equal ones shorter first, then by token."""
     words = [token for token in range(model.vocabulary_size) if token not in (*prompt.never, prompt.end)]

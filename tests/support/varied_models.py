@@ -6,14 +6,14 @@ import copy
 
 import torch
 
-from anyglot.inference.decoding import Prompt
+from anyglot.inference.decoding import SearchConstraints
 from anyglot.models.build import build
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.models.precision import Precision, prepare
 
 VOCABULARY, WIDTH, PAD, END = 500, 64, 1, 2
-PROMPT = Prompt(start=(END,), end=END, never=(0, PAD))
+PROMPT = SearchConstraints(start=(END,), end=END, never=(0, PAD))
 CPU = torch.device("cpu")
 
 

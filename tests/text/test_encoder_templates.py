@@ -52,7 +52,7 @@ class Case:
 def test_language_tokens_stand_where_the_checkpoint_wants_them(case: Case, tokenizer: Tokenizer) -> None:
     framing = EncoderTemplate(tokenizer, LanguageTokens(IDS, SCHEMES[case.kind]))
     assert framing.frame("de") == framing.frame("deu_Latn") == Frame(tuple(case.front), tuple(case.behind))
-    with pytest.raises(UserError, match="name it with --language"):
+    with pytest.raises(UserError, match="name it with `language`"):
         framing.frame(None)
     with pytest.raises(UserError, match="no token for the language fr"):
         framing.frame("fr")

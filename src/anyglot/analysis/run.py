@@ -112,7 +112,7 @@ def run_cka(request: StatesRequest, say: Say, *, minibatch: int = 0, every_layer
     labels = list(request.models)
     if minibatch:
         if every_layer:
-            raise UserError("--all-layers and --minibatch do not go together; take fewer --sentences instead")
+            raise UserError("`every_layer` and `minibatch` do not go together; take fewer `sentences` instead")
         models, languages = _in_batches(request, labels, minibatch, say)
         grids: list[LayerGrid] = []
     else:
@@ -242,7 +242,7 @@ def _in_batches(
 ) -> tuple[list[LayerSimilarities], list[LayerSimilarities]]:
     if size < FEWEST or len(request.sample) < 2 * size:
         raise UserError(
-            f"--minibatch {size} needs batches of at least {FEWEST} sentences and at least two of them; the sample has "
+            f"`minibatch={size}` needs batches of at least {FEWEST} sentences and at least two of them; the sample has "
             f"{len(request.sample):,} sentences"
         )
     models, languages = list[LayerSimilarities](), list[LayerSimilarities]()
@@ -265,7 +265,7 @@ def _models_in_batches(
     running = MinibatchSimilarities(a[0].layers + 1, partners, request.seed)
     codes = [code for code in _readable(a[0], request.sample) if code in _readable(b[0], request.sample)]
     if not codes:
-        raise UserError(f"{a[1]} and {b[1]} have no language in common to be compared on; choose other --languages")
+        raise UserError(f"{a[1]} and {b[1]} have no language in common to be compared on; choose other `languages`")
     for code in codes:
         texts = request.sample.texts[code]
         sides = [state_batches(each, texts, code, request.settings, size) for each, _ in (a, b)]

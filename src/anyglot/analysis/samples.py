@@ -58,7 +58,7 @@ def read_sample(spec: str, languages: Sequence[str] = (), *, sentences: int = 0,
     if spec.startswith(PREFIX):
         codes = _codes(languages)
         if not codes:
-            raise UserError(f"{spec} needs languages; name them with --languages, e.g. --languages en,de,ru")
+            raise UserError(f"{spec} needs languages; name them with `languages`, e.g. `languages=en,de,ru`")
         rows = read_phrasebook(spec, *codes)
         sides = {code: [row[place] for row in rows] for place, code in enumerate(codes)}
         digest = hashlib.sha256(f"{spec} {','.join(codes)}".encode()).hexdigest()
@@ -67,7 +67,7 @@ def read_sample(spec: str, languages: Sequence[str] = (), *, sentences: int = 0,
     if languages:
         wanted = _codes(languages)
         if absent := [code for code in wanted if code not in files]:
-            raise UserError(f"--texts has no file of {', '.join(absent)}; it has {', '.join(files)}")
+            raise UserError(f"`spec` has no file of {', '.join(absent)}; it has {', '.join(files)}")
         files = {code: files[code] for code in wanted}
     sides = {code: list(read_lines(path)) for code, path in files.items()}
     counts = {code: len(lines) for code, lines in sides.items()}
@@ -84,10 +84,10 @@ def parse_files(spec: str) -> dict[str, Path]:
     for part in spec.split(","):
         code, equals, path = part.strip().partition("=")
         if not equals or not path:
-            raise UserError(f"--texts takes en=FILE,de=FILE or {PREFIX}sentences=1000, not {spec[:80]!r}")
+            raise UserError(f"`spec` takes en=FILE,de=FILE or {PREFIX}sentences=1000, not {spec[:80]!r}")
         known = language(code).code
         if known in files:
-            raise UserError(f"--texts names two files of {known}; give one file a language")
+            raise UserError(f"`spec` names two files of {known}; give one file a language")
         files[known] = Path(path)
     return files
 

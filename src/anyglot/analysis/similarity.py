@@ -120,7 +120,7 @@ def between_models(
     if not languages:
         raise UserError(
             f"{a.label} reads {', '.join(a.languages)} and {b.label} {', '.join(b.languages)}: they have no language "
-            "in common to be compared on; choose other --languages"
+            "in common to be compared on; choose other `languages`"
         )
     _check_size(a.sentences)
     partners = same_depth(len(a.layers) - 1, len(b.layers) - 1)
@@ -262,7 +262,7 @@ def _check_size(sentences: int) -> None:
     if sentences > MOST_IN_MEMORY:
         raise UserError(
             f"{sentences:,} sentences are too many for Gram matrices (at most {MOST_IN_MEMORY:,}); take fewer with "
-            "--sentences, or estimate in batches with --minibatch 512"
+            "`sentences`, or estimate in batches with `minibatch=512`"
         )
 
 

@@ -24,7 +24,7 @@ from anyglot.errors import UserError
 from anyglot.models.pretrained.families import find_family
 from anyglot.models.pretrained.family import Contents
 from anyglot.models.pretrained.foreign import CONFIG, first_problem, read_json, refuse_unsupported
-from anyglot.models.pretrained.layout import Arrangement
+from anyglot.models.pretrained.layout import TensorLayout
 from anyglot.models.pretrained.locate import local_folder
 from anyglot.models.pretrained.tensor_files import Checkpoint
 from anyglot.models.store import is_model_folder, load_config
@@ -78,7 +78,7 @@ class WeightFiles:
         matrices: Place -> name in the files.
         gains: Place of a norm -> name in the files.
         missing: Files that the index names and that are not there.
-        arrangement: How the files lay tensors out.
+        layout: How the files lay tensors out.
     """
 
     label: str
@@ -87,7 +87,7 @@ class WeightFiles:
     matrices: dict[Place, str]
     gains: dict[Place, str]
     missing: tuple[str, ...]
-    arrangement: Arrangement
+    layout: TensorLayout
 
     def layers(self, side: Side) -> int:
         """Blocks of a side; 0 if it has none."""
@@ -103,7 +103,7 @@ class WeightFiles:
         for place in sorted(places):
             blocks.setdefault((place.side, place.layer), []).append(place)
         for block in blocks.values():
-            with Checkpoint(self.folder, self.arrangement, partial=True) as checkpoint:
+            with Checkpoint(self.folder, self.layout, partial=True) as checkpoint:
                 for place in block:
                     yield place, checkpoint.tensor(places[place])
 
@@ -118,7 +118,7 @@ def find_weights(name_or_folder: str | Path, label: str | None = None) -> Weight
     """
     folder = local_folder(name_or_folder)
     opened = _ours(folder) if is_model_folder(folder) else _foreign(folder)
-    family, alone, names, missing, arrangement = opened
+    family, alone, names, missing, layout = opened
     matrices: dict[Place, str] = {}
     gains: dict[Place, str] = {}
     for ours, stored in names.items():
@@ -130,17 +130,17 @@ def find_weights(name_or_folder: str | Path, label: str | None = None) -> Weight
         lacking = f" ({', '.join(missing)} of its files are missing)" if missing else ""
         raise UserError(f"{folder} holds no attention or feed-forward matrices{lacking}; name the folder of a model")
     gains = _numbered(gains, matrices)
-    return WeightFiles(label or folder.name, folder, family, matrices, gains, missing, arrangement)
+    return WeightFiles(label or folder.name, folder, family, matrices, gains, missing, layout)
 
 
-_Opened = tuple[str, Side, dict[str, str], tuple[str, ...], Arrangement]
+_Opened = tuple[str, Side, dict[str, str], tuple[str, ...], TensorLayout]
 
 
 def _ours(folder: Path) -> _Opened:
     config = load_config(folder)
     with Checkpoint(folder, partial=True) as checkpoint:
         names = {name: name for name in checkpoint.names}
-        return config.family, _side_alone(config.kind), names, checkpoint.missing, Arrangement()
+        return config.family, _side_alone(config.kind), names, checkpoint.missing, TensorLayout()
 
 
 def _foreign(folder: Path) -> _Opened:
@@ -148,7 +148,7 @@ def _foreign(folder: Path) -> _Opened:
     origin = str(folder / CONFIG)
     family = find_family(raw, origin)
     refuse_unsupported(raw, origin, family.settings)
-    with Checkpoint(folder, family.arrangement, partial=True) as checkpoint:
+    with Checkpoint(folder, family.layout, partial=True) as checkpoint:
         bare = {family.prefix.remove(name): name for name in checkpoint.names}
         tensor: Callable[[str], Tensor] = lambda name: checkpoint.tensor(bare[name])  # noqa: E731
         try:
@@ -157,7 +157,7 @@ def _foreign(folder: Path) -> _Opened:
             raise UserError(f"{origin}: {first_problem(error)}") from None
         table = family.table(config)
         names = {ours: stored for name, stored in bare.items() if (ours := table.ours(name)) is not None}
-        return family.model_type, _side_alone(config.kind), names, checkpoint.missing, family.arrangement
+        return family.model_type, _side_alone(config.kind), names, checkpoint.missing, family.layout
 
 
 def _side_alone(kind: str) -> Side:

@@ -44,7 +44,7 @@ NO_FIGURES = Annotated[bool, typer.Option("--no-figures", help="Leave out the PN
 
 
 @analyze.command()
-@verb(folder="out")
+@verb(folder="out", settings={"spec": "--texts", "every_layer": "--all-layers"})
 def cka(
     models: Annotated[
         list[str],
@@ -125,7 +125,7 @@ def spectra(
 
 
 @analyze.command()
-@verb(folder="out")
+@verb(folder="out", settings={"spec": "--texts"})
 def separability(
     models: Annotated[list[str], typer.Argument(help="Model folders or hub names, any encoder.", metavar="MODEL...")],
     texts: TEXTS,

@@ -10,7 +10,7 @@ import typer
 from anyglot.cli.verb import verb
 
 
-@verb(folder="out")
+@verb(folder="out", settings={"steps": "--step"})
 def average(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     last: Annotated[int | None, typer.Option("--last", min=1, help="Average the newest N checkpoints.")] = None,

@@ -92,7 +92,11 @@ DISCARD = Annotated[
 ]
 
 
-@verb(folder="out", kept="what was finished is kept in the output folder; the same command goes on")
+@verb(
+    folder="out",
+    kept="what was finished is kept in the output folder; the same command goes on",
+    settings={"few": "--few-shot", "translated": "--translate-train", "selection": "--select"},
+)
 def evaluate_tasks(
     models: MODELS,
     suite: SUITE = None,

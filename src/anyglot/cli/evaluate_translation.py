@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +11,8 @@ import typer
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
-    from anyglot.evaluation.translation.run import System
     from anyglot.evaluation.translation.scoring import Learned
     from anyglot.evaluation.translation.table import TestSet
-    from anyglot.inference.translation import SearchSettings
     from anyglot.text.identification import Identifier
 
 MODELS = Annotated[list[str], typer.Argument(help="Model folders (finished runs) or hub names.", metavar="MODEL...")]
@@ -130,6 +126,7 @@ def evaluate_translation(
     from anyglot.errors import UserError
     from anyglot.evaluation.translation.existing import Earlier, find_earlier
     from anyglot.evaluation.translation.metrics import metric_names
+    from anyglot.evaluation.translation.opening import opener
     from anyglot.evaluation.translation.report_builder import Request, run
     from anyglot.evaluation.translation.run import unique_labels
     from anyglot.evaluation.translation.scoring import Scoring
@@ -158,7 +155,8 @@ def evaluate_translation(
     chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
     request = Request(
         systems={
-            label: _opener(name, label, settings, device, precision) for name, label in zip(names, labels, strict=True)
+            label: opener(name, label, settings, device, precision, _say)
+            for name, label in zip(names, labels, strict=True)
         },
         folders={label: Path(name) for name, label in zip(names, labels, strict=True)},
         tests=_tests(tests, source, target, input_path, reference),
@@ -221,86 +219,6 @@ def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
             raise UserError("--candidates was given without --off-target; add it, or leave the candidates out")
         return None
     return Identifier([code.strip() for code in (candidates or "").split(",") if code.strip()])
-
-
-def _opener(
-    name: str, label: str, settings: SearchSettings, device: str | None, precision: str
-) -> Callable[[], System]:
-    """A function that loads a model and makes a system of it."""
-
-    def open_system() -> System:
-        from dataclasses import asdict, replace
-
-        from anyglot.evaluation.translation.hypotheses import weights_hash
-        from anyglot.evaluation.translation.results import Kind, kind_of
-        from anyglot.evaluation.translation.run import System
-        from anyglot.evaluation.translation.timing import BATCH, Timed, parameters_of
-        from anyglot.inference.generation.pieces import TruncatedWarning
-        from anyglot.inference.translation import Translator
-        from anyglot.models.pretrained.locate import local_folder
-        from anyglot.models.pretrained.unfinished_runs import taken
-
-        _say(f"loading {label}")
-        folder = local_folder(name)  # once: of a run that goes, another checkpoint may be the best a moment later
-        place = name if taken(folder) is None else folder
-        translator = Translator.from_pretrained(place, device=device, precision=precision)
-        languages = translator.languages
-        # Models that cannot write over what they wrote stand beside those that can.
-        wanted = settings if translator.searching.refines else replace(settings, rounds=None)
-        own = translator.searching.settle(wanted)
-
-        def check(source: str, target: str) -> None:
-            with warnings.catch_warnings(record=True) as remarks:
-                warnings.simplefilter("always")
-                translator.check_languages(source, target)
-            for remark in remarks:
-                _say(f"{label}: {remark.message}")
-
-        def kind(source: str, target: str) -> Kind | None:
-            return None if languages is None else kind_of(source, target, languages.pairs)
-
-        def translate(texts: list[str], source: str, target: str) -> list[str]:
-            done = _Shares(f"{label}: {source}-{target}")
-            before = translator.counts.truncated
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TruncatedWarning)  # said below, once a test set
-                ranked = translator.translate_n_best(
-                    texts, source=source, target=target, settings=own, progress=done.told
-                )
-            if (truncated := translator.counts.truncated - before) > 0:
-                _say(f"{label}: {source}-{target} {truncated:,} texts longer than is read at once, their end not read")
-            return [candidates[0].text for candidates in ranked]
-
-        room = replace(own, batch_tokens=max(own.batch_tokens, BATCH * (own.max_length + 2)))
-
-        def quietly(texts: list[str], source: str, target: str) -> None:
-            translator.translate_n_best(texts, source=source, target=target, settings=room)
-
-        device_type = next(translator.model.parameters()).device.type
-        timed = Timed(quietly, translator.precision, device_type, *parameters_of(folder))
-        made_from = {
-            "model": translator.identity,
-            "weights": weights_hash(folder),
-            "device": device_type,
-            **asdict(own),
-            **({} if (checkpoint := taken(folder)) is None else {"checkpoint": checkpoint}),
-        }
-        return System(label, made_from, check, kind, translate, timed, own.facts())
-
-    return open_system
-
-
-class _Shares:
-    """Says how far a translation is, every tenth of it."""
-
-    def __init__(self, title: str) -> None:
-        self._title, self._told = title, 0
-
-    def told(self, share: float, tokens: int) -> None:
-        tenths = int(share * 10)
-        if tenths > self._told:
-            self._told = tenths
-            _say(f"{self._title} {tenths * 10} %")
 
 
 def _say(line: str) -> None:

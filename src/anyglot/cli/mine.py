@@ -50,7 +50,11 @@ NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Embed everything ane
 OVERWRITE = Annotated[bool, typer.Option("--overwrite", help="Replace the output; forget an unfinished job.")]
 
 
-@verb(file="output", kept="what was searched is kept beside the output; the same command goes on")
+@verb(
+    file="output",
+    kept="what was searched is kept beside the output; the same command goes on",
+    settings={"own_ids": "--ids"},
+)
 def mine(
     a: A,
     b: B,

@@ -37,7 +37,7 @@ def study_run(
     step: Annotated[
         int | None, typer.Option("--step", min=1, help="Run this step only; what it reads must be done.", metavar="N")
     ] = None,
-    settings: SETTINGS = None,
+    overrides: SETTINGS = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Steps at a time; default: the file's.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Nothing on stderr but mistakes.")] = False,
 ) -> None:
@@ -59,7 +59,7 @@ def study_run(
         if not quiet:
             print(text, file=sys.stderr, flush=True)
 
-    loaded = load_study(file, settings or [])
+    loaded = load_study(file, overrides or [])
     work = Work.laid_out(loaded, out)
     if step is not None:
         run_step(work, step, say)
@@ -74,7 +74,7 @@ def study_run(
 def study_list(
     file: FILE,
     out: OUT = Path("study"),
-    settings: SETTINGS = None,
+    overrides: SETTINGS = None,
     commands: Annotated[bool, typer.Option("--commands", help="The command lines too.")] = False,
 ) -> None:
     """Show number, state, name and needs of every step; run nothing.
@@ -86,7 +86,7 @@ def study_list(
     from anyglot.experiments.study.file import load_study
     from anyglot.experiments.study.run import Work
 
-    _print_steps(Work.laid_out(load_study(file, settings or []), out), commands)
+    _print_steps(Work.laid_out(load_study(file, overrides or []), out), commands)
 
 
 @study.command("text")

@@ -10,7 +10,11 @@ import typer
 from anyglot.cli.verb import verb
 
 
-@verb(folder="out", kept="the run goes on from its newest checkpoint, if there is one, with --resume")
+@verb(
+    folder="out",
+    kept="the run goes on from its newest checkpoint, if there is one, with --resume",
+    settings={"corpora": "--train"},
+)
 def train(
     recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
     overrides: Annotated[

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anyglot.hub.trimming import Trimmed
 
 
-@verb(folder="out")
+@verb(folder="out", settings={"texts": "--corpus", "minimum": "--minimum-count", "target": "--target-corpus"})
 def trim(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name: an encoder or a translator.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the smaller model; must not exist.")],

@@ -11,7 +11,7 @@ from anyglot.cli.trim import listed
 from anyglot.cli.verb import verb
 
 
-@verb(file="out")
+@verb(file="out", settings={"texts": "--corpus", "minimum": "--minimum-count"})
 def vocabulary(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name; its tokenizer is used.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, e.g. english.json.")],

@@ -110,18 +110,18 @@ def export_transformers(
     model = load_encoder(name_or_folder) if part == "encoder" else load_pretrained(name_or_folder)
     if isinstance(model, EncoderDecoder) and model.config.adapters is not None:
         raise UserError(
-            "no family of transformers has adapters that a sentence's languages choose: --part encoder exports the "
+            "no family of transformers has adapters that a sentence's languages choose: `part=encoder` exports the "
             "encoder without them."
         )
     if isinstance(model, EncoderDecoder) and (family or model.config.family) not in FAMILIES:
         raise UserError(
             "no family of transformers has this model's form: after `import anyglot` transformers opens the folder as "
-            "it is (docs/huggingface.md), and --part encoder exports its encoder."
+            "it is (docs/huggingface.md), and `part=encoder` exports its encoder."
         )
     if isinstance(model, Encoder) and model.config.stack.cross_attention:
         raise UserError(
-            "no family of transformers has an encoder whose blocks have a cross-attention: --part encoder exports it "
-            "without, --to anyglot --part encoder-decoder puts it into a decoder (docs/veco.md)."
+            "no family of transformers has an encoder whose blocks have a cross-attention: `part=encoder` exports it "
+            "without, `to=anyglot` with `part=encoder-decoder` puts it into a decoder (docs/veco.md)."
         )
     if not isinstance(model, Encoder | EncoderDecoder | LanguageModel):
         raise UserError(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from anyglot.errors import UserError
-from anyglot.inference.decoding import LengthRule, Prompt, greedy_search, pad_batch
+from anyglot.inference.decoding import LengthRule, SearchConstraints, greedy_search, pad_batch
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.inference.translation import Translator
 from anyglot.models.encoder_decoder import EncoderDecoder
@@ -198,7 +198,7 @@ def _greedy(translator: Translator, engine: Any, batch: Sequence[Case], starts_i
     source, mask = pad_batch([case.source for case in batch], tokenizer.pad_id, "cpu")
     assert isinstance(model, EncoderDecoder)
     stepping = EncoderDecoderStepModel(model)
-    prompt = stepping.prompt(Prompt(start=tuple(case.start for case in batch), end=model.config.end_id))
+    prompt = stepping.prompt(SearchConstraints(start=tuple(case.start for case in batch), end=model.config.end_id))
     hypotheses = greedy_search(stepping, source, mask, prompt, length=LengthRule(_LONGEST))
     ours = [list(hypothesis.tokens) for hypothesis in hypotheses]
     if model.output.rows is not None:

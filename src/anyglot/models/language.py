@@ -130,7 +130,7 @@ class PromptedLanguageModel(nn.Module):
         """A cache that begins behind `front`, as from `read`, for `beams` rows a sentence."""
         return prefilled_cache(front, beams)
 
-    def rest(self, number_format: torch.dtype | None) -> None:
+    def precompute(self, number_format: torch.dtype | None) -> None:
         """Make ready what does not change any more once training is over: the prompts' keys and values.
 
         Args:
@@ -138,7 +138,7 @@ class PromptedLanguageModel(nn.Module):
         """
         for prompt in self.prompts:
             assert isinstance(prompt, Prompt)
-            prompt.rest(number_format)
+            prompt.precompute(number_format)
 
     def forward(
         self, source: Tensor, source_mask: Tensor, target_input: Tensor, chosen: Tensor | None = None

@@ -23,11 +23,11 @@ from anyglot.nn.batch_invariance import batch_dependence, said
 from anyglot.nn.batch_invariant import (
     Attend,
     BatchInvariantLinear,
+    batch_invariant_attention,
+    batch_invariant_elementwise,
+    batch_invariant_linear,
     decoding_attention,
     fused_attention,
-    steady_attention,
-    steady_elementwise,
-    steady_linear,
 )
 from anyglot.nn.block import Block
 from anyglot.nn.embeddings import Embeddings
@@ -54,8 +54,8 @@ def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_
             processor multiplies it.
         device: Where it will run.
         batch_independent: On a CPU a sentence's result is the same, bit for bit, whatever else is in the batch; of a
-            model that writes all words at once, whatever other sources of the same length are. The model's `steady`
-            says whether it is so: where a measurement finds that it cannot be, it is False.
+            model that writes all words at once, whatever other sources of the same length are. The model's
+            `batch_invariant` says whether it is so: where a measurement finds that it cannot be, it is False.
 
     Raises:
         UserError: This machine cannot compute in this precision.
@@ -71,17 +71,17 @@ def prepare(model: Writer, precision: Precision, device: torch.device, *, batch_
     if precision == "int8":
         _quantise(model)
     if batch_independent:
-        _steady(model)
+        _make_batch_invariant(model)
     if isinstance(model, EncoderDecoder | PromptedLanguageModel):
         for side, attend in _step_by_step(model):
             for attention in [module for module in side.modules() if isinstance(module, Attention)]:
-                attention.attend = partial(steady_attention, attend) if batch_independent else attend
+                attention.attend = partial(batch_invariant_attention, attend) if batch_independent else attend
     number_format = torch.bfloat16 if precision == "int8" and multiplies_bf16(device) else None
     for attention in [module for module in model.modules() if isinstance(module, Attention)]:
         attention.number_format = number_format
     if isinstance(model, PromptedEncoder | PromptedLanguageModel):
         # Its sources come in batches of one length: a sentence's attention has the same shapes beside any others.
-        model.rest(number_format)
+        model.precompute(number_format)
     model.batch_invariant = batch_independent
     return model
 
@@ -98,7 +98,7 @@ def prepare_prompts(model: PromptedEncoder, like: PromptedEncoder) -> PromptedEn
             setattr(model, name, QuantisedLinear.of(part))
         elif isinstance(part, nn.Linear) and isinstance(projection, BatchInvariantLinear):
             setattr(model, name, BatchInvariantLinear(part))
-    model.rest(like.number_format)
+    model.precompute(like.number_format)
     model.batch_invariant = like.batch_invariant
     return model
 
@@ -113,14 +113,14 @@ def prepare_encoder(encoder: Encoder, precision: Precision, device: torch.device
         UserWarning: A sentence's states depend on the batch here.
     """
     if precision == "int8":
-        raise UserError("an encoder alone does not run in int8: choose --precision auto, fp32, bf16 or fp16.")
+        raise UserError("an encoder alone does not run in int8: choose `precision=auto`, fp32, bf16 or fp16.")
     check_precision(precision, device)
     encoder.head = encoder.pooler = None
     encoder.to(device=device, dtype=_TYPES[precision]).eval().requires_grad_(False)
     for block in [module for module in encoder.modules() if isinstance(module, Block)]:
         block.cross_attention = None
         _join(block.self_attention.inner)
-        _steady_activation(block.feedforward.inner)
+        _make_activation_batch_invariant(block.feedforward.inner)
     promised(precision, device, attention=False)
     return encoder
 
@@ -151,13 +151,13 @@ def check_precision(precision: Precision, device: torch.device) -> None:
         UserError: fp16 on a CPU; int8 on a GPU, or on a processor without instructions for it.
     """
     if precision == "fp16" and device.type == "cpu":
-        raise UserError("fp16 needs a GPU: choose --precision auto, fp32, bf16 or int8 on a CPU.")
+        raise UserError("fp16 needs a GPU: choose `precision=auto`, fp32, bf16 or int8 on a CPU.")
     if precision == "int8" and device.type != "cpu":
-        raise UserError(f"int8 runs on CPUs only, not on '{device}': choose --precision auto, bf16 or fp16.")
+        raise UserError(f"int8 runs on CPUs only, not on '{device}': choose `precision=auto`, bf16 or fp16.")
     if precision == "int8" and not multiplies_int8(device):
         raise UserError(
             f"int8 needs a processor with AVX-512 VNNI, and this one ({platform.machine()}) does not say it has it: "
-            "choose --precision auto, fp32 or bf16."
+            "choose `precision=auto`, fp32 or bf16."
         )
 
 
@@ -241,18 +241,18 @@ def _share_joined(attention: Attention) -> None:
         setattr(attention, name, QuantisedLinear(joined.weight[rows], joined.scale[rows], bias))
 
 
-def _steady(model: AnyWriter) -> None:
+def _make_batch_invariant(model: AnyWriter) -> None:
     """Arithmetic that rounds its shapes up, where a format needs it."""
     if next(model.parameters()).device.type == "cpu" or next(model.parameters()).dtype == torch.float32:
         _replace(model, BatchInvariantLinear)
-        model.output.linear = steady_linear
+        model.output.linear = batch_invariant_linear
     for module in model.modules():
         if isinstance(module, (FeedForward, MaskedLanguageHead)):
-            _steady_activation(module)
+            _make_activation_batch_invariant(module)
         if isinstance(module, TargetProjection | Adapter):
-            module.linear = steady_linear
+            module.linear = batch_invariant_linear
 
 
-def _steady_activation(part: FeedForward | MaskedLanguageHead) -> None:
+def _make_activation_batch_invariant(part: FeedForward | MaskedLanguageHead) -> None:
     if part.activation is gelu_tanh:
-        part.activation = partial(steady_elementwise, gelu_tanh)
+        part.activation = partial(batch_invariant_elementwise, gelu_tanh)

@@ -193,7 +193,7 @@ class PromptedEncoder(nn.Module):
         tokens[mask] = torch.where(first == settings.blank_id, instead, first)
         return tokens
 
-    def rest(self, number_format: torch.dtype | None) -> None:
+    def precompute(self, number_format: torch.dtype | None) -> None:
         """Make ready what does not change any more once training is over: the prompts' keys and values.
 
         Args:
@@ -201,7 +201,7 @@ class PromptedEncoder(nn.Module):
         """
         self.number_format = number_format
         for use in self.prompts:
-            self._prompt_of(use).rest(number_format)
+            self._prompt_of(use).precompute(number_format)
 
     def forward(self, source: Tensor, source_mask: Tensor, chosen: Tensor | None = None) -> Tensor:
         """Read and align: (R, D) as in `align`."""

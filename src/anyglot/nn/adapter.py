@@ -67,7 +67,7 @@ class Adapter(nn.Module):
         self.up = nn.Parameter(torch.zeros(groups, width, bottleneck))
         self.up_bias = nn.Parameter(torch.zeros(groups, width))
         self.linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = functional.linear
-        # `steady_linear` where rows must not depend on each other
+        # `batch_invariant_linear` where rows must not depend on each other
 
     def forward(self, x: Tensor, grouping: Grouping) -> Tensor:
         """Run every sentence through the adapter of its group; as many products as the batch has groups.

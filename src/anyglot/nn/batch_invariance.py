@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyglot.nn.batch_invariant import Attend, decoding_attention, fused_attention, steady_attention
+from anyglot.errors import spelled
+from anyglot.nn.batch_invariant import Attend, batch_invariant_attention, decoding_attention, fused_attention
 from anyglot.nn.row_filling import FORMATS, MEMORY, Format, filling, subject
 from anyglot.runtime import measurements
 
@@ -41,9 +42,9 @@ def batch_dependence(products: Sequence[Format], attention: Format | None) -> st
 
 def said(reason: str) -> str:
     """The sentence that withdraws the promise."""
-    return (
+    return spelled(
         f"{reason}, so results may change in their last bits with the batch: "
-        "take another --precision or another number of threads (OMP_NUM_THREADS=1) where that matters."
+        "take another `precision` or another number of threads (OMP_NUM_THREADS=1) where that matters."
     )
 
 
@@ -63,7 +64,7 @@ def attention_is_batch_invariant(kind: Format, kernels: tuple[Attend, ...]) -> b
     number_format = next(given for given, name in FORMATS.items() if name == kind)
     with torch.no_grad():
         return all(
-            _same(partial(steady_attention, kernel), number_format, *sizes)
+            _same(partial(batch_invariant_attention, kernel), number_format, *sizes)
             for kernel in kernels
             for sizes in _SENTENCES
         )

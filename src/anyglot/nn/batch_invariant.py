@@ -76,7 +76,7 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
     return torch.stack([part @ values for part, values in parts]).sum(dim=0)
 
 
-def steady_attention(
+def batch_invariant_attention(
     attend: Attend, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
 ) -> Tensor:
     """An attention over rounded shapes, with a mask always there."""
@@ -95,27 +95,27 @@ def steady_attention(
     return attend(query, key, value, mask, dropout)[:, :, :queries]
 
 
-def steady_rows(x: Tensor) -> int:
+def batch_invariant_rows(x: Tensor) -> int:
     """The number whose multiples of rows give every thread its rows in a product of `x`'s format and device."""
     if x.device.type != "cpu" or x.dtype not in FORMATS:
         return 1
     return filling(FORMATS[x.dtype], torch.get_num_threads()) or 1
 
 
-def steady_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def batch_invariant_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`functional.linear` with every thread given its rows.
 
     Shape:
         x: (..., D)    weight: (N, D)    bias: (N,) or None    returns: (..., N)
     """
-    step = steady_rows(x)
+    step = batch_invariant_rows(x)
     if step == 1:
         return functional.linear(x, weight, bias)
     flat = x.reshape(-1, x.shape[-1])
     return filled(lambda rows: functional.linear(rows, weight, bias), flat, step).view(*x.shape[:-1], -1)
 
 
-def steady_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def batch_invariant_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply an elementwise function so that no value falls to the scalar code that ends a thread's share.
 
     For most functions the two codes agree; for the tanh approximation of GELU they do not. Widths that are multiples
@@ -131,7 +131,7 @@ def steady_elementwise(function: Callable[[Tensor], Tensor], x: Tensor) -> Tenso
 
 
 class BatchInvariantLinear(nn.Module):
-    """A Linear with its weights, computed by `steady_linear`."""
+    """A Linear with its weights, computed by `batch_invariant_linear`."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -139,4 +139,4 @@ class BatchInvariantLinear(nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return steady_linear(x, self.weight, self.bias)
+        return batch_invariant_linear(x, self.weight, self.bias)

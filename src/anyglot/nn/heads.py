@@ -30,7 +30,7 @@ class OutputProjection(nn.Module):
         self.bias = bias
         self.rows: VocabularySubset | None = None
         self.linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = functional.linear
-        # `steady_linear` where rows must not depend on each other
+        # `batch_invariant_linear` where rows must not depend on each other
         self._gathered: dict[str, tuple[Tensor, int, Tensor]] = {}
 
     @property

@@ -26,7 +26,7 @@ class TargetProjection(nn.Module):
         self.weight = nn.Parameter(torch.empty(languages + 1, width, width))
         self.bias = nn.Parameter(torch.zeros(languages + 1, width))
         self.linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = functional.linear
-        # `steady_linear` where rows must not depend on each other
+        # `batch_invariant_linear` where rows must not depend on each other
 
     def forward(self, states: Tensor, language: Tensor) -> Tensor:
         """Map every row's states by the map of its language.

@@ -29,7 +29,7 @@ class Prompt(nn.Module):
         self.keys = nn.Parameter(torch.empty(sets, layers, positions, width))
         self.values = nn.Parameter(torch.empty(sets, layers, positions, width))
         self.scale = nn.Parameter(torch.ones(sets))
-        self.at_rest: tuple[tuple[Prefix, ...], ...] | None = None
+        self.precomputed: tuple[tuple[Prefix, ...], ...] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -49,7 +49,7 @@ class Prompt(nn.Module):
         """P."""
         return self.keys.shape[2]
 
-    def rest(self, number_format: torch.dtype | None) -> None:
+    def precompute(self, number_format: torch.dtype | None) -> None:
         """Compute the prefixes of every set once and for all, for a prompt that no longer trains.
 
         Args:
@@ -58,7 +58,7 @@ class Prompt(nn.Module):
         with torch.no_grad():
             rows = [self(torch.tensor([row], device=self.keys.device)) for row in range(len(self.keys))]
         wanted = number_format or self.keys.dtype
-        self.at_rest = tuple(
+        self.precomputed = tuple(
             tuple(Prefix(part.keys.to(wanted).contiguous(), part.values.to(wanted).contiguous()) for part in prefixes)
             for prefixes in rows
         )
@@ -72,8 +72,8 @@ class Prompt(nn.Module):
         Shape:
             chosen: (B,) or (1,) int64    returns: L prefixes with keys and values (B or 1, H, P, D / H)
         """
-        if self.at_rest is not None:
-            return self._resting(self.at_rest, chosen)
+        if self.precomputed is not None:
+            return self._chosen_of_precomputed(self.precomputed, chosen)
         scale = self.scale.clamp(min=1.0)[:, None, None, None]
         keys, values = self.keys * scale, self.values * scale
         # With one set nothing is copied for the rows: attention expands a single row.
@@ -86,7 +86,7 @@ class Prompt(nn.Module):
             for layer in range(self.layers)
         )
 
-    def _resting(self, sets: tuple[tuple[Prefix, ...], ...], chosen: Tensor | None) -> tuple[Prefix, ...]:
+    def _chosen_of_precomputed(self, sets: tuple[tuple[Prefix, ...], ...], chosen: Tensor | None) -> tuple[Prefix, ...]:
         if chosen is None or len(sets) == 1:
             return sets[0]
         if len(chosen) == 1:

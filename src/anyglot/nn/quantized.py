@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from anyglot.nn.batch_invariant import steady_rows
+from anyglot.nn.batch_invariant import batch_invariant_rows
 from anyglot.nn.heads import OutputProjection, Parts
 from anyglot.nn.row_filling import filled
 
@@ -33,7 +33,7 @@ def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 def integer_product(x: Tensor, weight: Tensor) -> Tensor:
     """x @ weight.T in int32.  x: (rows, D) int8    weight: (N, D) int8    returns: (rows, N) int32."""
     # The transposed view is what the kernel reads best: a copy would cost more than the product.
-    return filled(lambda rows: torch._int_mm(rows, weight.t()), x, steady_rows(x))
+    return filled(lambda rows: torch._int_mm(rows, weight.t()), x, batch_invariant_rows(x))
 
 
 class QuantisedLinear(nn.Module):

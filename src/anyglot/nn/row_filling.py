@@ -26,7 +26,7 @@ Format = Literal["fp32", "bf16", "int8"]
 Product = Callable[[Tensor, Tensor], Tensor]
 """x (rows, D) and weight (N, D) -> (rows, N)."""
 
-MEMORY = "steady"
+MEMORY = "steady"  # the name of a saved file
 FORMATS: dict[torch.dtype, Format] = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.int8: "int8"}
 SHAPES = (
     (48, 384, 1536, 2),
@@ -42,7 +42,7 @@ _PROBE = 1  # another one asks again
 
 
 def filling(kind: Format, threads: int) -> int:
-    """The number whose multiples of rows make products steady with so many threads.
+    """The number whose multiples of rows make products batch-invariant with so many threads.
 
     Returns:
         1 where nothing needs filling, 0 where nothing helps.
@@ -103,7 +103,7 @@ def measured(product: Product, kind: Format, threads: int, shapes: Sequence[tupl
     try:
         with torch.no_grad():
             tried = ((step, _factors(kind, step, shapes)) for step in candidates(kind, threads))
-            return next((step for step, drawn in tried if all(_steady(product, step, *one) for one in drawn)), 0)
+            return next((step for step, drawn in tried if all(_is_invariant(product, step, *one) for one in drawn)), 0)
     finally:
         if threads != before:
             torch.set_num_threads(before)
@@ -132,7 +132,7 @@ def _factors(
         yield pool[: rows * width].view(rows, width), pool[-outputs * width :].view(outputs, width), part
 
 
-def _steady(product: Product, step: int, x: Tensor, weight: Tensor, part: int) -> bool:
+def _is_invariant(product: Product, step: int, x: Tensor, weight: Tensor, part: int) -> bool:
     """Whether rows computed alone, and at other places of another crowd, are those of the whole."""
 
     def rows(some: Tensor) -> Tensor:

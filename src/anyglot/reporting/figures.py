@@ -37,7 +37,7 @@ def require_matplotlib() -> None:
     except ImportError:
         raise UserError(
             "figures need matplotlib, which is not installed: pip install 'anyglot[plots]', or leave the PNG and SVG "
-            "files out with --no-figures"
+            "files out with `figures=False`"
         ) from None
 
 

@@ -46,7 +46,7 @@ def _check(host: object) -> None:
     if _is_loopback(str(name)):
         return
     raise UserError(
-        f"{name} was to be reached, and --offline refuses all use of the network: leave it out, or name local files."
+        f"{name} was to be reached, and `offline` refuses all use of the network: leave it out, or name local files."
     )
 
 

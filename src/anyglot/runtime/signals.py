@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from anyglot.errors import spelled
+
 NOTHING_WRITTEN = "nothing was written; the same command begins again"
 
 
@@ -47,7 +49,7 @@ def stoppable(kept: str) -> Iterator[None]:
     except Stopped as stopped:
         if not stopped.told:
             stopped.told = True
-            print(f"anyglot: stopped by a signal; {kept}.", file=sys.stderr, flush=True)
+            print(f"anyglot: stopped by a signal; {spelled(kept)}.", file=sys.stderr, flush=True)
         raise
     finally:
         for number, handler in before.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from anyglot.errors import UserError
 from anyglot.text.language_tokens import LanguageTokens
 from anyglot.text.protocols import TextTokenizer
-from anyglot.text.templates import told_by_tokens
+from anyglot.text.templates import uses_language_tokens
 
 
 class MissingToken(UserError):
@@ -44,7 +44,7 @@ class EncoderTemplate:
     def of(cls, tokenizer: TextTokenizer, folder: Path, rows: int) -> EncoderTemplate:
         """The framing of a model's folder; `rows` is the size of its token table."""
         tokens = tokenizer.language_tokens
-        if tokens is None or not told_by_tokens(folder):
+        if tokens is None or not uses_language_tokens(folder):
             return cls(tokenizer, None)
         known = {spelling: id for spelling, id in tokens.ids.items() if id < rows}
         return cls(tokenizer, LanguageTokens(known, tokens.scheme, tokens.pair))
@@ -74,7 +74,7 @@ class EncoderTemplate:
             return Frame((), (end,))
         if language is None:
             what = "the language it shall translate into" if told_target else "the language of the text"
-            raise UserError(f"this model's encoder is told {what}: name it with --language, e.g. --language de.")
+            raise UserError(f"this model's encoder is told {what}: name it with `language`, e.g. `language=de`.")
         spelling = self.tokens.spelling(language)
         if spelling is None:
             near = ", ".join(self.tokens.near(language))

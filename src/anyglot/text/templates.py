@@ -125,13 +125,13 @@ def frames_of(folder: Path, tokenizer: TextTokenizer, start_id: int, rows: int) 
         rows: Rows of the table that language tokens are looked up in: one beyond it is none the model has.
     """
     tokens = tokenizer.language_tokens
-    if tokens is not None and told_by_tokens(folder):
+    if tokens is not None and uses_language_tokens(folder):
         return TokenFrames(tokens.within(rows), start_id, tokenizer.end_id)
     plain = plain_frame(tokenizer)
     return PlainFrames(Frame(plain.front, plain.behind, (start_id,)))
 
 
-def told_by_tokens(folder: Path) -> bool:
+def uses_language_tokens(folder: Path) -> bool:
     """Whether the folder's model is told languages by tokens: other projects' are, ours say it."""
     try:
         told = read_json(folder / LANGUAGES)

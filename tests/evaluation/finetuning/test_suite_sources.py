@@ -28,7 +28,7 @@ def test_the_phrasebooks_sets_are_written_once(tmp_path: Path, monkeypatch: pyte
 
 
 def test_other_tasks_need_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"xnli need their files: give the folder with --data; `anyglot data check"):
+    with pytest.raises(UserError, match=r"xnli need their files: give the folder with `data`; `anyglot data check"):
         data_folder("xtreme", ("xnli",), None, print)
     with pytest.raises(UserError, match="is no folder"):
         data_folder("phrasebook", ("book_nli",), tmp_path / "nothing", print)

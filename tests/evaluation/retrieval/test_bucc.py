@@ -323,7 +323,7 @@ def test_a_full_disk_is_told(monkeypatch):
     monkeypatch.setattr("os.posix_fallocate", full)
     vectors = {f"t{row}": [np.ones(5, np.float32)] for row in range(10)}
     with (
-        pytest.raises(UserError, match=r"vectors of 10 sentences at 1 layers .*No space left.*choose one --layer"),
+        pytest.raises(UserError, match=r"vectors of 10 sentences at 1 layers .*No space left.*choose one `layer`"),
         system(vectors).vectors(list(vectors), (0,), "de", in_memory=9),
     ):
         pass

@@ -181,7 +181,7 @@ def test_vectors_that_do_not_fit_are_told(tmp_path: Path) -> None:
 def test_an_output_is_not_replaced_unasked(two: tuple[tuple[Path, Path], tuple[Path, Path]], tmp_path: Path) -> None:
     output = tmp_path / "pairs.tsv"
     output.write_text("mine", encoding="utf-8")
-    with pytest.raises(UserError, match="--overwrite"):
+    with pytest.raises(UserError, match="`overwrite=True`"):
         _mine(two, output)
     assert output.read_text(encoding="utf-8") == "mine"
     _mine(two, output, overwrite=True)
@@ -288,8 +288,8 @@ def test_without_faiss_the_index_of_cells_is_refused(
 
 def test_settings_are_checked() -> None:
     for settings, words in (
-        ({"k": 0}, "--k must be at least 1"),
-        ({"block": 0}, "--block"),
+        ({"k": 0}, "`k` must be at least 1"),
+        ({"block": 0}, "`block`"),
         ({"margin": "cosine"}, "no margin 'cosine'"),
         ({"rule": "all"}, "no retrieval rule"),
         ({"index": "flat"}, "exact, ivf"),

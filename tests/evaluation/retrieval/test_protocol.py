@@ -79,7 +79,7 @@ def test_a_margin_in_place_of_the_cosine_looks_at_four_neighbours_unless_told_ot
 @pytest.mark.parametrize(
     ("task", "layer", "changes", "told"),
     [
-        ("tatoeba", "top", {}, "--layer is all, scaled or a number"),
+        ("tatoeba", "top", {}, "`layer` is all, scaled or a number"),
         ("tatoeba", None, {"pooling": "max"}, "choose from mean, mean_words, first"),
         ("tatoeba", None, {"duplicates": "drop"}, "choose from ids, texts"),
         ("bucc", None, {"duplicates": "ids"}, "choose from drop, expand"),

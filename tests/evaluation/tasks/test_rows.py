@@ -82,7 +82,7 @@ def test_a_translation_models_language_token_stands_in_front() -> None:
     [row] = text_rows([TextExample("1", ("das alte", "Haus"), "")], framing(tokenizer), "de", 20)
     [one, two] = tokenizer.encode(["das alte", "Haus"])
     assert row.tokens.tolist() == [german, *one, 2, *two, 2] and row.segments is None
-    with pytest.raises(UserError, match="--language"):
+    with pytest.raises(UserError, match="`language`"):
         text_rows([TextExample("1", ("das",), "")], framing(tokenizer), None, 20)
 
 

@@ -101,7 +101,7 @@ def test_what_is_no_set_of_translations_is_told(tests, earlier, tmp_path):
         find_earlier(tmp_path / "nowhere")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="is a model, not its translations; compare with a model by --baseline"):
+    with pytest.raises(UserError, match="is a model, not its translations; compare with a model by `baseline="):
         find_earlier(tmp_path / "model")
     (earlier / "hypotheses" / "whole").mkdir()
     with pytest.raises(UserError, match=r"2 models \(half, whole\); name one"):

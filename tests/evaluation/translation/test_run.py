@@ -177,7 +177,7 @@ def test_a_run_writes_a_report_with_curves_settings_and_signatures(tests, tmp_pa
 
 def test_a_folder_in_the_way_is_told_before_anything_is_translated(tests, tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(UserError, match=r"cannot write .*out: file exists; choose another --out"):
+    with pytest.raises(UserError, match=r"cannot write .*out: file exists; choose another `out`"):
         run(Request({"ours": pytest.fail}, {}, tests, tmp_path / "out", Scoring(), None, 4), print)
 
 

@@ -172,7 +172,7 @@ def test_a_restriction_to_all_that_is_left_is_none(full: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({}, "give --corpus, --scripts or --languages"),
+        ({}, "give `texts`, `scripts` or `languages`"),
         ({"scripts": ("Klingon",)}, "no script 'Klingon'"),
         ({"languages": ("qqq",)}, "qqq"),
         ({"scripts": ("Latin",), "coverage": 0.9}, "count tokens of a text"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyglot.errors import UserError
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search
 from support.toy_step_models import END, PROMPT, TableModel, exhaustive, sources
 
 torch.set_num_threads(1)
@@ -139,7 +139,7 @@ def test_limits_hold_and_are_reported() -> None:
 
 def test_a_prompt_is_fed_but_not_counted() -> None:
     model = TableModel(3, vocabulary_size=8)
-    prompt = Prompt(start=(END, 6), end=END, never=(0, 1))
+    prompt = SearchConstraints(start=(END, 6), end=END, never=(0, 1))
     length = LengthRule(maximum=3)
     [hypotheses] = beam_search(model, *sources(4), prompt, beams=150, length=length, stopping="exact")
     best = exhaustive(model, 4, prompt, length, 1.0)[0]
@@ -181,8 +181,8 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="beams"):
         beam_search(TableModel(0), *sources(1), PROMPT, beams=0)
     with pytest.raises(ValueError, match="start token"):
-        Prompt(start=(), end=2)
+        SearchConstraints(start=(), end=2)
     with pytest.raises(ValueError, match="never"):
-        Prompt(start=(2,), end=2, never=(2,))
+        SearchConstraints(start=(2,), end=2, never=(2,))
     with pytest.raises(ValueError, match="above maximum"):
         LengthRule(maximum=3, minimum=4)

@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search
 
 torch.set_num_threads(1)
 VOCABULARY, PAD, END, LIMIT = 30, 1, 2, 12
@@ -130,7 +130,7 @@ def generate(model: Any, start: list[int], **options: Any) -> tuple[list[list[in
 @pytest.mark.parametrize("start", [[END], [END, 5]])
 def test_greedy_equals_generate(reference: Any, start: list[int]) -> None:
     expected, _ = generate(reference, start, num_beams=1)
-    prompt = Prompt(start=tuple(start), end=END, never=(0, PAD))
+    prompt = SearchConstraints(start=tuple(start), end=END, never=(0, PAD))
     found = greedy_search(ReferenceSteps(reference), *batch(), prompt, length=LengthRule(LIMIT, minimum=0))
     assert [list(hypothesis.tokens) for hypothesis in found] == expected
     assert len({len(text) for text in expected}) > 1, "a test in which all outputs are alike proves little"
@@ -155,7 +155,7 @@ def test_beam_equals_generate(
     found = beam_search(
         ReferenceSteps(reference),
         *batch(),
-        Prompt(start=tuple(start), end=END, never=(0, PAD)),
+        SearchConstraints(start=tuple(start), end=END, never=(0, PAD)),
         beams=beams,
         length=LengthRule(LIMIT, minimum=0),
         length_penalty=length_penalty,

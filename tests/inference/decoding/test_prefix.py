@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyglot.inference.decoding import LengthRule, Prompt, SamplingRule, beam_search, greedy_search, sample
+from anyglot.inference.decoding import LengthRule, SamplingRule, SearchConstraints, beam_search, greedy_search, sample
 from support.toy_step_models import END, PROMPT, TableModel, exhaustive, sources
 
 torch.set_num_threads(1)
@@ -79,8 +79,10 @@ def test_what_a_search_found_it_finds_again_under_its_own_prefix() -> None:
 def test_a_start_token_counts_nothing_and_a_prefix_counts() -> None:
     model = TableModel(3, vocabulary_size=8)
     length = LengthRule(maximum=6)
-    [started] = greedy_search(model, *sources(4), Prompt((END, 6, 5), END, (0, 1)), length=length)
-    [forced] = greedy_search(model, *sources(4), Prompt((END,), END, (0, 1), prefixes=((6, 5),)), length=LengthRule(8))
+    [started] = greedy_search(model, *sources(4), SearchConstraints((END, 6, 5), END, (0, 1)), length=length)
+    [forced] = greedy_search(
+        model, *sources(4), SearchConstraints((END,), END, (0, 1), prefixes=((6, 5),)), length=LengthRule(8)
+    )
     logs = [float(model.logits(4, history).log_softmax(0)[token]) for history, token in (([END], 6), ([END, 6], 5))]
     assert list(forced.tokens) == [6, 5, *started.tokens]
     assert forced.log_probability == pytest.approx(started.log_probability + sum(logs), abs=1e-5)

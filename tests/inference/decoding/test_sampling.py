@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from anyglot.errors import UserError
-from anyglot.inference.decoding import LengthRule, Prompt, SamplingRule, greedy_search, sample
+from anyglot.inference.decoding import LengthRule, SamplingRule, SearchConstraints, greedy_search, sample
 from anyglot.inference.decoding.randomness import mixed, sample_keys, uniform
 from anyglot.inference.decoding.sampling import HEAD, draw
 from support.toy_step_models import END, PROMPT, TableModel, TableState, sources
@@ -174,7 +174,7 @@ def test_log_probabilities_are_the_models() -> None:
 
 def test_a_sample_begins_with_its_prefix_and_goes_on_at_random() -> None:
     model = TableModel(4, vocabulary_size=8)
-    prompt = Prompt(start=(END,), end=END, never=(0, 1), prefixes=((3, 7), ()))
+    prompt = SearchConstraints(start=(END,), end=END, never=(0, 1), prefixes=((3, 7), ()))
     drawn = sample(
         model, *sources(1, 2), prompt, rule=SamplingRule(), samples=20, length=LengthRule(maximum=6, minimum=4)
     )

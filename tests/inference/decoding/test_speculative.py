@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from anyglot.inference.decoding import Hypothesis, LengthRule, Prompt, Speculated, greedy_search, pad_batch, speculate
+from anyglot.inference.decoding import (
+    Hypothesis,
+    LengthRule,
+    SearchConstraints,
+    Speculated,
+    greedy_search,
+    pad_batch,
+    speculate,
+)
 from anyglot.inference.decoding.drafting import Draft
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.build import build
@@ -78,7 +86,7 @@ def test_any_draft_of_a_toy(
 ) -> None:
     """Drafts of any tokens, end and forbidden ones included, prefixes, limits, several start tokens, ties."""
     model = VerifyingTable(seed, vocabulary_size=8, ties=ties)
-    prompt = Prompt(start, toy_step_models.END, (toy_step_models.BEGIN, toy_step_models.PAD), prefixes)
+    prompt = SearchConstraints(start, toy_step_models.END, (toy_step_models.BEGIN, toy_step_models.PAD), prefixes)
     options = {"length": LengthRule(maximum=maximum, minimum=minimum), "length_penalty": 0.7}
     expected = greedy_search(model, *toy_step_models.sources(1, 2, 3), prompt, **options)  # type: ignore[arg-type]
     found = speculate(model, *toy_step_models.sources(1, 2, 3), prompt, drafts, **options)  # type: ignore[arg-type]

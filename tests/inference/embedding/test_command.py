@@ -114,7 +114,7 @@ def test_centring_takes_away_the_mean_and_writes_it(work: Work, expected: np.nda
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_presets_and_scaled_layers(work: Work, folder: Path, pooling: str) -> None:
     name = "veco" if pooling == "mean" else "xtreme-bucc"
-    with pytest.raises(UserError, match=f"--preset {name} means layer .* of 24, and this encoder has 4 layers"):
+    with pytest.raises(UserError, match=f"`preset={name}` means layer .* of 24, and this encoder has 4 layers"):
         run(replace(work, preset=name))
     assert left(work) == []
     run(replace(work, preset=name, layer="scaled"))
@@ -199,7 +199,7 @@ def test_two_runs_do_not_write_one_file(work: Work) -> None:
     [
         ({"layer": "4"}, "no layer 4: this encoder has 4 layers, 0 to 3"),
         ({"layer": "top"}, "no layer 'top'"),
-        ({"layer": "scaled"}, "give --preset"),
+        ({"layer": "scaled"}, "give `preset`"),
         ({"preset": "laser"}, "no preset 'laser'"),
         ({"pooling": "max"}, "no pooling 'max'"),
         ({"center": True, "center_from": Path("x.npy")}, "exclude each other"),

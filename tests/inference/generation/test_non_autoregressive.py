@@ -137,12 +137,12 @@ def test_several_translations_are_ranked(translator: Translator) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"decoder": "beam"}, "writes all words at once, which --decoder beam is not for: use ctc"),
+        ({"decoder": "beam"}, "writes all words at once, which `decoder=beam` is not for: use ctc"),
         ({"decoder": "greedy"}, "use ctc"),
         ({"decoder": "sample"}, "use ctc"),
-        ({"rounds": -1}, "rounds must lie between 0 and 100, not -1"),
+        ({"rounds": -1}, "`rounds` must lie between 0 and 100, not -1"),
         ({"beam": 2, "n_best": 3}, "keeps 2"),
-        ({"show_rounds": True, "n_best": 2}, "--show-rounds and --n-best"),
+        ({"show_rounds": True, "n_best": 2}, "`show_rounds` and `n_best`"),
     ],
 )
 def test_what_it_cannot_do_is_said(translator: Translator, settings: dict[str, object], message: str) -> None:
@@ -166,9 +166,9 @@ def test_prefixes_and_languages_are_refused(translator: Translator) -> None:
 def test_a_model_that_writes_word_by_word_is_not_decoded_by_ctc(model_folder: Path) -> None:
     steps = Translator.from_pretrained(model_folder, device="cpu", precision="fp32")
     for settings, message in (
-        (SearchSettings(decoder="ctc"), "writes word by word, which --decoder ctc is not for"),
-        (SearchSettings(rounds=1), "rounds belong to --decoder ctc, not to beam"),
-        (SearchSettings(show_rounds=True), "rounds belong to --decoder ctc"),
+        (SearchSettings(decoder="ctc"), "writes word by word, which `decoder=ctc` is not for"),
+        (SearchSettings(rounds=1), "rounds belong to `decoder=ctc`, not to beam"),
+        (SearchSettings(show_rounds=True), "rounds belong to `decoder=ctc`"),
     ):
         with pytest.raises(UserError, match=message):
             steps.translate_n_best(["Haus"], source="de", target="en", settings=settings)

@@ -97,7 +97,7 @@ def test_the_figures() -> None:
 def test_what_does_not_fit(translator: Translator, model_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 drafts were given for 2 texts"):
         translator.translate(["a", "b"], source="de", target="en", decoder="speculative", draft=["a"])
-    with pytest.raises(UserError, match="a draft is for --decoder speculative, not for beam"):
+    with pytest.raises(UserError, match="a draft is for `decoder=speculative`, not for beam"):
         translator.translate(["a"], source="de", target="en", draft=["a"])
     with pytest.raises(UserError, match="search that keeps 1"):
         SearchSettings(decoder="speculative", n_best=2)
@@ -108,7 +108,7 @@ def test_what_does_not_fit(translator: Translator, model_folder: Path, tmp_path:
         settings = SearchSettings(decoder=decoder)  # type: ignore[arg-type]
         return Work(str(model_folder), "de", "en", settings, None, None, "cpu", "fp32", False, **drafts)
 
-    with pytest.raises(UserError, match="drafts are for --decoder speculative"):
+    with pytest.raises(UserError, match="drafts are for `decoder=speculative`"):
         run(work("greedy", draft=str(model_folder)))
     with pytest.raises(UserError, match="two sources of drafts"):
         run(work("speculative", draft=str(model_folder), draft_file="x"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search, pad_batch
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.models.build import build
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
@@ -11,7 +11,7 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 
 torch.set_num_threads(1)
 VOCABULARY, WIDTH, END = 40, 16, 2
-PROMPT = Prompt(start=(END,), end=END, never=(0, 1))
+PROMPT = SearchConstraints(start=(END,), end=END, never=(0, 1))
 SENTENCES = [[0, 5, 6, 7, 2], [0, 9, 2], [0, 11, 12, 13, 14, 15, 2], [0, 30, 31, 2]]
 
 

@@ -107,7 +107,7 @@ def test_a_mistake_is_one_sentence_and_code_2(model_folder: Path, tmp_path: Path
         [*arguments(model_folder), "--beam", "0"], input=b"x\n", capture_output=True, env=ENVIRONMENT, check=False
     )
     assert (result.returncode, result.stdout) == (2, b"")
-    assert result.stderr.count(b"\n") == 1 and result.stderr.startswith(b"anyglot: beam must lie between")
+    assert result.stderr.count(b"\n") == 1 and result.stderr.startswith(b"anyglot: --beam must lie between")
 
 
 def test_long_lines_files_and_mistakes(model_folder: Path, many_lines: Path, tmp_path: Path) -> None:

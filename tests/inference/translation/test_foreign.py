@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from anyglot.errors import UserError
-from anyglot.inference.decoding import LengthRule, Prompt, beam_search, greedy_search, pad_batch
+from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search, pad_batch
 from anyglot.inference.generation.step_models import EncoderDecoderStepModel
 from anyglot.inference.translation import Translator
 from anyglot.text.lines import clean
@@ -112,7 +112,7 @@ def generated(pair: Pair, texts: list[str], target: str, **options: Any) -> list
     return [row[: row.index(end)] if end in row else row for row in cut]
 
 
-def prompt_of(pair: Pair, target: str) -> Prompt:
+def prompt_of(pair: Pair, target: str) -> SearchConstraints:
     return pair.ours.searching.prompt([pair.ours.framing.target(target)], [()])
 
 
@@ -124,7 +124,7 @@ def searched(
     encoded = framing.encode(texts, framing.source("de"), [spelled] * len(texts))
     source, mask = pad_batch(encoded, pair.ours.tokenizer.pad_id, torch.device("cpu"))
     known = prompt_of(pair, target)
-    prompt = Prompt(start=framing.start(spelled), end=known.end, never=known.never)
+    prompt = SearchConstraints(start=framing.start(spelled), end=known.end, never=known.never)
     options: dict[str, Any] = {"length": LengthRule(LIMIT, minimum=minimum), "length_penalty": length_penalty}
     stepping = EncoderDecoderStepModel(pair.ours.model)
     if beams == 1:

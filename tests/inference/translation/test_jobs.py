@@ -118,7 +118,7 @@ def test_other_work_cannot_continue(source: Path, tmp_path: Path) -> None:
     with pytest.raises(Crash):
         go(source, output, resume=False, translate=dies_in_second_window)
     before = (tmp_path / "out.txt.partial").read_bytes()
-    with pytest.raises(UserError, match="holds an unfinished translation: continue it with --resume"):
+    with pytest.raises(UserError, match="holds an unfinished translation: continue it with `resume=True`"):
         go(source, output, resume=False)
     with pytest.raises(UserError, match="was begun with another beam, target"):
         go(source, output, resume=True, work={**WORK, "beam": 4, "target": "zh"})
@@ -160,7 +160,7 @@ def test_other_work_does_not_count_as_finished(source: Path, tmp_path: Path) -> 
     """Another input, another setting, an output that was edited or is of unknown origin: nothing is translated."""
     output, journal = tmp_path / "out.txt", tmp_path / "out.txt.journal.json"
     go(source, output, resume=False)
-    with pytest.raises(UserError, match=r"was begun with another seed: .* leave out --resume to start again"):
+    with pytest.raises(UserError, match=r"was begun with another seed: .* leave out `resume` to start again"):
         go(source, output, resume=True, work={**WORK, "seed": 2}, translate=never)
     original = source.read_bytes()
     source.write_bytes(original + b"\n")
@@ -231,7 +231,9 @@ def test_a_full_disk_is_one_sentence_and_the_work_is_kept(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(UserError, match="no space left on device; free some space, then continue with --resume"):
+        with pytest.raises(
+            UserError, match="no space left on device; free some space, then continue with `resume=True`"
+        ):
             go(source, output, resume=False)
     assert not output.exists()
     assert go(source, output, resume=True) == 2

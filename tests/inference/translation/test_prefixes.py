@@ -92,13 +92,13 @@ def test_samples_belong_to_the_text_and_the_seed(translator: Translator) -> None
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"temperature": 0.5}, "temperature is a setting of sampling"),
-        ({"decoder": "greedy", "top_k": 5}, "top-k is a setting of sampling"),
-        ({"decoder": "sample", "temperature": 0.0}, "temperature must lie between"),
-        ({"decoder": "sample", "top_k": 0}, "top-k must lie between"),
-        ({"decoder": "sample", "top_p": 1.5}, "top-p must lie between 0 and 1"),
-        ({"decoder": "sample", "seed": -1}, "seed must lie between"),
-        ({"decoder": "greedy", "n_best": 2}, "or --decoder sample"),
+        ({"temperature": 0.5}, "`temperature` is a setting of sampling"),
+        ({"decoder": "greedy", "top_k": 5}, "`top_k` is a setting of sampling"),
+        ({"decoder": "sample", "temperature": 0.0}, "`temperature` must lie between"),
+        ({"decoder": "sample", "top_k": 0}, "`top_k` must lie between"),
+        ({"decoder": "sample", "top_p": 1.5}, "`top_p` must lie between 0 and 1"),
+        ({"decoder": "sample", "seed": -1}, "`seed` must lie between"),
+        ({"decoder": "greedy", "n_best": 2}, "or `decoder=sample`"),
     ],
 )
 def test_settings_that_do_not_fit(wrong: dict[str, object], message: str) -> None:

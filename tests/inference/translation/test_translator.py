@@ -92,10 +92,10 @@ def test_languages_the_model_does_not_know(model_folder: Path, recwarn: pytest.W
     ("wrong", "message"),
     [
         ({"decoder": "sampling"}, "choose one of beam, greedy, sample"),
-        ({"beam": 0}, "beam must lie between 1 and 100"),
+        ({"beam": 0}, "`beam` must lie between 1 and 100"),
         ({"max_length": 0}, "max-length"),
         ({"batch_tokens": -3}, "batch-tokens"),
-        ({"length_penalty": float("nan")}, "length-penalty"),
+        ({"length_penalty": float("nan")}, "`length_penalty`"),
     ],
 )
 def test_settings_out_of_range(translator: Translator, wrong: dict[str, object], message: str) -> None:

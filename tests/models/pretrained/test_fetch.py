@@ -112,7 +112,7 @@ def test_progress_counts_bytes(start: Start, index: Index, content: bytes) -> No
 
 def test_a_wheel_that_changed_is_not_fetched(start: Start, index: Index, cache: Path) -> None:
     index.content += b"x"
-    with pytest.raises(UserError, match=r"has another tiny_start.*--index-url"):
+    with pytest.raises(UserError, match=r"has another tiny_start.*`index_url`"):
         fetch(start, index)
     assert not index.ranges_asked and not left(cache)
 

@@ -126,7 +126,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
     try:
         write(tmp_path, 2)
     except UserError as error:
-        assert "no space left on device" in str(error) and "--resume" in str(error)
+        assert "no space left on device" in str(error) and "`resume=True`" in str(error)
     monkeypatch.undo()
     assert not [path for path in tmp_path.glob("step-*.tmp")]
     for folder in run_checkpoints.checkpoint_folders(tmp_path):

@@ -133,7 +133,7 @@ def test_another_recipe_or_other_data_is_refused_by_name(tmp_path: Path, unbroke
 
 
 def test_a_folder_with_a_run_is_not_written_over(unbroken: Path) -> None:
-    with pytest.raises(UserError, match="--resume"):
+    with pytest.raises(UserError, match="`resume=True`"):
         train(toy_plan(unbroken, UPDATES))
 
 

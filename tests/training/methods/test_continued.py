@@ -92,7 +92,7 @@ def test_another_projects_checkpoint_is_framed_by_its_language_tokens(tmp_path: 
     method = Continued(ContinuedOptions(start=str(start)))
     frames = method.frames(tokenizer)
     tokens = tokenizer.language_tokens
-    assert tokens is not None and method.start.told_by_tokens
+    assert tokens is not None and method.start.uses_language_tokens
     frame = frames("de", "en")
     assert frame.front == (tokens.ids["de_DE"],) and frame.start[-1] == tokens.ids["en_XX"]
     assert frames("de", "fr").start[-1] == tokens.ids["fr_XX"]  # many-to-many: the target is told by its token

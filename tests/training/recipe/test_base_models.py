@@ -135,7 +135,7 @@ def test_a_kill_in_the_start_is_made_good_by_resuming(folder: Path, tmp_path: Pa
     killed = subprocess.run(dying, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "run" / "start" / "run.json").exists()
-    with pytest.raises(UserError, match=r"run/start already holds a run; give --resume"):
+    with pytest.raises(UserError, match=r"run/start already holds a run; give `resume=True`"):
         run_recipe(load_recipe(folder / "sixt.yaml"), tmp_path / "run", quiet=True)
     for further in (words("whole"), [*words("run"), "--resume"]):
         command = [sys.executable, "-m", "anyglot.cli.main", *further]

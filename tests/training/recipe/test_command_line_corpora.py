@@ -56,7 +56,7 @@ def test_every_form_is_a_corpus_of_a_recipe(files: Path, text: str, corpus: dict
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("xq=a.de", "--train xq=a.de: .*xq.*A pair is written"),
+        ("xq=a.de", "`corpora=xq=a.de`: .*xq.*A pair is written"),
         ("de-en=a.de,b.en", "there is no file 'b.en'"),
         ("de-en=empty.de,a.en", "empty.de is empty"),
         ("de-en=a.de", "gives 1 text file for a pair"),
@@ -69,7 +69,7 @@ def test_every_form_is_a_corpus_of_a_recipe(files: Path, text: str, corpus: dict
 def test_what_is_wrong_is_said_in_a_sentence(files: Path, text: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         given_data([text], [])
-    with pytest.raises(UserError, match="--validation goes with --train"):
+    with pytest.raises(UserError, match="`validation` goes with `corpora`"):
         given_data([], ["de-en=a.de,a.en"])
 
 
@@ -115,7 +115,7 @@ def test_a_method_of_segments_takes_pairs_and_text(files: Path) -> None:
     given = given_data(["de-en=pairs.tsv", "en=a.en"], [])
     recipe = load_recipe("veco/tiny_pretrain", [f"data.cache={files / 'cache'}"], given)
     assert METHODS[recipe.method.name].kind == "segments"
-    with pytest.raises(UserError, match=r"--train en=a\.en is text of one language, but sixt"):
+    with pytest.raises(UserError, match=r"`corpora=en=a\.en` is text of one language, but sixt"):
         load_recipe("sixt/xlmr_large", [], given)
     split = split_off(recipe, print)
     assert [source.name for source in split.data.train] == ["de-en", "en"]

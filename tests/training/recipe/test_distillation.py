@@ -156,7 +156,7 @@ def test_killed_and_resumed_it_is_the_same(
 
 
 def test_mistakes_are_told(folder: Path, done: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not empty; give --resume"):
+    with pytest.raises(UserError, match="is not empty; give `resume=True`"):
         distil(asked(folder, done))
     text = load_recipe(
         "tiny/masked_language", [f"data.train=[{{language: de, file: {folder / 'a.de'}}}]", "data.validation=[]"]

@@ -210,7 +210,7 @@ def test_a_crash_before_the_model_was_written_is_made_good(
 
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "save_model", full)
-        with pytest.raises(UserError, match=r"(?i)no space left on device.*--resume"):
+        with pytest.raises(UserError, match=r"(?i)no space left on device.*`resume=True`"):
             run_recipe(recipe, tmp_path / "run", quiet=True)
     assert run_recipe(recipe, tmp_path / "run", resume=True, quiet=True)
     names = ("model.safetensors", "config.json", "languages.json")
@@ -249,7 +249,7 @@ def test_averages_are_models(folder: Path, tmp_path: Path) -> None:
     assert load_tokenizer(tmp_path / "average").vocabulary_size == 30
     with pytest.raises(UserError, match="is not empty"):
         average_run(folder / "translator", tmp_path / "average", best=1)
-    with pytest.raises(UserError, match="one of --last N, --best N and --step N"):
+    with pytest.raises(UserError, match="one of `last=N`, `best=N` and `steps=N`"):
         average_run(folder / "translator", tmp_path / "other")
 
 

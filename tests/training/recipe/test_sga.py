@@ -15,8 +15,8 @@ from anyglot.inference.translation import Translator
 from anyglot.models.fingerprint import weights_fingerprint
 from anyglot.models.pretrained.load import load_encoder
 from anyglot.models.pretrained.run_checkpoints import (
+    FROZEN_NAMES,
     MANIFEST,
-    UNMOVED,
     checkpoint_folders,
     read_document,
     read_manifest,
@@ -32,7 +32,7 @@ from anyglot.training.recipe.run import run_recipe
 from support.recipe_words import write_words
 from training.recipe.test_base_models import ENCODER
 
-OWN = (MANIFEST, UNMOVED)
+OWN = (MANIFEST, FROZEN_NAMES)
 SGA = """
 name: prompts
 method: {name: sga, start: "recipe:encoder.yaml", prompt_length: 2}

@@ -24,7 +24,7 @@ from anyglot.inference.translation import Translator
 from anyglot.models.pretrained import unfinished_runs
 from anyglot.models.pretrained.load import load_encoder, load_pretrained
 from anyglot.models.pretrained.locate import local_folder
-from anyglot.models.pretrained.run_checkpoints import UNMOVED_WEIGHTS, checkpoint_folders, left_out, read_tensors
+from anyglot.models.pretrained.run_checkpoints import FROZEN_WEIGHTS_FILE, checkpoint_folders, left_out, read_tensors
 from anyglot.models.store import load_config, load_model
 from anyglot.runtime.signals import Stopped
 from anyglot.training.loop.step import Outcome, Step
@@ -190,22 +190,22 @@ def test_what_no_stage_trains_lies_beside_the_checkpoints_while_the_run_goes(roo
         patch.setattr("anyglot.training.loop.train.Step", stopping(5))
         run_recipe(recipe, run, quiet=True)
     checkpoint = checkpoint_folders(run / "checkpoints")[-1]
-    assert left_out(checkpoint) and (run / "checkpoints" / UNMOVED_WEIGHTS).is_file()
+    assert left_out(checkpoint) and (run / "checkpoints" / FROZEN_WEIGHTS_FILE).is_file()
     encoder, start = load_encoder(run), load_encoder(root / "encoder")
     ours = dict(encoder.named_parameters())
     assert all(torch.equal(ours[name], tensor) for name, tensor in start.named_parameters() if name in ours)
     assert holds(local_folder(checkpoint), checkpoint)
-    (run / "checkpoints" / UNMOVED_WEIGHTS).rename(tmp_path / "aside")
+    (run / "checkpoints" / FROZEN_WEIGHTS_FILE).rename(tmp_path / "aside")
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     with pytest.raises(UserError, match=r"unmoved\.safetensors is missing"):
         local_folder(copy)
     assert run_recipe(recipe, run, resume=True, quiet=True)
-    assert not (run / "checkpoints" / UNMOVED_WEIGHTS).exists()
+    assert not (run / "checkpoints" / FROZEN_WEIGHTS_FILE).exists()
     assert local_folder(run) == run
     last = checkpoint_folders(run / "checkpoints")[-1]
     assert holds(local_folder(last), last)  # the model has them now
     other = root / "encoder" / "model.safetensors"
-    shutil.copyfile(other, copy / "checkpoints" / UNMOVED_WEIGHTS)
+    shutil.copyfile(other, copy / "checkpoints" / FROZEN_WEIGHTS_FILE)
     with pytest.raises(UserError, match="does not hold the frozen weights"):
         local_folder(copy)
 

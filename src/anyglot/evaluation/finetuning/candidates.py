@@ -105,5 +105,5 @@ def _random_encoder(model: str, folder: Path, weights: str, seed: int, say: Call
         save_model(encoder, folder)
         write_text(mark, made_from)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror}); choose another --out") from error
+        raise UserError(f"{folder} cannot be written ({error.strerror}); choose another `out`") from error
     return folder

@@ -54,7 +54,7 @@ def _shared(own: Values, other: Values) -> tuple[str, ...]:
     if own.vectors.shape[2] != other.vectors.shape[2]:
         raise UserError(
             f"{own.task} was scored with {own.vectors.shape[2] - 1} resamples and {other.vectors.shape[2] - 1}; "
-            "run both with the same --resamples"
+            "run both with the same `resamples`"
         )
     languages = tuple(code for code in own.languages if code in other.languages)
     if not languages:
@@ -94,7 +94,7 @@ def earlier_results(folder: Path, system: str) -> dict[str, tuple[tuple[SeedResu
         if result is not None:
             found.setdefault(result.system, {}).setdefault(result.task, []).append((result, path.parent))
     if not found:
-        raise UserError(f"{folder} holds no results of a suite; name the --out folder of an earlier one")
+        raise UserError(f"{folder} holds no results of a suite; name the `out` folder of an earlier one")
     name = system if system in found else next(iter(found)) if len(found) == 1 else ""
     if not name:
         raise UserError(f"{folder} holds results of {', '.join(found)}, none of {system}; compare a model with itself")

@@ -89,22 +89,22 @@ def check_request(request: SuiteRequest) -> None:
         UserError: An option that its setting lacks or that another one rules out; no seed, or one twice.
     """
     if not request.seeds or len(set(request.seeds)) < len(request.seeds):
-        raise UserError(f"--seeds needs different numbers, found {','.join(map(str, request.seeds)) or 'none'}")
+        raise UserError(f"`seeds` needs different numbers, found {','.join(map(str, request.seeds)) or 'none'}")
     if request.setting == "translate-train" and (request.translated is None) == (not request.translator):
         raise UserError(
-            "translate-train needs either translated training files (--translate-train DIR) or a model that makes them "
-            "(--translator MODEL), one of the two"
+            "translate-train needs either translated training files (`translated=DIR`) or a model that makes them "
+            "(`translator=MODEL`), one of the two"
         )
     if request.setting == "few-shot" and request.few < 1:
-        raise UserError(f"few-shot needs a number of examples, at least 1: --few-shot N; found {request.few}")
+        raise UserError(f"few-shot needs a number of examples, at least 1: `few=N`; found {request.few}")
     if request.setting != "translate-train" and (request.translated is not None or request.translator):
-        raise UserError(f"translations were given but the setting is {request.setting}; use --setting translate-train")
+        raise UserError(f"translations were given but the setting is {request.setting}; use `setting=translate-train`")
     if request.setting != "few-shot" and request.few:
-        raise UserError(f"--few-shot was given but the setting is {request.setting}; leave one of the two out")
+        raise UserError(f"`few` was given but the setting is {request.setting}; leave one of the two out")
     if request.baseline and request.against is not None:
-        raise UserError("--baseline and --against were both given; compare with a model or with an earlier suite")
+        raise UserError("`baseline` and `against` were both given; compare with a model or with an earlier suite")
     if request.resamples < 1:
-        raise UserError("a suite needs --resamples of at least 1: comparisons and intervals come from them")
+        raise UserError("a suite needs `resamples` of at least 1: comparisons and intervals come from them")
 
 
 def chosen_languages(task: Task, wanted: tuple[str, ...], available: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def settle(request: SuiteRequest, task: Task, seed: int) -> tuple[str, TuningSet
         key = key.removeprefix("tuning.")
         if key not in present or key in ("seed", "select"):
             known = ", ".join(other for other in present if other not in ("seed", "select"))
-            raise UserError(f"--set {key} names no setting of fine-tuning; there are {known}")
+            raise UserError(f"`overrides` {key} names no setting of fine-tuning; there are {known}")
         value = _value(key, text)
         if hasattr(protocol, key):
             protocol = dataclasses.replace(protocol, **{key: value})
@@ -180,16 +180,16 @@ def _value(key: str, text: str) -> Any:
     """A setting's value from the command line, of the kind it has now."""
     if key in _WORDS:
         if text not in _WORDS[key]:
-            raise UserError(f"--set {key}={text}: it is one of {', '.join(_WORDS[key])}")
+            raise UserError(f"`overrides` {key}={text}: it is one of {', '.join(_WORDS[key])}")
         return text
     try:
         value = int(text) if key in _WHOLE else float(text)
     except ValueError as error:
         kind = "a whole number" if key in _WHOLE else "a number"
-        raise UserError(f"--set {key}={text}: {key} is {kind}") from error
+        raise UserError(f"`overrides` {key}={text}: {key} is {kind}") from error
     # NaN compares false with everything.
     if not 0 <= value < 1e9:
-        raise UserError(f"--set {key}={text}: {key} cannot be that; give a number that is not negative")
+        raise UserError(f"`overrides` {key}={text}: {key} cannot be that; give a number that is not negative")
     if value == 0 and key in ("learning_rate", "epochs", "batch", "max_length", "stride", "max_updates"):
-        raise UserError(f"--set {key}={text}: {key} must be more than 0")
+        raise UserError(f"`overrides` {key}={text}: {key} must be more than 0")
     return value

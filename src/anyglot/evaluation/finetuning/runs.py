@@ -231,7 +231,7 @@ def _claim(folder: Path, key: str, say: Callable[[str], None]) -> None:
         return
     if folder.is_dir() and any(folder.iterdir()):
         if not found:
-            raise UserError(f"{folder} holds something that no suite made; choose another --out or delete it")
+            raise UserError(f"{folder} holds something that no suite made; choose another `out` or delete it")
         say(f"{folder} holds weights of other data or settings: trained again")
         shutil.rmtree(folder)
     write_text(mark, key + "\n")

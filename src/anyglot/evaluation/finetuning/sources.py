@@ -81,12 +81,12 @@ def data_folder(suite: str, tasks: tuple[str, ...], data: Path | str | None, say
     """
     if data is not None:
         if data != "hub" and not Path(data).is_dir():
-            raise UserError(f"{data} is no folder; give the one that holds the tasks' files as --data")
+            raise UserError(f"{data} is no folder; give the one that holds the tasks' files as `data`")
         return data
     if suite == PHRASEBOOK or all(name.startswith("book_") for name in tasks):
         return phrasebook_folder(LabelledSizes(), say)
     raise UserError(
-        f"the tasks {', '.join(tasks)} need their files: give the folder with --data; `anyglot data check --suite "
+        f"the tasks {', '.join(tasks)} need their files: give the folder with `data`; `anyglot data check --suite "
         f"{suite or 'xtreme'} --data DIR` says which ones and where they come from"
     )
 

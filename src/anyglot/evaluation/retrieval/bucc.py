@@ -173,6 +173,6 @@ def _present(path: Path) -> Path:
     if not path.is_file() and not packed.is_file():
         raise UserError(
             f"No such file: {path}; BUCC's files are called zh-en.dev.zh, zh-en.dev.en and zh-en.dev.gold: check "
-            "--data, --pair and --split"
+            "`data`, `pair` and `split`"
         )
     return path if path.is_file() else packed

@@ -63,7 +63,7 @@ class MiningSettings:
                 raise UserError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
         for name, number in (("k", self.k), ("block", self.block)):
             if number < 1:
-                raise UserError(f"--{name} must be at least 1, and is {number}.")
+                raise UserError(f"`{name}` must be at least 1, and is {number}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ def mine(
         UserError: The output is there, or a job that is not this one; vectors that do not fit.
     """
     if output.exists() and not overwrite:
-        raise UserError(f"{output} exists: name another output, or give --overwrite to replace it.")
+        raise UserError(f"{output} exists: name another output, or give `overwrite=True` to replace it.")
     if output.is_dir() or not output.parent.is_dir():
         raise UserError(f"{output} cannot be written: name a file in a folder that is there.")
     first, second = sentences
@@ -180,7 +180,7 @@ def _exact(sides: list[Side], job: Job, k: int, progress: Progress | None) -> tu
 
 def _index(asked: Index, pairs: int, say: Callable[[str], None]) -> str:
     if asked == "ivf" and not faiss_is_there():
-        raise UserError("--index ivf needs faiss: pip install 'anyglot[retrieval]', or take --index exact.")
+        raise UserError("`index=ivf` needs faiss: pip install 'anyglot[retrieval]', or take `index=exact`.")
     if asked != "auto":
         return asked
     if pairs <= EXACT_PAIRS:

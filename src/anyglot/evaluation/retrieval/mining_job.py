@@ -100,7 +100,7 @@ def opened(
     if differ:
         raise UserError(
             f"{folder} holds an unfinished job with another {', '.join(differ)}: repeat its command to finish it, name "
-            "another output, or give --overwrite to begin anew."
+            "another output, or give `overwrite=True` to begin anew."
         )
     return Job(folder, {**known["asked"], **known["chosen"]})
 
@@ -111,5 +111,5 @@ def _read(path: Path) -> dict[str, dict[str, object]]:
         if known["format"] != _FORMAT or not all(isinstance(known[part], dict) for part in ("asked", "chosen")):
             raise ValueError("another format")
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); give --overwrite to begin anew.") from error
+        raise UserError(f"{path} cannot be read ({error}); give `overwrite=True` to begin anew.") from error
     return {part: known[part] for part in ("asked", "chosen")}

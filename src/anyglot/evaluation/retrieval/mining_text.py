@@ -60,7 +60,9 @@ def read_sentences(path: Path, own_ids: bool) -> Sentences:
         if own_ids and line.strip():
             name, tab, text = line.partition("\t")
             if not tab or not name.strip():
-                raise UserError(f"{path}, line {lines}: there is no id with a tab behind it; drop --ids, or add one.")
+                raise UserError(
+                    f"{path}, line {lines}: there is no id with a tab behind it; drop `own_ids`, or add one."
+                )
         text = text.strip()
         if not text:
             empty += 1

@@ -112,8 +112,8 @@ class RetrievalProtocol:
         if self.depth is not None and self.depth != depth:
             raise UserError(
                 f"the preset {self.name} takes layer {self.layer} of {self.depth}, and this model has {depth} layers: "
-                f"choose one with --layer N (0 to {depth - 1}), sweep them with --layer all, or take the layer at the "
-                "same relative depth with --layer scaled"
+                f"choose one with `layer=N` (0 to {depth - 1}), sweep them with `layer=all`, or take the layer at the "
+                "same relative depth with `layer=scaled`"
             )
         layer = self.layer + depth if self.layer < 0 else self.layer
         if not 0 <= layer < depth:
@@ -129,7 +129,7 @@ class RetrievalProtocol:
             UserError: The protocol names no layer, or not of how many.
         """
         if self.layer is None or self.depth is None:
-            raise UserError("--layer scaled belongs to a preset that names a layer; choose one with --preset")
+            raise UserError("`layer=scaled` belongs to a preset that names a layer; choose one with `preset`")
         convention = Preset(self.layer, self.depth, self.pooling, self.max_length, self.name)
         name = self.name if depth == self.depth else f"{self.name}, scaled"
         return dataclasses.replace(self, layer=convention.scaled(depth), depth=depth, name=name)
@@ -220,7 +220,7 @@ def changed(protocol: RetrievalProtocol, layer: str | None, changes: Mapping[str
         try:
             fields |= {"layer": int(layer), "depth": None}
         except ValueError as error:
-            raise UserError(f"--layer is all, scaled or a number, not {layer!r}") from error
+            raise UserError(f"`layer` is all, scaled or a number, not {layer!r}") from error
     elif layer == "all":
         fields |= {"layer": None, "depth": None}
     made = dataclasses.replace(protocol, **fields)

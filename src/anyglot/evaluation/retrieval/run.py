@@ -204,7 +204,7 @@ def _check_halves(pairs: Sequence[SentencePairs], seed: int) -> None:
     if not any(half.any() for half in halves) or all(half.all() for half in halves):
         raise UserError(
             f"{sum(map(len, pairs))} pairs are too few to choose a layer on one half and score the other: name the "
-            "layer with --layer N"
+            "layer with `layer=N`"
         )
 
 
@@ -217,7 +217,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} is no folder to write to ({error.strerror}); choose another --out") from error
+        raise UserError(f"{folder} is no folder to write to ({error.strerror}); choose another `out`") from error
 
 
 def _write(folder: Path, report: Report, scores: Any, say: Say) -> str:

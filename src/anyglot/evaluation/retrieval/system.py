@@ -72,7 +72,7 @@ class System:
             except OSError as error:
                 raise UserError(
                     f"the vectors of {len(texts):,} sentences at {len(layers)} layers could not be kept in a temporary "
-                    f"file ({error.strerror or error}): choose one --layer, or set TMPDIR to a folder with room"
+                    f"file ({error.strerror or error}): choose one `layer`, or set TMPDIR to a folder with room"
                 ) from error
             yield _filled(room, first, parts)
 

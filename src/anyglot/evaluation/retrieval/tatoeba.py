@@ -110,7 +110,7 @@ def find_languages(folder: Path, gold: Path | None = None) -> dict[str, Language
         UserError: No such folder, or no file of either layout in it.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder; give the one with the Tatoeba files as --data")
+        raise UserError(f"{folder} is no folder; give the one with the Tatoeba files as `data`")
     found: dict[str, LanguageFiles] = {}
     for path in sorted(folder.iterdir()):
         raw, ordered = _RAW.fullmatch(path.name), _SORTED.fullmatch(path.name)
@@ -174,7 +174,7 @@ def read_pairs(files: LanguageFiles) -> SentencePairs:
         if _SORTED.fullmatch(files.english.name):
             raise UserError(
                 f"{files.english} is in XTREME's sorted order, and the rows that tell which sentences belong together "
-                f"are missing: put test-{files.code}.tsv beside it or give its folder as --gold"
+                f"are missing: put test-{files.code}.tsv beside it or give its folder as `gold`"
             )
         gold = np.arange(len(other))
     else:

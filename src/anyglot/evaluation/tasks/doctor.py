@@ -97,7 +97,7 @@ def inspect(suite: str, folder: Path, tasks: tuple[str, ...] = (), *, sample: in
     """
     chosen = suite_tasks(suite, tasks)
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder; give the one that holds the folders of the tasks as --data.")
+        raise UserError(f"{folder} is no folder; give the one that holds the folders of the tasks as `data`.")
     return tuple(_examined(task, folder, sample) for task in chosen)
 
 

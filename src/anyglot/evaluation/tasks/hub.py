@@ -185,7 +185,7 @@ def load(source: HubSet) -> Any:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(
             f"Cannot load {source.repository}, configuration {source.configuration}, split {source.split}, from the "
-            f"Hugging Face hub: {reason} Give the folder of the official files as --data instead."
+            f"Hugging Face hub: {reason} Give the folder of the official files as `data` instead."
         ) from error
 
 

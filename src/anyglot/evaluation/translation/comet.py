@@ -142,24 +142,24 @@ class Comet:
                 )
             except OSError as error:
                 raise UserError(
-                    f"--comet {self.python} cannot be run ({error.strerror}); give the Python interpreter of an "
+                    f"`comet={self.python}` cannot be run ({error.strerror}); give the Python interpreter of an "
                     "environment in which unbabel-comet is installed"
                 ) from error
             try:
                 answer = read_answer(read_bytes(answered))
             except UserError as error:
-                raise UserError(f"--comet {self.python} gave an answer that is none: {error}") from error
+                raise UserError(f"`comet={self.python}` gave an answer that is none: {error}") from error
             except OSError as error:
                 told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
                 raise UserError(
-                    f"--comet {self.python} gave no answer (exit code {done.returncode}"
+                    f"`comet={self.python}` gave no answer (exit code {done.returncode}"
                     f"{f', {told}' if told else ''}); is it a Python interpreter with unbabel-comet?"
                 ) from error
         return self._sound(answer)
 
     def _sound(self, answer: Any) -> Mapping[str, Any]:
         if not isinstance(answer, dict):
-            raise UserError(f"--comet {self.python} gave an answer that is none; is it a Python interpreter?")
+            raise UserError(f"`comet={self.python}` gave an answer that is none; is it a Python interpreter?")
         told = " ".join(str(answer.get("told")).split())
         match answer.get("error"):
             case None:
@@ -170,11 +170,11 @@ class Comet:
                 )
             case "model":
                 raise UserError(
-                    f"the COMET model {self.model} could not be had ({told}); give --comet-model a name that "
+                    f"the COMET model {self.model} could not be had ({told}); give `comet_model` a name that "
                     "COMET knows, or a checkpoint on this machine"
                 )
         raise UserError(
-            f"COMET failed while scoring ({told}); the translations are kept, evaluate again without --comet"
+            f"COMET failed while scoring ({told}); the translations are kept, evaluate again without `comet`"
         )
 
 

@@ -46,18 +46,18 @@ def find_earlier(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise UserError(f"{path} is not there; give --against the folder of an evaluation or a file of translations")
+        raise UserError(f"{path} is not there; give `against` the folder of an evaluation or a file of translations")
     if (path / "hypotheses").is_dir():
         models = sorted(folder for folder in (path / "hypotheses").iterdir() if folder.is_dir())
         if len(models) != 1:
             found = ", ".join(folder.name for folder in models) or "none"
             raise UserError(
-                f"{path} has translations of {len(models)} models ({found}); name one: --against "
-                f"{path / 'hypotheses' / (models[0].name if models else 'MODEL')}"
+                f"{path} has translations of {len(models)} models ({found}); name one: "
+                f"`against={path / 'hypotheses' / (models[0].name if models else 'MODEL')}`"
             )
         return models[0]
     if (path / "config.json").is_file():
-        raise UserError(f"{path} is a model, not its translations; compare with a model by --baseline {path}")
+        raise UserError(f"{path} is a model, not its translations; compare with a model by `baseline={path}`")
     return path
 
 

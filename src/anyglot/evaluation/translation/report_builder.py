@@ -56,18 +56,29 @@ class Request:
 
 
 def run(request: Request, say: Callable[[str], None]) -> str:
-    """Evaluate, write `report.md`, `report.json` and `report.html`, and return the table as Markdown.
+    """Evaluate and write as `carry_out` does, and return the table as Markdown.
 
     Raises:
-        UserError: As `running.evaluate`; and a folder that cannot be written, before anything is translated.
+        UserError: As `carry_out`.
+    """
+    evaluation, report = carry_out(request, say)
+    shown = report.tables[: 2 if evaluation.timings else 1]
+    return "\n\n".join(markdown_table(table) for table in shown)
+
+
+def carry_out(request: Request, say: Callable[[str], None]) -> tuple[Evaluation, Report]:
+    """Evaluate, and write `report.md`, `report.json` and `report.html`.
+
+    Raises:
+        UserError: As `run.evaluate`; and a folder that cannot be written, before anything is translated.
     """
     with held(request.out):
-        return _run(request, say)
+        return _carry_out(request, say)
 
 
-def _run(request: Request, say: Callable[[str], None]) -> str:
+def _carry_out(request: Request, say: Callable[[str], None]) -> tuple[Evaluation, Report]:
     begun = time.monotonic()
-    with disk_errors(request.out, "choose another --out"):
+    with disk_errors(request.out, "choose another `out`"):
         request.out.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate(
         request.systems,
@@ -84,8 +95,7 @@ def _run(request: Request, say: Callable[[str], None]) -> str:
     report = _report(request, evaluation, time.monotonic() - begun)
     written = write_report(request.out, report)
     say(f"report: {written.html}")
-    told = report.tables[: 2 if evaluation.timings else 1]
-    return "\n\n".join(markdown_table(table) for table in told)
+    return evaluation, report
 
 
 def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:

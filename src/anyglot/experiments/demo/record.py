@@ -95,7 +95,7 @@ def _found(folder: Path) -> dict[str, Any] | None:
     if not folder.exists() or not any(folder.iterdir()):
         return None
     if not (folder / MARKER).is_file():
-        raise UserError(f"{folder} exists and holds no demo; name another folder with --out.")
+        raise UserError(f"{folder} exists and holds no demo; name another folder with `out`.")
     try:
         found = read_json(folder / MARKER)
         with understood(folder / MARKER):

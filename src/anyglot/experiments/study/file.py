@@ -143,8 +143,8 @@ def _merged(old: Any, new: Any) -> Any:
 def _override(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
-        raise UserError(f"--set {override!r} is no setting; write key=value, such as data=../data.")
-    value, _ = yaml_text.parse(text, f"--set {key}")
+        raise UserError(f"`overrides` {override!r} is no setting; write key=value, such as data=../data.")
+    value, _ = yaml_text.parse(text, f"`overrides` {key}")
     keys = key.strip().split(".")
     if len(keys) == 1:
         for section in ("variables", "lists"):
@@ -154,12 +154,12 @@ def _override(values: dict[str, Any], override: str) -> None:
         else:
             if keys[0] not in _TOP:
                 known = [*_names(values, "variables"), *_names(values, "lists"), *_TOP]
-                raise UserError(f"--set {override}: the study has no {keys[0]!r}; it has {', '.join(known)}.")
+                raise UserError(f"`overrides` {override}: the study has no {keys[0]!r}; it has {', '.join(known)}.")
     place = values
     for part in keys[:-1]:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
-            raise UserError(f"--set {override}: {part} is not a section of the study.")
+            raise UserError(f"`overrides` {override}: {part} is not a section of the study.")
     place[keys[-1]] = value
 
 
@@ -199,7 +199,7 @@ def _checked(values: dict[str, Any], path: Path) -> Study:
 def _template(name: str, step: Any, lists: Mapping[str, Sequence[str]], path: Path) -> Template:
     where = f"{path}: steps.{name}"
     if not isinstance(step, dict) or not isinstance(step.get("command"), str):
-        raise UserError(f"{where} needs a command, such as: anyglot train study/pretrain --out {{out}}")
+        raise UserError(f"{where} needs a command, such as: `anyglot train study/pretrain --out {{out}}`")
     _refuse_unknown(step, _OF_STEP, where)
     each = _texts(step.get("each", []), f"{where}.each")
     missing = [item for item in each if item not in lists]

@@ -37,7 +37,7 @@ class Contents:
             return self._file(path)
         root, files = _files(path)
         if not files:
-            raise UserError(f"{place} is needed and not there; put it in place or set another path with --set.")
+            raise UserError(f"{place} is needed and not there; put it in place or set another path with `overrides`.")
         listed = [(file.relative_to(root).as_posix(), self._file(file)) for file in files]
         return _hash(listed)
 

@@ -133,7 +133,9 @@ def run_step(work: Work, number: int, say: Callable[[str], None]) -> None:
         Stopped: As `run_study`.
     """
     if not 1 <= number <= len(work.steps):
-        raise UserError(f"there is no step {number}; the study has the steps 1 to {len(work.steps)} (--list-steps).")
+        raise UserError(
+            f"there is no step {number}; the study has the steps 1 to {len(work.steps)} (`anyglot study list`)."
+        )
     step = work.steps[number - 1]
     missing = [work.steps[_place(work, name)] for name in step.needs if not work.is_done(name)]
     if missing:

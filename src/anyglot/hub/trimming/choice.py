@@ -45,9 +45,9 @@ class VocabularySpecification:
 
     def __post_init__(self) -> None:
         if not (self.texts or self.scripts or self.languages):
-            raise UserError("nothing says which tokens to keep: give --corpus, --scripts or --languages.")
+            raise UserError("nothing says which tokens to keep: give `texts`, `scripts` or `languages`.")
         if not self.texts and (self.coverage < 1 or self.minimum > 1):
-            raise UserError("--coverage and --minimum-count count tokens of a text: give --corpus, or leave them out.")
+            raise UserError("`coverage` and `minimum` count tokens of a text: give `texts`, or leave them out.")
 
     def lines(self) -> Iterator[str]:
         """Every line of the texts."""

@@ -161,9 +161,9 @@ def _made_texts(tokenizer: TextTokenizer, vocabulary: Vocabulary) -> Iterator[st
 
 def _restrict(model: Encoder | EncoderDecoder, target: VocabularySpecification, trimmed: TextTokenizer) -> None:
     if not isinstance(model, EncoderDecoder):
-        raise UserError("--target-corpus restricts what a translation is written with, but this model is an encoder.")
+        raise UserError("`target` restricts what a translation is written with, but this model is an encoder.")
     ids = choose(target, trimmed, written=True).vocabulary.ids
-    restrict_output(model, torch.from_numpy(ids.copy()), "--target-corpus")
+    restrict_output(model, torch.from_numpy(ids.copy()), "`target`")
 
 
 def _write(model: Encoder | EncoderDecoder, folder: Path, out: Path) -> None:

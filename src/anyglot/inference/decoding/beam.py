@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from anyglot.inference.decoding.forcing import Forcing
 from anyglot.inference.decoding.logits import Logits
-from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
+from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, SearchConstraints, StepModel
 from anyglot.inference.decoding.selection import candidates
 
 Stopping = Literal["full", "current", "exact"]
@@ -92,7 +92,7 @@ def beam_search(
     model: StepModel,
     source: Tensor,
     source_mask: Tensor,
-    prompt: Prompt,
+    constraints: SearchConstraints,
     *,
     beams: int = 5,
     length: LengthRule | None = None,
@@ -111,7 +111,7 @@ def beam_search(
         model: What predicts the next token.
         source: Source tokens, padded on the right.
         source_mask: True where a source position may be attended to.
-        prompt: Start, end and forbidden tokens, and what each output must begin with. A forced prefix counts like
+        constraints: Start, end and forbidden tokens, and what each output must begin with. A forced prefix counts like
             tokens the model chose, in score and length (as fairseq's `prefix_tokens`); start tokens do not.
         beams: Hypotheses per sentence, K.
         length: Limits of the output; `LengthRule()` if None.
@@ -138,15 +138,15 @@ def beam_search(
     results: list[list[Hypothesis]] = [[] for _ in range(len(source))]
     if not len(source):
         return results
-    starts = prompt.starts(len(source), source.device).repeat_interleave(beams, 0)
-    live, kept = _begin(source, Forcing.of(prompt, length, source_mask), beams)
+    starts = constraints.starts(len(source), source.device).repeat_interleave(beams, 0)
+    live, kept = _begin(source, Forcing.of(constraints, length, source_mask), beams)
     state = model.start(source, source_mask, beams)
     for column in starts[:, :-1].T:
         model.step(column, state)
     tokens = starts[:, -1]
     while True:
         logits = model.step(tokens, state)
-        parents, next_tokens, done = _advance(logits, live, kept, prompt, length, length_penalty, stopping)
+        parents, next_tokens, done = _advance(logits, live, kept, constraints, length, length_penalty, stopping)
         if bool(done.any()):
             for place in done.nonzero()[:, 0].tolist():
                 results[int(live.sentences[place])] = kept.hypotheses(place)
@@ -175,7 +175,7 @@ def _advance(
     logits: Tensor | Logits,
     live: Live,
     kept: Kept,
-    prompt: Prompt,
+    constraints: SearchConstraints,
     length: LengthRule,
     length_penalty: float,
     stopping: Stopping,
@@ -192,7 +192,7 @@ def _advance(
     scores, tokens = candidates(
         logits,
         2 * beams,
-        prompt,
+        constraints,
         may_end=generated >= length.minimum,
         forced=live.forcing.at(generated).repeat_interleave(beams),
     )
@@ -202,7 +202,7 @@ def _advance(
     totals, order = totals[:, : 2 * beams], order[:, : 2 * beams]
     origin = order // width
     tokens = tokens.view(sentences, -1).gather(1, order)
-    ends = tokens == prompt.end
+    ends = tokens == constraints.end
 
     finished = ends & (totals > -torch.inf)
     finished[:, beams:] = False

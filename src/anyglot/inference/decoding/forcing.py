@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyglot.inference.decoding.protocols import LengthRule, Prompt
+from anyglot.inference.decoding.protocols import LengthRule, SearchConstraints
 
 FREE = -1
 """In place of a forced token: nothing is forced here."""
@@ -24,14 +24,14 @@ class Forcing:
     end: int
 
     @classmethod
-    def of(cls, prompt: Prompt, length: LengthRule, source_mask: Tensor) -> "Forcing":
-        """Put the prompt's prefixes into one tensor, beside the limits of the sentences.
+    def of(cls, constraints: SearchConstraints, length: LengthRule, source_mask: Tensor) -> "Forcing":
+        """Put the prefixes of the constraints into one tensor, beside the limits of the sentences.
 
         Raises:
             ValueError: There are prefixes for another number of sentences, or one is longer than its limit.
         """
         limits = length.limits(source_mask)
-        prefixes = prompt.prefixes if prompt.prefixes is not None else ((),) * len(limits)
+        prefixes = constraints.prefixes if constraints.prefixes is not None else ((),) * len(limits)
         if len(prefixes) != len(limits):
             raise ValueError(f"{len(prefixes)} prefixes were given for {len(limits)} sentences.")
         for place, (prefix, limit) in enumerate(zip(prefixes, limits.tolist(), strict=True)):
@@ -40,7 +40,7 @@ class Forcing:
         width = max((len(prefix) for prefix in prefixes), default=0)
         rows = [[*prefix, *[FREE] * (width - len(prefix))] for prefix in prefixes]
         tokens = torch.tensor(rows, dtype=torch.int64, device=limits.device).reshape(len(limits), width)
-        return cls(tokens, limits, prompt.end)
+        return cls(tokens, limits, constraints.end)
 
     def at(self, generated: int) -> Tensor:
         """Return the token that must follow after `generated` ones, or FREE; (A,) int64."""

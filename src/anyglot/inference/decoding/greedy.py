@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from anyglot.inference.decoding.logits import Logits
-from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
+from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, SearchConstraints, StepModel
 from anyglot.inference.decoding.rollout import roll_out
 from anyglot.inference.decoding.selection import candidates
 
@@ -12,7 +12,7 @@ def greedy_search(
     model: StepModel,
     source: Tensor,
     source_mask: Tensor,
-    prompt: Prompt,
+    constraints: SearchConstraints,
     *,
     length: LengthRule | None = None,
     length_penalty: float = 1.0,
@@ -25,7 +25,7 @@ def greedy_search(
         model: What predicts the next token.
         source: Source tokens, padded on the right.
         source_mask: True where a source position may be attended to.
-        prompt: Start, end and forbidden tokens, and what each output must begin with.
+        constraints: Start, end and forbidden tokens, and what each output must begin with.
         length: Limits of the output; `LengthRule()` if None.
         length_penalty: Changes the reported score only.
 
@@ -39,8 +39,10 @@ def greedy_search(
     def most_probable(
         logits: Tensor | Logits, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
     ) -> tuple[Tensor, Tensor]:
-        scores, tokens = candidates(logits, 1, prompt, may_end=may_end, forced=forced)
+        scores, tokens = candidates(logits, 1, constraints, may_end=may_end, forced=forced)
         return scores[:, 0], tokens[:, 0]
 
-    found = roll_out(model, source, source_mask, prompt, most_probable, length=length, length_penalty=length_penalty)
+    found = roll_out(
+        model, source, source_mask, constraints, most_probable, length=length, length_penalty=length_penalty
+    )
     return [hypothesis for [hypothesis] in found]

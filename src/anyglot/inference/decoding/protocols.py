@@ -114,7 +114,7 @@ class NonAutoregressiveModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Prompt:
+class SearchConstraints:
     """What is given of a hypothesis before the search begins.
 
     `B` sentences, `P` start tokens. `start` is transformers' `decoder_input_ids`: fed, but no part of the output.
@@ -139,7 +139,7 @@ class Prompt:
     def __post_init__(self) -> None:
         lengths = {len(tokens) if isinstance(tokens, tuple) else 1 for tokens in self.start}
         if not self.start or 0 in lengths:
-            raise ValueError("a prompt needs at least one start token; it is the decoder's first input.")
+            raise ValueError("the constraints need at least one start token; it is the decoder's first input.")
         if len(lengths) > 1:
             raise ValueError(f"start tokens must be equally many for every sentence, not {sorted(lengths)}.")
         if self.end in self.never:

@@ -1,7 +1,7 @@
 """Searching an output that has some rows of its table only: in by their places, out by their ids.
 
-A search over a restricted output runs in places (0 .. C - 1) from the start token to the last one. Its prompt is put so
-before, its hypotheses are put back after; kept ids ascend, so ties fall as they would in the full table.
+A search over a restricted output runs in places (0 .. C - 1) from the start token to the last one. Its constraints are
+put so before, its hypotheses are put back after; kept ids ascend, so ties fall as they would in the full table.
 """
 
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from dataclasses import replace
 import torch
 
 from anyglot.errors import UserError
-from anyglot.inference.decoding.protocols import Hypothesis, Prompt
+from anyglot.inference.decoding.protocols import Hypothesis, SearchConstraints
 from anyglot.nn.vocabulary_subset import VocabularySubset
 
 
-def compact_prompt(prompt: Prompt, rows: VocabularySubset) -> Prompt:
-    """The prompt in places; tokens that are never generated and have no place need no mention.
+def compact_constraints(constraints: SearchConstraints, rows: VocabularySubset) -> SearchConstraints:
+    """The constraints in places; tokens that are never generated and have no place need no mention.
 
     Raises:
         UserError: A start token, the end token or a forced token is not kept.
     """
     kept = set(rows.ids.tolist())
-    wanted = {prompt.end, *_tokens(prompt.start)}.union(*(prefix for prefix in prompt.prefixes or ()))
+    wanted = {constraints.end, *_tokens(constraints.start)}.union(*(prefix for prefix in constraints.prefixes or ()))
     missing = sorted(wanted - kept)
     if missing:
         raise UserError(
@@ -33,13 +33,13 @@ def compact_prompt(prompt: Prompt, rows: VocabularySubset) -> Prompt:
     def compact(tokens: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(places[token] for token in tokens)
 
-    start = [compact(each) if isinstance(each, tuple) else places[each] for each in prompt.start]
+    start = [compact(each) if isinstance(each, tuple) else places[each] for each in constraints.start]
     return replace(
-        prompt,
+        constraints,
         start=tuple(start),  # type: ignore[arg-type]
-        end=places[prompt.end],
-        never=tuple(places[token] for token in prompt.never if token in places),
-        prefixes=None if prompt.prefixes is None else tuple(compact(prefix) for prefix in prompt.prefixes),
+        end=places[constraints.end],
+        never=tuple(places[token] for token in constraints.never if token in places),
+        prefixes=None if constraints.prefixes is None else tuple(compact(prefix) for prefix in constraints.prefixes),
     )
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from anyglot.inference.decoding.forcing import Forcing
 from anyglot.inference.decoding.logits import Logits
-from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
+from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, SearchConstraints, StepModel
 
 
 class Choice(Protocol):
@@ -36,7 +36,7 @@ def roll_out(
     model: StepModel,
     source: Tensor,
     source_mask: Tensor,
-    prompt: Prompt,
+    constraints: SearchConstraints,
     choice: Choice,
     *,
     paths: int = 1,
@@ -52,8 +52,8 @@ def roll_out(
     results: list[list[Hypothesis]] = [[] for _ in range(len(source))]
     if not len(source):
         return results
-    forcing = Forcing.of(prompt, length, source_mask)
-    starts = prompt.starts(len(source), source.device).repeat_interleave(paths, 0)
+    forcing = Forcing.of(constraints, length, source_mask)
+    starts = constraints.starts(len(source), source.device).repeat_interleave(paths, 0)
     state = model.start(source, source_mask, paths)
     for column in starts[:, :-1].T:
         model.step(column, state)
@@ -72,10 +72,10 @@ def roll_out(
             generated=generated,
             may_end=generated >= length.minimum,
             # What has ended goes on ending until the others of its sentence have.
-            forced=forced.where(growing, prompt.end).reshape(-1),
+            forced=forced.where(growing, constraints.end).reshape(-1),
         )
         sums = torch.where(growing, sums + scores.view_as(sums), sums)
-        ended = tokens.view_as(sums) == prompt.end
+        ended = tokens.view_as(sums) == constraints.end
         cut |= growing & ended & (forcing.limits <= generated)[:, None]
         growing &= ~ended
         history = torch.cat([history, tokens.view(-1, paths, 1)], dim=2)
@@ -83,7 +83,7 @@ def roll_out(
         if bool(done.any()):
             for place in done.nonzero()[:, 0].tolist():
                 results[int(sentences[place])] = [
-                    Hypothesis.scored(path[: path.index(prompt.end)], total, length_penalty, limited)
+                    Hypothesis.scored(path[: path.index(constraints.end)], total, length_penalty, limited)
                     for path, total, limited in zip(
                         history[place].tolist(), sums[place].tolist(), cut[place].tolist(), strict=True
                     )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from anyglot.inference.decoding.logits import Logits, top_places
-from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, Prompt, StepModel
+from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, SearchConstraints, StepModel
 from anyglot.inference.decoding.randomness import sample_keys, uniform
 from anyglot.inference.decoding.rollout import roll_out
 from anyglot.inference.decoding.selection import candidates
@@ -45,7 +45,7 @@ def sample(
     model: StepModel,
     source: Tensor,
     source_mask: Tensor,
-    prompt: Prompt,
+    constraints: SearchConstraints,
     *,
     rule: SamplingRule,
     samples: int = 1,
@@ -61,7 +61,7 @@ def sample(
         model: What predicts the next token.
         source: Source tokens, padded on the right.
         source_mask: True where a source position may be attended to.
-        prompt: Start, end and forbidden tokens, and what each output must begin with.
+        constraints: Start, end and forbidden tokens, and what each output must begin with.
         rule: Temperature, cuts and seed.
         samples: Outputs a sentence, independent of each other: two may be equal.
         length: Limits of the output; `LengthRule()` if None.
@@ -83,30 +83,32 @@ def sample(
         logits: Tensor | Logits, *, sentences: Tensor, generated: int, may_end: bool, forced: Tensor
     ) -> tuple[Tensor, Tensor]:
         logits = Logits.of(logits).whole()  # looked at twice
-        tokens = draw(logits, uniform(keys[sentences].reshape(-1), generated), prompt, rule, may_end=may_end)
+        tokens = draw(logits, uniform(keys[sentences].reshape(-1), generated), constraints, rule, may_end=may_end)
         tokens = forced.where(forced >= 0, tokens)
-        scores, _ = candidates(logits, 1, prompt, may_end=True, forced=tokens)
+        scores, _ = candidates(logits, 1, constraints, may_end=True, forced=tokens)
         return scores[:, 0], tokens
 
     return roll_out(
-        model, source, source_mask, prompt, drawn, paths=samples, length=length, length_penalty=length_penalty
+        model, source, source_mask, constraints, drawn, paths=samples, length=length, length_penalty=length_penalty
     )
 
 
-def draw(logits: Tensor, numbers: Tensor, prompt: Prompt, rule: SamplingRule, *, may_end: bool) -> Tensor:
+def draw(
+    logits: Tensor, numbers: Tensor, constraints: SearchConstraints, rule: SamplingRule, *, may_end: bool
+) -> Tensor:
     """Draw a token of each row by inverting the cumulative distribution of what the rule leaves.
 
     Args:
         logits: Scores of the next token.
         numbers: Where in the distribution to look, in [0, 1).
-        prompt: The end token and the tokens that are never drawn.
+        constraints: The end token and the tokens that are never drawn.
         rule: Temperature and cuts.
         may_end: Whether the end token may be drawn.
 
     Shape:
         logits: (rows, V)    numbers: (rows,) float64    returns: (rows,) int64
     """
-    banned = [*prompt.never] if may_end else [*prompt.never, prompt.end]
+    banned = [*constraints.never] if may_end else [*constraints.never, constraints.end]
     logits = logits.float().index_fill(1, torch.tensor(banned, dtype=torch.int64, device=logits.device), -torch.inf)
     best = logits.max(dim=1, keepdim=True).values
     if rule.top_k is not None:

@@ -6,11 +6,11 @@ from torch import Tensor
 from anyglot.errors import UserError
 from anyglot.inference.decoding.forcing import FREE
 from anyglot.inference.decoding.logits import Logits
-from anyglot.inference.decoding.protocols import Prompt
+from anyglot.inference.decoding.protocols import SearchConstraints
 
 
 def candidates(
-    logits: Tensor | Logits, count: int, prompt: Prompt, *, may_end: bool, forced: Tensor | None = None
+    logits: Tensor | Logits, count: int, constraints: SearchConstraints, *, may_end: bool, forced: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the best continuations of each row with their log-probabilities.
 
@@ -19,7 +19,7 @@ def candidates(
     Args:
         logits: Scores of the next token.
         count: How many continuations are wanted.
-        prompt: The end token and the tokens that are never generated.
+        constraints: The end token and the tokens that are never generated.
         may_end: Whether the end token may be chosen.
         forced: The only continuation of each row, or FREE: the end token at the length limit, a prefix before.
 
@@ -30,9 +30,9 @@ def candidates(
     Raises:
         UserError: The model's output is not a number.
     """
-    banned = prompt.never if may_end else (*prompt.never, prompt.end)
+    banned = constraints.never if may_end else (*constraints.never, constraints.end)
     only = torch.zeros(0, dtype=torch.bool) if forced is None else forced != FREE
-    wanted = forced.where(only, prompt.end) if forced is not None and bool(only.any()) else None
+    wanted = forced.where(only, constraints.end) if forced is not None and bool(only.any()) else None
     best = Logits.of(logits).best(count, banned=banned, wanted=wanted)
     normalizer = best.normalizer[:, None]
     require_numbers(normalizer)
@@ -53,5 +53,5 @@ def require_numbers(normalizer: Tensor) -> None:
     if not bool(normalizer.isfinite().all()):
         raise UserError(
             "the model's output is not a number; its weights are damaged or too large for this precision: "
-            "try --precision fp32 or another checkpoint."
+            "try `precision=fp32` or another checkpoint."
         )

@@ -18,7 +18,7 @@ from torch import Tensor
 from anyglot.inference.decoding.drafting import TRUST, Draft
 from anyglot.inference.decoding.forcing import FREE, Forcing
 from anyglot.inference.decoding.logits import Logits
-from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, Prompt, VerifyModel
+from anyglot.inference.decoding.protocols import Hypothesis, LengthRule, SearchConstraints, VerifyModel
 from anyglot.inference.decoding.selection import candidates
 
 
@@ -44,7 +44,7 @@ def speculate(
     model: VerifyModel,
     source: Tensor,
     source_mask: Tensor,
-    prompt: Prompt,
+    constraints: SearchConstraints,
     drafts: Sequence[Sequence[int]],
     *,
     length: LengthRule | None = None,
@@ -64,7 +64,7 @@ def speculate(
         model: What predicts the next tokens.
         source: Source tokens, padded on the right.
         source_mask: True where a source position may be attended to.
-        prompt: Start, end and forbidden tokens, and what each output must begin with.
+        constraints: Start, end and forbidden tokens, and what each output must begin with.
         drafts: Of each sentence, in the numbering of the model's logits; perhaps empty. What comes after an end token
             and what is never generated is left out.
         length: Limits of the output; `LengthRule()` if None.
@@ -83,17 +83,19 @@ def speculate(
         raise ValueError(f"{len(drafts)} drafts were given for {len(source)} sentences.")
     if not len(source):
         return []
-    forcing = Forcing.of(prompt, length, source_mask)
-    starts = prompt.starts(len(source), source.device).tolist()
-    never = frozenset(prompt.never)
+    forcing = Forcing.of(constraints, length, source_mask)
+    starts = constraints.starts(len(source), source.device).tolist()
+    never = frozenset(constraints.never)
     state = model.start(source, source_mask, 1)
     results = []
     for sentence, draft in enumerate(drafts):
         if draft and not 0 <= min(draft) <= max(draft) < model.vocabulary_size:
             raise ValueError(f"draft {sentence} has tokens outside 0..{model.vocabulary_size - 1}.")
-        ended = list(draft).index(prompt.end) if prompt.end in draft else len(draft)
+        ended = list(draft).index(constraints.end) if constraints.end in draft else len(draft)
         proposal = Draft([token for token in draft[:ended] if token not in never], trust)
-        growing = _Growing(model, model.alone(state, sentence), prompt, forcing.of_sentence(sentence), length.minimum)
+        growing = _Growing(
+            model, model.alone(state, sentence), constraints, forcing.of_sentence(sentence), length.minimum
+        )
         results.append(growing.grow(starts[sentence], proposal, length_penalty))
     return results
 
@@ -106,9 +108,11 @@ class _Growing:
         minimum: The end token cannot come before this many tokens.
     """
 
-    def __init__(self, model: VerifyModel, state: Any, prompt: Prompt, forcing: Forcing, minimum: int) -> None:
+    def __init__(
+        self, model: VerifyModel, state: Any, constraints: SearchConstraints, forcing: Forcing, minimum: int
+    ) -> None:
         self.model, self.state = model, state
-        self.prompt, self.forcing, self.minimum = prompt, forcing, minimum
+        self.constraints, self.forcing, self.minimum = constraints, forcing, minimum
         self.limit = int(forcing.limits[0])
         self.output: list[int] = []
         self.total = torch.zeros((), device=forcing.limits.device)
@@ -129,7 +133,7 @@ class _Growing:
             for token in [*ahead[len(given) : standing], following]:
                 draft.follow(token)
             self.output += ahead[:standing]
-            if following == self.prompt.end:
+            if following == self.constraints.end:
                 break
             self.output.append(following)
             waiting = [following]
@@ -154,9 +158,11 @@ class _Growing:
         first = len(self.output)
         forced = self.forcing.between(first, first + rows)[0]
         early = min(max(self.minimum - first, 0), rows)
-        scores, tokens = candidates(logits, 2 if early else 1, self.prompt, may_end=True, forced=forced)
+        scores, tokens = candidates(logits, 2 if early else 1, self.constraints, may_end=True, forced=forced)
         # Rows that may not end yet take their second choice where the first is the end: no second look at the logits.
         second = (
-            (torch.arange(rows, device=tokens.device) < early) & (tokens[:, 0] == self.prompt.end) & (forced == FREE)
+            (torch.arange(rows, device=tokens.device) < early)
+            & (tokens[:, 0] == self.constraints.end)
+            & (forced == FREE)
         )
         return torch.where(second, scores[:, -1], scores[:, 0]), torch.where(second, tokens[:, -1], tokens[:, 0])

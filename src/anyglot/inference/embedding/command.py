@@ -66,9 +66,9 @@ def run(work: Work) -> None:
 def _run(work: Work) -> None:
     check_output(work.output)
     if work.center and work.center_from is not None:
-        raise UserError("--center and --center-from exclude each other: subtract this text's mean, or another's.")
+        raise UserError("`center` and `center_from` exclude each other: subtract this text's mean, or another's.")
     if work.texts and work.input is not None:
-        raise UserError("texts and --input are two inputs: give one of them.")
+        raise UserError("texts and `input` are two inputs: give one of them.")
     preset = None if work.preset is None else preset_of(work.preset)
     total = (len(work.texts) or None) if work.input is None else sum(1 for _ in raw_lines(work.input))
     # What can be refused without a model is; the layer is chosen anew below.
@@ -116,10 +116,10 @@ def settings(work: Work, preset: Preset | None, layers: int | None) -> Embedding
 def _layer(work: Work, preset: Preset | None, layers: int | None) -> Layer:
     text = work.layer
     if text is None:
-        return -1 if preset is None or layers is None else preset.layer_for(layers, f"--preset {work.preset}")
+        return -1 if preset is None or layers is None else preset.layer_for(layers, f"`preset={work.preset}`")
     if text == "scaled":
         if preset is None:
-            raise UserError("--layer scaled takes a preset's layer at another depth: give --preset, or name a layer.")
+            raise UserError("`layer=scaled` takes a preset's layer at another depth: give `preset`, or name a layer.")
         return -1 if layers is None else preset.scaled(layers)
     if text == "middle":
         return "middle"
@@ -179,4 +179,4 @@ def _standard_input() -> Iterator[bytes]:
     for number, line in enumerate(sys.stdin.buffer, start=1):
         yield bare_line(line, number)
     if number == 0:
-        raise UserError("standard input is empty; give one sentence on each line, or name a file with --input.")
+        raise UserError("standard input is empty; give one sentence on each line, or name a file with `input`.")

@@ -179,13 +179,13 @@ def load_mean(path: Path, width: int) -> NDArray[np.float64]:
     try:
         mean = load_array(path)
     except FileNotFoundError:
-        raise UserError(f"there is no file {path}: name the .mean.npy that --center wrote.") from None
+        raise UserError(f"there is no file {path}: name the .mean.npy that `center` wrote.") from None
     except UserError as error:
-        raise UserError(f"{error} Name the .mean.npy that --center wrote.") from None
+        raise UserError(f"{error} Name the .mean.npy that `center` wrote.") from None
     if mean.shape != (width,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
         raise UserError(
             f"{path} holds {mean.dtype} of shape {mean.shape}, not one vector of {width} numbers: name the .mean.npy "
-            "that --center wrote with the same model."
+            "that `center` wrote with the same model."
         )
     exact: NDArray[np.float64] = mean.astype(np.float64)
     return exact

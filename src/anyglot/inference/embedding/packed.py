@@ -11,7 +11,7 @@ from torch import Tensor
 from anyglot.inference.embedding.settings import Pooling
 from anyglot.models.encoder import Encoder
 from anyglot.nn.attention import Attention
-from anyglot.nn.batch_invariant import steady_rows
+from anyglot.nn.batch_invariant import batch_invariant_rows
 from anyglot.nn.packing import Run, attention_within, runs_of, unpacked
 from anyglot.text.encoder_templates import Frame
 
@@ -55,7 +55,7 @@ def vectors_of(
     device = next(encoder.parameters()).device
     runs = runs_of([len(sentence) for sentence in sentences])
     rows = sum(run.positions for run in runs)
-    filler = -rows % steady_rows(encoder.embeddings.tokens.weight)
+    filler = -rows % batch_invariant_rows(encoder.embeddings.tokens.weight)
     packed = [*runs, Run(filler, 1)] if filler else runs
     _attend_within(encoder, packed)
     tokens = torch.tensor([id for sentence in sentences for id in sentence] + [sentences[0][0]] * filler)

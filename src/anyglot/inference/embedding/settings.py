@@ -47,9 +47,9 @@ class EmbeddingSettings:
         if self.pooling not in POOLINGS:
             raise UserError(f"there is no pooling '{self.pooling}': choose one of {', '.join(POOLINGS)}.")
         if whole("max-length", self.max_length, 0, LONGEST) < 4:
-            raise UserError(f"--max-length {self.max_length} leaves no room for words: take at least 4.")
+            raise UserError(f"`max_length={self.max_length}` leaves no room for words: take at least 4.")
         if self.batch_tokens is not None and whole("batch-tokens", self.batch_tokens, 0, LONGEST) < 1:
-            raise UserError(f"--batch-tokens must be positive, not {self.batch_tokens}.")
+            raise UserError(f"`batch_tokens` must be positive, not {self.batch_tokens}.")
         truth("normalize", self.normalize)
         if self.language is not None:
             text("language", self.language)
@@ -99,7 +99,7 @@ class Preset:
         if layers != self.layers:
             raise UserError(
                 f"{name} means layer {self.layer} of {self.layers}, and this encoder has {layers} layers: name the "
-                f"layer with --layer ('scaled' takes the one at the same depth, here {self.scaled(layers)})."
+                f"layer with `layer` ('scaled' takes the one at the same depth, here {self.scaled(layers)})."
             )
         return self.layer
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anyglot.errors import spelled
 from anyglot.inference.embedding.settings import Pooling
 from anyglot.runtime.directories import user_cache
 from anyglot.runtime.tensor_store import StateStore, sentence_key
@@ -31,9 +32,8 @@ def default_if_usable(say: Callable[[str], None]) -> Path | None:
             pass
     except OSError as error:
         reason = error.strerror or str(error)
-        say(
-            f"vectors are not kept for another time: {folder} cannot be written ({reason}); name a folder with --cache."
-        )
+        told = f"vectors are not kept for another time: {folder} cannot be written ({reason})"
+        say(spelled(f"{told}; name a folder with `cache`."))
         return None
     return folder
 
@@ -53,7 +53,7 @@ class VectorCache:
     def __init__(self, folder: Path, model: str, width: int, pooling: Pooling, frame: Frame) -> None:
         facts = f"{model} {pooling} {len(frame.front)} {len(frame.behind)}"
         name = hashlib.sha256(facts.encode()).hexdigest()[:32]
-        advice = "free space, name another folder with --cache, or take --no-cache"
+        advice = "free space, name another folder with `cache`, or take `cache=None`"
         self.store = StateStore(folder / name, width, torch.float32, advice)
 
     def read(self, sentences: Sequence[Sequence[int]], depths: Sequence[int]) -> tuple[Tensor, list[bool]]:

@@ -11,7 +11,7 @@ from anyglot.errors import UserError
 from anyglot.inference.decoding import (
     Hypothesis,
     LengthRule,
-    Prompt,
+    SearchConstraints,
     beam_search,
     greedy_search,
     pad_batch,
@@ -267,7 +267,7 @@ class PieceSearch:
             if len(ids) > limit:
                 raise UserError(
                     f"the prefix '{piece.prefix[:60]}' has {len(ids)} tokens, but a translation at most {limit}: "
-                    "shorten it or raise --max-length."
+                    "shorten it or raise `max_length`."
                 )
         return prefixes
 
@@ -299,7 +299,7 @@ class PieceSearch:
             found = beam_search(stepping, source, mask, prompt, beams=settings.rows, **options)
         return [stepping.hypotheses(hypotheses) for hypotheses in found]
 
-    def prompt(self, targets: Sequence[str], prefixes: Sequence[tuple[int, ...]]) -> Prompt:
+    def prompt(self, targets: Sequence[str], prefixes: Sequence[tuple[int, ...]]) -> SearchConstraints:
         """Start, end and prefix tokens, and what is no text: special tokens, and rows of the table without a token."""
         config = self.model.config
         vocabulary_size = self.model.output.weight.shape[0]
@@ -308,7 +308,7 @@ class PieceSearch:
             *self.tokenizer.special_ids,
             *range(self.tokenizer.vocabulary_size, vocabulary_size),
         }
-        return Prompt(
+        return SearchConstraints(
             start=tuple(map(self.framing.start, targets)),
             end=config.end_id,
             never=tuple(sorted(id for id in never if id != config.end_id and id < vocabulary_size)),

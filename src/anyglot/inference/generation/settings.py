@@ -113,11 +113,11 @@ class SearchSettings:
         ):
             value = getattr(self, name)
             if value is not None or name not in ("beam", "length_beam", "max_source_length"):
-                whole(name.replace("_", "-"), value, 1, highest)
-        real("length-penalty", self.length_penalty, -10, 10)
+                whole(f"`{name}`", value, 1, highest)
+        real("`length_penalty`", self.length_penalty, -10, 10)
         if self.length_ratio is not None:
-            real("length-ratio", self.length_ratio, 0, 1000)
-        truth("show-rounds", self.show_rounds)
+            real("`length_ratio`", self.length_ratio, 0, 1000)
+        truth("`show_rounds`", self.show_rounds)
         if self.decoder is not None and self.decoder not in DECODERS:
             raise UserError(f"there is no decoder {shown(self.decoder)}: choose one of {', '.join(DECODERS)}.")
         self._check_source()
@@ -127,8 +127,8 @@ class SearchSettings:
         if (self.decoder is not None or self.beam is not None) and self.n_best > self.rows:
             raise UserError(
                 f"{self.n_best} translations were asked of a search that keeps {self.rows}: "
-                f"use {'--length-beam' if self.decoder == 'mask-predict' else '--beam'} {self.n_best}, or --decoder "
-                "sample where the model can."
+                f"use `{'length_beam' if self.decoder == 'mask-predict' else 'beam'}={self.n_best}`, "
+                "or `decoder=sample` where the model can."
             )
 
     def settled(self, decoders: Sequence[Decoder], *, refines: bool = False) -> "SearchSettings":
@@ -145,7 +145,7 @@ class SearchSettings:
         if decoder not in decoders:
             way = "word by word" if decoders[0] in AUTOREGRESSIVE else "all words at once"
             raise UserError(
-                f"this model writes {way}, which --decoder {decoder} is not for: use {' or '.join(decoders)}."
+                f"this model writes {way}, which `decoder={decoder}` is not for: use {' or '.join(decoders)}."
             )
         if decoder == "mask-predict":
             return self._settled_mask_predict(refines)
@@ -153,21 +153,21 @@ class SearchSettings:
         if decoder != "ctc":
             if self.rounds is not None or self.show_rounds:
                 raise UserError(
-                    f"rounds belong to --decoder ctc, not to {decoder}: leave --rounds and --show-rounds out."
+                    f"rounds belong to `decoder=ctc`, not to {decoder}: leave `rounds` and `show_rounds` out."
                 )
             return replace(self, decoder=decoder, beam=self.beam or BEAMS)
         if self.rounds and not refines:
             raise UserError(
-                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use --rounds 0."
+                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use `rounds=0`."
             )
         rounds = self.rounds if self.rounds is not None else ROUNDS if refines else 0
         return replace(self, decoder=decoder, beam=self.beam or self.n_best, rounds=rounds)
 
     def _settled_mask_predict(self, refines: bool) -> "SearchSettings":
         if self.beam is not None:
-            raise UserError("--beam is not for --decoder mask-predict: give --length-beam to try several lengths.")
+            raise UserError("`beam` is not for `decoder=mask-predict`: give `length_beam` to try several lengths.")
         if self.rounds and not refines:
-            raise UserError(f"{self.rounds} rounds were asked of a model without a denoiser: use --rounds 0.")
+            raise UserError(f"{self.rounds} rounds were asked of a model without a denoiser: use `rounds=0`.")
         settled = replace(
             self,
             decoder="mask-predict",
@@ -177,7 +177,7 @@ class SearchSettings:
             remasking=self.remasking or "paper",
         )
         if not settled.iterations and not settled.rounds:
-            raise UserError("no iterations and no rounds leave nothing to write with: raise --iterations or --rounds.")
+            raise UserError("no iterations and no rounds leave nothing to write with: raise `iterations` or `rounds`.")
         return settled
 
     def facts(self) -> dict[str, object]:
@@ -204,13 +204,11 @@ class SearchSettings:
     def _refuse_mask_predict(self, decoder: Decoder) -> None:
         for name in ("iterations", "length_beam", "remasking"):
             if getattr(self, name) is not None:
-                raise UserError(
-                    f"--{name.replace('_', '-')} belongs to --decoder mask-predict, not to {decoder}: leave it out."
-                )
+                raise UserError(f"`{name}` belongs to `decoder=mask-predict`, not to {decoder}: leave it out.")
 
     def _check_mask_predict(self) -> None:
         if self.iterations is not None:
-            whole("iterations", self.iterations, 0, MAX_ITERATIONS)
+            whole("`iterations`", self.iterations, 0, MAX_ITERATIONS)
         if self.remasking is not None and self.remasking not in REMASKINGS:
             raise UserError(f"there is no re-masking '{self.remasking}': choose one of {', '.join(REMASKINGS)}.")
         if self.decoder is not None and self.decoder != "mask-predict":
@@ -239,14 +237,14 @@ class SearchSettings:
         """
         if self.max_source_length is not None and self.max_source_length > positions:
             raise UserError(
-                f"this model has positions for {positions} source tokens, --max-source-length asks for "
+                f"this model has positions for {positions} source tokens, `max_source_length` asks for "
                 f"{self.max_source_length}: lower it."
             )
 
     def _check_source(self) -> None:
         if self.max_source_length is not None and self.max_source_length < SHORTEST_SOURCE:
             raise UserError(
-                f"--max-source-length {self.max_source_length} leaves no room for text between the special tokens: "
+                f"`max_source_length={self.max_source_length}` leaves no room for text between the special tokens: "
                 f"take at least {SHORTEST_SOURCE}."
             )
         if self.overlong is not None and self.overlong not in OVERLONG:
@@ -256,25 +254,25 @@ class SearchSettings:
 
     def _check_rounds(self) -> None:
         if self.rounds is not None:
-            whole("rounds", self.rounds, 0, MAX_ROUNDS)
+            whole("`rounds`", self.rounds, 0, MAX_ROUNDS)
         if self.show_rounds and self.n_best > 1:
-            raise UserError("--show-rounds and --n-best give each line another form: ask for one of them.")
+            raise UserError("`show_rounds` and `n_best` give each line another form: ask for one of them.")
 
     def _check_sampling(self) -> None:
         given = {
             "temperature": self.temperature != 1.0,
-            "top-k": self.top_k is not None,
-            "top-p": self.top_p is not None,
+            "top_k": self.top_k is not None,
+            "top_p": self.top_p is not None,
         }
         if self.decoder != "sample" and any(given.values()):
             name = next(name for name, present in given.items() if present)
-            raise UserError(f"{name} is a setting of sampling: give --decoder sample too, or leave it out.")
-        real("temperature", self.temperature, 0.01, 100)
+            raise UserError(f"`{name}` is a setting of sampling: give `decoder=sample` too, or leave it out.")
+        real("`temperature`", self.temperature, 0.01, 100)
         if self.top_k is not None:
-            whole("top-k", self.top_k, 1, 10_000_000)
-        if self.top_p is not None and real("top-p", self.top_p, 0, 1) == 0:
-            raise UserError(f"top-p must be above 0 and at most 1, not {self.top_p}.")
-        whole("seed", self.seed, 0, (1 << 63) - 1)
+            whole("`top_k`", self.top_k, 1, 10_000_000)
+        if self.top_p is not None and real("`top_p`", self.top_p, 0, 1) == 0:
+            raise UserError(f"`top_p` must be above 0 and at most 1, not {self.top_p}.")
+        whole("`seed`", self.seed, 0, (1 << 63) - 1)
 
     def sampling_rule(self) -> SamplingRule:
         """What "sample" draws from."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyglot.inference.decoding.logits import Logits
-from anyglot.inference.decoding.protocols import Hypothesis, Prompt
-from anyglot.inference.decoding.restricted import compact_prompt, full_hypotheses
+from anyglot.inference.decoding.protocols import Hypothesis, SearchConstraints
+from anyglot.inference.decoding.restricted import compact_constraints, full_hypotheses
 from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.nn.attention import Memory
 from anyglot.nn.batch_invariant import batch_invariant_length
@@ -61,9 +61,9 @@ class EncoderDecoderStepModel:
         self.rows = model.output.rows
         self.vocabulary_size: int = model.output.size
 
-    def prompt(self, prompt: Prompt) -> Prompt:
+    def prompt(self, prompt: SearchConstraints) -> SearchConstraints:
         """The prompt in the numbering of this model's logits: as it is, or by places when the output is restricted."""
-        return prompt if self.rows is None else compact_prompt(prompt, self.rows)
+        return prompt if self.rows is None else compact_constraints(prompt, self.rows)
 
     def hypotheses(self, found: Sequence[Hypothesis]) -> list[Hypothesis]:
         """What a search with `prompt`'s numbering found, in the tokenizer's numbering."""

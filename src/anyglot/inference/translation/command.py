@@ -87,7 +87,7 @@ def run(work: Work) -> None:
 def _kept(work: Work) -> str:
     """What is left of the work when a signal stops it."""
     if _is_file_job(work):
-        return "what was done is kept, continue with --resume"
+        return "what was done is kept, continue with `resume=True`"
     if work.output is None:
         return "what was written stays, the rest of the input is not translated"
     return f"nothing of {work.output} was written, since only a file can be gone on with: begin again"
@@ -102,14 +102,14 @@ def _checked(work: Work) -> tuple[InputFacts | None, Prefixes | None, Prefixes |
     for code in (work.target, *(() if work.source == AUTO else (work.source,))):
         language(code)
     if work.texts and work.input is not None:
-        raise UserError("texts and --input are two inputs: give one of them.")
+        raise UserError("texts and `input` are two inputs: give one of them.")
     if work.output is not None:
         check_output(work.output, work.input)
     facts = None
     if work.input is not None and _is_regular(work.input):
         facts = inspect_input(work.input, work.settings.max_characters)
     if work.resume and not _is_file_job(work):
-        raise UserError("only the translation of a file into a file can be resumed: give --input and --output.")
+        raise UserError("only the translation of a file into a file can be resumed: give `input` and `output`.")
     prefixes = None if work.prefix is None else Prefixes.read(work.prefix)
     drafts = _read_drafts(work)
     lines = len(work.texts) or None if facts is None else facts.lines
@@ -236,9 +236,9 @@ def _read_drafts(work: Work) -> Prefixes | None:
     if work.draft is None and work.draft_file is None:
         return None
     if work.settings.decoder != "speculative":
-        raise UserError("drafts are for --decoder speculative: give it too, or leave --draft and --draft-file out.")
+        raise UserError("drafts are for `decoder=speculative`: give it too, or leave `draft` and `draft_file` out.")
     if work.draft is not None and work.draft_file is not None:
-        raise UserError("--draft and --draft-file are two sources of drafts: give one of them.")
+        raise UserError("`draft` and `draft_file` are two sources of drafts: give one of them.")
     return None if work.draft_file is None else Prefixes.drafts(work.draft_file)
 
 

@@ -23,7 +23,7 @@ from anyglot.text.lines import check_length
 from anyglot.text.readers import refuse_packed
 
 WINDOW_LINES = 512
-ADVICE = "free some space, then continue with --resume"
+ADVICE = "free some space, then continue with `resume=True`"
 _FORMAT = "anyglot-translation-2"
 Facts = dict[str, str | int | float | None]
 """What decides how the translations come out: model, languages, settings."""
@@ -152,7 +152,9 @@ class FileJob:
     def check(self, resume: bool) -> None:
         """Refuse what can be refused before a model is loaded: unfinished work in the way of a new start."""
         if not resume and self.partial.exists():
-            raise UserError(f"{self.partial} holds an unfinished translation: continue it with --resume, or delete it.")
+            raise UserError(
+                f"{self.partial} holds an unfinished translation: continue it with `resume=True`, or delete it."
+            )
 
     def prepare(self, resume: bool, work: Facts) -> int:
         """Start afresh, or take up what an earlier run left; `finished` says if nothing is left to do.
@@ -173,7 +175,7 @@ class FileJob:
         begun, made = self.partial.exists(), self.output.exists()
         if resume and made and not begun and old is None:
             raise UserError(
-                f"no journal says how {self.output} was made: leave out --resume to replace it, or name another."
+                f"no journal says how {self.output} was made: leave out `resume` to replace it, or name another."
             )
         if old is None or not (begun or made):
             self._start()
@@ -188,7 +190,7 @@ class FileJob:
         work = self.journal.work
         changed = [key for key in {**old.work, **work} if old.work.get(key) != work.get(key)]
         if changed:
-            advice = "delete it" if path == self.partial else "leave out --resume"
+            advice = "delete it" if path == self.partial else "leave out `resume`"
             raise UserError(
                 f"{path} was begun with another {', '.join(sorted(changed))}: "
                 f"resume it as it was begun, or {advice} to start again."
@@ -197,7 +199,7 @@ class FileJob:
         if path == self.partial and size < old.output_offset:
             raise UserError(f"{path} is shorter than its journal says: delete it to start again.")
         if path == self.output and (size, self.facts.lines) != (old.output_offset, old.lines):
-            raise UserError(f"{path} is not what its journal says: leave out --resume to replace it.")
+            raise UserError(f"{path} is not what its journal says: leave out `resume` to replace it.")
 
     def _start(self) -> None:
         with disk_errors(self.partial, ADVICE), self.partial.open("wb"):

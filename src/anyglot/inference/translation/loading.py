@@ -31,7 +31,7 @@ TranslationModel = EncoderDecoder | PromptedEncoder | ParallelEncoderDecoder | P
 _IDENTIFYING = {".safetensors", ".bin", ".json", ".model", ".spm", ".txt"}
 _ENCODER = (
     "{model} is an encoder and cannot translate: train a translator from it first (`anyglot list recipes` shows how), "
-    "or name prompts that were trained over it with --prompts."
+    "or name prompts that were trained over it with `prompts`."
 )
 
 

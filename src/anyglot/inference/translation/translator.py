@@ -296,7 +296,7 @@ class Translator:
         pieces = self._pieces(wanted, source_code, settings)
         unique = list(dict.fromkeys(piece for row in pieces for piece in row))
         if draft is not None and settings.decoder != "speculative":
-            raise UserError(f"a draft is for --decoder speculative, not for {settings.decoder}: leave one of them out.")
+            raise UserError(f"a draft is for `decoder=speculative`, not for {settings.decoder}: leave one of them out.")
         drafts: Translator | dict[Piece, str] | None = draft if isinstance(draft, Translator) else None
         if draft is not None and drafts is None:  # a draft is of a whole text, not of its parts
             drafts = dict(zip(wanted, map(clean, arguments.one_each("drafts", draft, texts)), strict=True))

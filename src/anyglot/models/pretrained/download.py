@@ -65,7 +65,7 @@ def download(
     part.unlink()
     raise UserError(
         f"{expected.name} came with another content than expected (SHA-256 is not {expected.sha256}), so it was thrown "
-        "away: try again, or name another package index by --index-url."
+        "away: try again, or name another package index by `index_url`."
     )
 
 

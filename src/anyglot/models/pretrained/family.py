@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from anyglot.models.config import EncoderConfig, EncoderDecoderConfig, LanguageModelConfig
-from anyglot.models.pretrained.layout import Arrangement
+from anyglot.models.pretrained.layout import TensorLayout
 from anyglot.models.pretrained.rename import Prefix, Table
 
 Config = EncoderConfig | EncoderDecoderConfig | LanguageModelConfig
@@ -39,7 +39,7 @@ class Family:
         has_head: Whether names carry the prefix, and so the class with a head opens the file.
         settings: Keys of config.json and the values under which our arithmetic is theirs, where the family departs
             from the common ones.
-        arrangement: How the file lays tensors out; the names of `table` are those of single tensors.
+        layout: How the file lays tensors out; the names of `table` are those of single tensors.
     """
 
     model_type: str
@@ -51,4 +51,4 @@ class Family:
     has_head: Callable[[Config], bool]
     row_vectors: frozenset[str] = frozenset()
     settings: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    arrangement: Arrangement = field(default_factory=Arrangement)
+    layout: TensorLayout = field(default_factory=TensorLayout)

@@ -20,7 +20,7 @@ from anyglot.models.pretrained.foreign import (
     activation,
     parse,
 )
-from anyglot.models.pretrained.layout import Arrangement
+from anyglot.models.pretrained.layout import TensorLayout
 from anyglot.models.pretrained.rename import Prefix, Rule, Table
 
 _BLOCK, _OURS = "h.{layer}.", "stack.blocks.{layer}."
@@ -126,7 +126,7 @@ def _write(model_type: str, class_name: str, config: Config) -> dict[str, Any]:
 
 
 def gpt2(model_type: str, class_name: str) -> Family:
-    """GPT-2: pre-norm with a final norm, positions counted from 0, queries, keys and values in one sideways matrix."""
+    """GPT-2: pre-norm with a final norm, positions counted from 0, queries, keys and values in one, transposed."""
     return Family(
         model_type=model_type,
         prefix=Prefix("transformer.", heads=("lm_head.",)),
@@ -136,5 +136,5 @@ def gpt2(model_type: str, class_name: str) -> Family:
         fillers=lambda config: {},
         has_head=lambda config: True,
         settings=_SETTINGS,
-        arrangement=Arrangement(sideways=frozenset({"c_attn", "c_proj", "c_fc"}), joined={"c_attn": _PARTS}),
+        layout=TensorLayout(transposed=frozenset({"c_attn", "c_proj", "c_fc"}), joined={"c_attn": _PARTS}),
     )

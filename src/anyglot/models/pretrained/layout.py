@@ -25,16 +25,16 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class TensorLayout:
     """The last module in a tensor's name tells how it is stored. A part's name has the part behind that module.
 
     Args:
-        sideways: Modules whose matrices are stored (in, out): GPT-2's Conv1D.
+        transposed: Modules whose matrices are stored (in, out): GPT-2's Conv1D.
         joined: Module -> its parts, whose outputs lie beside each other: `attn.c_attn.weight` is then
             `attn.c_attn.query.weight` and so on.
     """
 
-    sideways: frozenset[str] = frozenset()
+    transposed: frozenset[str] = frozenset()
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def places(self, stored: Iterable[str]) -> dict[str, Place]:
@@ -51,7 +51,7 @@ class Arrangement:
 
     def taken_out(self, tensor: Tensor, place: Place) -> Tensor:
         """The single tensor, as a Linear has it, of what the file stores."""
-        turned = tensor.t() if self._is_sideways(place.name, tensor) else tensor
+        turned = tensor.t() if self._is_transposed(place.name, tensor) else tensor
         return (turned if place.parts == 1 else turned.tensor_split(place.parts)[place.part]).contiguous()
 
     def put_in(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -64,10 +64,10 @@ class Arrangement:
             is_part = part in owners and upper.endswith(owners[part])
             whole.setdefault(f"{upper}.{leaf}" if is_part else name, []).append(tensors[name])
         stored = {name: parts[0] if len(parts) == 1 else torch.cat(parts) for name, parts in whole.items()}
-        return {name: tensor.t() if self._is_sideways(name, tensor) else tensor for name, tensor in stored.items()}
+        return {name: tensor.t() if self._is_transposed(name, tensor) else tensor for name, tensor in stored.items()}
 
-    def _is_sideways(self, name: str, tensor: Tensor) -> bool:
-        return _module(name) in self.sideways and tensor.dim() == 2
+    def _is_transposed(self, name: str, tensor: Tensor) -> bool:
+        return _module(name) in self.transposed and tensor.dim() == 2
 
     def _rank(self, name: str) -> int:
         """A part's place among its module's, so that they are joined in that order."""

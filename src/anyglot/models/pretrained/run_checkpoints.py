@@ -32,8 +32,8 @@ CHECKPOINTS = "checkpoints"
 FORMAT = 1
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
-UNMOVED = "unmoved.json"  # which parameters a checkpoint leaves out, since no stage trains them
-UNMOVED_WEIGHTS = "unmoved.safetensors"  # those parameters, once, beside the checkpoints of a run that goes
+FROZEN_NAMES = "unmoved.json"  # which parameters a checkpoint leaves out, since no stage trains them
+FROZEN_WEIGHTS_FILE = "unmoved.safetensors"  # those parameters, once, beside the checkpoints of a run that goes
 
 
 class DamagedCheckpoint(Exception):
@@ -151,7 +151,7 @@ def file_hash(path: Path) -> str:
 
 def left_out(checkpoint: Path) -> frozenset[str]:
     """The names of the parameters a checkpoint leaves out; those of older versions leave out none."""
-    path = checkpoint / UNMOVED
+    path = checkpoint / FROZEN_NAMES
     if not path.is_file():
         return frozenset()
     with understood(path):
@@ -164,7 +164,7 @@ def key_of_left_out(checkpoint: Path) -> str:
     Raises:
         UserError: It does not say, or cannot be read.
     """
-    path = checkpoint / UNMOVED
+    path = checkpoint / FROZEN_NAMES
     with understood(path):
         return text_of(read_document(path)["key"])
 
@@ -180,6 +180,6 @@ def best_of(checkpoint: Path) -> dict[str, float]:
         return {str(int(update)): number(value, finite=False) for update, value in read_document(path)["best"].items()}
 
 
-def unmoved_key(tensors: Mapping[str, Tensor]) -> str:
+def frozen_weights_key(tensors: Mapping[str, Tensor]) -> str:
     """Hash of the parameters that no stage trains."""
     return hashed("unmoved 1", ((name, tensors[name]) for name in sorted(tensors)))

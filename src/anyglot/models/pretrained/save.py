@@ -119,7 +119,7 @@ def _renamed(family: Family, config: Config, parameters: dict[str, Tensor]) -> d
         tensors[theirs] = tensor
     for name, tensor in family.fillers(config).items():
         tensors[name] = tensor
-    tensors = family.arrangement.put_in(tensors)
+    tensors = family.layout.put_in(tensors)
     add = family.prefix.add if family.has_head(config) else str
     return {
         add(name): (tensor[None] if name in family.row_vectors else tensor).contiguous().cpu()

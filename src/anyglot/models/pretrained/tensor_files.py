@@ -13,7 +13,7 @@ from torch import Tensor
 
 from anyglot.errors import UserError
 from anyglot.models.pretrained import pickled
-from anyglot.models.pretrained.layout import Arrangement
+from anyglot.models.pretrained.layout import TensorLayout
 from anyglot.models.pretrained.pickled import PickledTensors
 from anyglot.runtime.untrusted_files import DAMAGE, check_regular, is_there, read_json
 
@@ -25,17 +25,17 @@ class Checkpoint:
     """Tensors of one or many files by name. Values are mapped from disk, not read, until they are used.
 
     Args:
-        arrangement: How the files lay them out; the names here are those of single tensors.
+        layout: How the files lay them out; the names here are those of single tensors.
         partial: Open what there is when some of many files are not.
 
     Attributes:
         missing: Names of the files that are not there.
     """
 
-    def __init__(self, folder: Path, arrangement: Arrangement | None = None, *, partial: bool = False) -> None:
+    def __init__(self, folder: Path, layout: TensorLayout | None = None, *, partial: bool = False) -> None:
         self.folder = folder
         self.missing: tuple[str, ...] = ()
-        self._arrangement = arrangement or Arrangement()
+        self._layout = layout or TensorLayout()
         self._open = ExitStack()
         self._files: dict[str, Any] = {}
         try:
@@ -47,7 +47,7 @@ class Checkpoint:
         except BaseException:
             self._open.close()
             raise
-        self._places = self._arrangement.places(self._files)
+        self._places = self._layout.places(self._files)
 
     def _add(self, file: Path) -> None:
         handle: Any
@@ -87,7 +87,7 @@ class Checkpoint:
             raise UserError(f"{name} in {self.folder} cannot be read ({error}). Copy or download it again.") from None
         if not tensor.is_floating_point():
             raise UserError(f"{name} in {self.folder} is {tensor.dtype}; quantized checkpoints cannot be loaded.")
-        return self._arrangement.taken_out(tensor.to(torch.float32), place)
+        return self._layout.taken_out(tensor.to(torch.float32), place)
 
     def __enter__(self) -> Checkpoint:
         return self

@@ -22,18 +22,18 @@ from typing import TYPE_CHECKING, Any
 from anyglot.errors import UserError
 from anyglot.models.pretrained.run_checkpoints import (
     CHECKPOINTS,
+    FROZEN_NAMES,
+    FROZEN_WEIGHTS_FILE,
     MANIFEST,
-    UNMOVED,
-    UNMOVED_WEIGHTS,
     DamagedCheckpoint,
     Manifest,
     best_of,
     checkpoint_folders,
+    frozen_weights_key,
     key_of_left_out,
     left_out,
     read_document,
     read_manifest,
-    unmoved_key,
     verify,
 )
 from anyglot.models.store import CONFIG, WEIGHTS, load_tensors
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 # Tells, in the folder that is opened in a run's stead, which checkpoint was taken.
 TAKEN = "checkpoint.json"
 _RECIPE, _PROGRESS = "recipe.yaml", "progress.json"
-_NEEDED = (CONFIG, WEIGHTS, UNMOVED, _PROGRESS)
+_NEEDED = (CONFIG, WEIGHTS, FROZEN_NAMES, _PROGRESS)
 # A run that saves all the time may delete each checkpoint that is looked at; not so often in a row.
 _LOOKS = 5
 logger = logging.getLogger(__name__)
@@ -149,11 +149,11 @@ def _hold(checkpoint: Path, accompanying: tuple[str, ...], front: str) -> Path:
             if (run / name).is_file():
                 _link(run / name, made / name)
         if not any((made / name).is_file() for name in accompanying):
-            raise DamagedCheckpoint(f"{run} holds no tokenizer, as runs of older versions; go on with it by --resume")
+            raise DamagedCheckpoint(f"{run} holds no tokenizer, as runs of older versions; train on with `resume=True`")
         _complete(made, run)
         what = _told(made, manifest)
         (made / TAKEN).write_text(json.dumps({"update": manifest.update, "metrics": manifest.metrics}), "utf-8")
-        for name in (MANIFEST, _PROGRESS, UNMOVED):
+        for name in (MANIFEST, _PROGRESS, FROZEN_NAMES):
             (made / name).unlink(missing_ok=True)
     except BaseException:
         shutil.rmtree(made.parent, ignore_errors=True)
@@ -177,17 +177,17 @@ def _told(made: Path, manifest: Manifest) -> str:
 
 def _complete(made: Path, run: Path) -> None:
     """Put what the checkpoint leaves out, since no stage trains it, into the weights."""
-    unmoved = unmoved_of(made, run)
-    if not unmoved:
+    frozen = frozen_weights_of(made, run)
+    if not frozen:
         return
     from safetensors.torch import save_file
 
-    whole = unmoved | load_tensors(made / WEIGHTS)
+    whole = frozen | load_tensors(made / WEIGHTS)
     (made / WEIGHTS).unlink()  # a link: what is written must not be the run's own file
     save_file(whole, made / WEIGHTS)
 
 
-def unmoved_of(checkpoint: Path, run: Path) -> dict[str, Tensor]:
+def frozen_weights_of(checkpoint: Path, run: Path) -> dict[str, Tensor]:
     """The parameters that a checkpoint of a run leaves out.
 
     Raises:
@@ -196,14 +196,14 @@ def unmoved_of(checkpoint: Path, run: Path) -> dict[str, Tensor]:
     names = left_out(checkpoint)
     if not names:
         return {}
-    beside = run / CHECKPOINTS / UNMOVED_WEIGHTS
+    beside = run / CHECKPOINTS / FROZEN_WEIGHTS_FILE
     source = beside if beside.is_file() else run / WEIGHTS
     if not source.is_file():
-        raise DamagedCheckpoint(f"{beside} is missing; go on with the run by --resume, which writes it")
-    unmoved = {name: tensor for name, tensor in load_tensors(source).items() if name in names}
-    if unmoved.keys() != names or unmoved_key(unmoved) != key_of_left_out(checkpoint):
+        raise DamagedCheckpoint(f"{beside} is missing; train on with `resume=True`, which writes it")
+    frozen = {name: tensor for name, tensor in load_tensors(source).items() if name in names}
+    if frozen.keys() != names or frozen_weights_key(frozen) != key_of_left_out(checkpoint):
         raise DamagedCheckpoint(f"{source} does not hold the frozen weights it was trained beside")
-    return unmoved
+    return frozen
 
 
 def _link(source: Path, target: Path) -> None:

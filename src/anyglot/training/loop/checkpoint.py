@@ -218,4 +218,4 @@ def _remove(folder: Path) -> None:
 def _standing(root: Path) -> str:
     folders = checkpoint_folders(root)
     held = f"The last checkpoint is {folders[-1].name}" if folders else "There is no earlier checkpoint"
-    return f"{held}; free some space and run again with --resume."
+    return f"{held}; free some space and run again with `resume=True`."

@@ -164,7 +164,7 @@ def other_processes_watched(accelerator: Accelerator, checkpoints: Path) -> Iter
         raise UserError(
             f"Another process of this run died or cannot be reached any more (noticed by process "
             f"{accelerator.process_index}); nothing was written since the last checkpoint in {checkpoints}. "
-            "Look at that process's last words, then start all processes again with --resume."
+            "Look at that process's last words, then start all processes again with `resume=True`."
         ) from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyglot.errors import UserError
-from anyglot.models.pretrained.run_checkpoints import key_of_left_out, left_out, unmoved_key
+from anyglot.models.pretrained.run_checkpoints import frozen_weights_key, key_of_left_out, left_out
 from anyglot.training.loop.freezing import trained_names
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unmoved:
+class FrozenWeights:
     """Parameters that are at the end of a run what they were at its beginning.
 
     Args:
@@ -30,11 +30,11 @@ class Unmoved:
     key: str
 
     @classmethod
-    def of(cls, model: nn.Module, stages: Sequence[Stage], prepared: frozenset[str] = frozenset()) -> Unmoved:
+    def of(cls, model: nn.Module, stages: Sequence[Stage], prepared: frozenset[str] = frozenset()) -> FrozenWeights:
         """Those of a model that none of these stages trains, and that were not `prepared` either."""
         named = dict(model.named_parameters())
         names = frozenset(named).difference(prepared, *(trained_names(named, stage) for stage in stages))
-        key = unmoved_key({name: named[name] for name in names}) if names else ""
+        key = frozen_weights_key({name: named[name] for name in names}) if names else ""
         return cls(names, key)
 
     def document(self) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from torch import nn
 from anyglot.errors import UserError
 from anyglot.models.build import Model
 from anyglot.models.pretrained import run_checkpoints
-from anyglot.models.pretrained.run_checkpoints import UNMOVED, UNMOVED_WEIGHTS
+from anyglot.models.pretrained.run_checkpoints import FROZEN_NAMES, FROZEN_WEIGHTS_FILE
 from anyglot.models.store import CONFIG, config_document
 from anyglot.runtime.files import write_tensors
 from anyglot.training.loop import checkpoint, finishing, state
-from anyglot.training.loop.frozen_weights import Unmoved
+from anyglot.training.loop.frozen_weights import FrozenWeights
 from anyglot.training.loop.logs import MetricsLog
 from anyglot.training.loop.options import BEST
 from anyglot.training.loop.plan import Plan
@@ -27,22 +27,22 @@ class Keeper:
     """Writes the checkpoints of a run and deletes those that are not to be kept.
 
     Args:
-        unmoved: What no stage trains, and is therefore left out.
+        frozen: What no stage trains, and is therefore left out.
         log: Flushed to disk before a checkpoint tells of its lines; None on every rank but the first.
         saved: The update of the checkpoint the run goes on from.
     """
 
     def __init__(
-        self, plan: Plan, accelerator: Accelerator, unmoved: Unmoved, log: MetricsLog | None, saved: int | None
+        self, plan: Plan, accelerator: Accelerator, frozen: FrozenWeights, log: MetricsLog | None, saved: int | None
     ) -> None:
-        self.plan, self.accelerator, self.unmoved, self.log, self.saved = plan, accelerator, unmoved, log, saved
-        beside = plan.folder / run_checkpoints.CHECKPOINTS / UNMOVED_WEIGHTS
-        self._beside = beside if unmoved.names and not beside.is_file() else None
+        self.plan, self.accelerator, self.frozen, self.log, self.saved = plan, accelerator, frozen, log, saved
+        beside = plan.folder / run_checkpoints.CHECKPOINTS / FROZEN_WEIGHTS_FILE
+        self._beside = beside if frozen.names and not beside.is_file() else None
 
     def save(self, model: nn.Module, progress: state.Progress, optimizer: torch.optim.Optimizer | None) -> None:
         """Write a checkpoint and delete what is not to be kept; without `optimizer`, between two stages."""
-        self._save_unmoved(model)
-        weights = state.model_tensors(model, self.unmoved.names)
+        self._save_frozen(model)
+        weights = state.model_tensors(model, self.frozen.names)
         moments = {} if optimizer is None else state.optimizer_tensors(model, optimizer)
         scaler = self.accelerator.scaler
         documents = {
@@ -50,7 +50,7 @@ class Keeper:
             "random.json": state.gathered_random_states(self.accelerator),
             "scaler.json": {} if scaler is None else scaler.state_dict(),
         }
-        documents[UNMOVED] = self.unmoved.document()
+        documents[FROZEN_NAMES] = self.frozen.document()
         if isinstance(model, Model):  # the weights alone do not tell which edits came before
             documents[CONFIG] = config_document(model)
         if self.log is not None:
@@ -67,11 +67,11 @@ class Keeper:
         self.saved = progress.update
         self.accelerator.wait_for_everyone()
 
-    def _save_unmoved(self, model: nn.Module) -> None:
+    def _save_frozen(self, model: nn.Module) -> None:
         """Once: what the checkpoints leave out, for whoever opens one before the run has ended."""
         if self._beside is None:
             return
-        moved = frozenset(model.state_dict(keep_vars=True)) - self.unmoved.names
+        moved = frozenset(model.state_dict(keep_vars=True)) - self.frozen.names
         tensors = state.model_tensors(model, moved)
         if self.log is not None:
             write_tensors(self._beside, tensors)

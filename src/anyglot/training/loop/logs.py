@@ -13,7 +13,7 @@ from typing import IO, Any
 from anyglot.runtime.files import disk_errors, write_bytes
 from anyglot.runtime.untrusted_files import parse_json, read_bytes
 
-ADVICE = "free some space and run again with --resume"
+ADVICE = "free some space and run again with `resume=True`"
 
 
 class MetricsLog:

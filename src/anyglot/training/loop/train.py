@@ -33,7 +33,7 @@ from anyglot.training.loop.distributed import (
 )
 from anyglot.training.loop.encoder_states import check_encoder_caches, remembered
 from anyglot.training.loop.freezing import enter_stage, set_modes
-from anyglot.training.loop.frozen_weights import Unmoved
+from anyglot.training.loop.frozen_weights import FrozenWeights
 from anyglot.training.loop.keeping import Keeper
 from anyglot.training.loop.logs import Display, MetricsLog
 from anyglot.training.loop.objective import Objective
@@ -75,7 +75,9 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     """
     root = plan.folder / CHECKPOINTS
     if not resume and run_checkpoints.checkpoint_folders(root):
-        raise UserError(f"{plan.folder} already holds checkpoints of a run; give --resume to go on, or another folder.")
+        raise UserError(
+            f"{plan.folder} already holds checkpoints of a run; give `resume=True` to go on, or another folder."
+        )
     found = checkpoint.newest_good(root) if resume else None
     progress = state.Progress()
     if found is not None:
@@ -102,8 +104,8 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
         accelerator.init_trackers("anyglot", config=dict(plan.identity))
     if found is None:
         prepare(plan, model, stages, shown=accelerator.is_main_process and not plan.quiet)
-    unmoved = Unmoved.of(model, stages, prepared_names(plan.method, model))
-    run = Run(plan, accelerator, model, progress, found[0] if found else None, unmoved)
+    frozen = FrozenWeights.of(model, stages, prepared_names(plan.method, model))
+    run = Run(plan, accelerator, model, progress, found[0] if found else None, frozen)
     if found is not None and accelerator.is_main_process and found[0] == run_checkpoints.checkpoint_folders(root)[-1]:
         run.keeper.prune(progress)  # what a kill kept from being deleted, or left half deleted
     with ExitStack() as stack:
@@ -128,12 +130,12 @@ class Run:
         model: nn.Module,
         progress: state.Progress,
         resumed: Path | None,
-        unmoved: Unmoved,
+        frozen: FrozenWeights,
     ) -> None:
         self.plan, self.accelerator, self.model, self.progress = plan, accelerator, model, progress
-        self.resumed, self.unmoved = resumed, unmoved
+        self.resumed, self.frozen = resumed, frozen
         self.log = MetricsLog(plan.folder / METRICS, progress.update) if accelerator.is_main_process else None
-        self.keeper = Keeper(plan, accelerator, unmoved, self.log, progress.update if resumed else None)
+        self.keeper = Keeper(plan, accelerator, frozen, self.log, progress.update if resumed else None)
         self.display: Display | None = None
         self._sharded = False
         self._clock = self._window_clock = time.monotonic()
@@ -186,7 +188,7 @@ class Run:
         """Bring the model to where the stages `past` left it, when resuming or when it is still in shards."""
         missing: frozenset[str] = frozenset()
         if self.resumed is not None:
-            missing = self.unmoved.missing_in(self.resumed, self.plan.folder)
+            missing = self.frozen.missing_in(self.resumed, self.plan.folder)
             tensors = run_checkpoints.read_tensors(self.resumed / "model.safetensors")
         elif self._sharded:  # cannot be wrapped again with other weights frozen; begin from a whole one
             tensors = state.model_tensors(self.model)

@@ -22,7 +22,7 @@ class PretrainedTranslator:
         dropout, attention_dropout: Of the training to come; None: as before.
 
     Attributes:
-        told_by_tokens: Whether it is told languages by tokens; known after `frames`.
+        uses_language_tokens: Whether it is told languages by tokens; known after `frames`.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class PretrainedTranslator:
         self._start, self._target_languages = start, target_languages
         self._dropout, self._attention_dropout = dropout, attention_dropout
         self._loaded: EncoderDecoder | None = None
-        self.told_by_tokens = False
+        self.uses_language_tokens = False
 
     def model(self) -> EncoderDecoder:
         """The model, loaded anew at every call.
@@ -49,7 +49,7 @@ class PretrainedTranslator:
         config = self._loaded.config
         folder = local_folder(self._start)
         frames = frames_of(folder, tokenizer, config.start_id, config.encoder.embeddings.vocabulary_size)
-        self.told_by_tokens = isinstance(frames, TokenFrames)
+        self.uses_language_tokens = isinstance(frames, TokenFrames)
         return frames
 
     def _load(self) -> EncoderDecoder:

@@ -9,7 +9,7 @@ from pathlib import Path
 from anyglot.errors import UserError
 from anyglot.models.config import Config
 from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS, DamagedCheckpoint
-from anyglot.models.pretrained.unfinished_runs import unmoved_of
+from anyglot.models.pretrained.unfinished_runs import frozen_weights_of
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
 from anyglot.models.prompted import PromptedEncoder
@@ -38,7 +38,7 @@ def average_run(
         UserError: Too few checkpoints are left, they are of different networks, or `out` is taken.
     """
     if (last is not None) + (best is not None) + bool(steps) != 1:
-        raise UserError("Give one of --last N, --best N and --step N.")
+        raise UserError("Give one of `last=N`, `best=N` and `steps=N`.")
     with held(out):
         return _average(run, out, last, best, steps)
 
@@ -58,10 +58,10 @@ def _average(run: Path, out: Path, last: int | None, best: int | None, steps: Se
     else:
         folders = choose_best(root, best or 0, highest=metric_of(root) != "loss")
     try:
-        unmoved = unmoved_of(folders[0], run)
+        frozen = frozen_weights_of(folders[0], run)
     except DamagedCheckpoint as damage:
         raise UserError(f"The checkpoints of {run} cannot be averaged: {damage}.") from None
-    model = assemble(_config(folders, run), unmoved | dict(average(folders)), str(root))
+    model = assemble(_config(folders, run), frozen | dict(average(folders)), str(root))
     with whole_folder(out, replaces=True) as made:
         save_model(model, made)
         load_tokenizer(run).save(made)
@@ -83,6 +83,6 @@ def _config(folders: Sequence[Path], run: Path) -> Config:
         if config != configs[0]:
             raise UserError(
                 f"{folders[0].name} and {folder.name} of {run} are of different networks, since a stage between them "
-                "edits the model; average checkpoints of one stage (--step)."
+                "edits the model; average checkpoints of one stage (`steps`)."
             )
     return configs[0]

@@ -64,7 +64,7 @@ def given_data(train: Sequence[str], validation: Sequence[str]) -> GivenData | N
     if not train:
         if validation:
             raise UserError(
-                "--validation goes with --train; to change a recipe's validation alone set data.validation."
+                "`validation` goes with `corpora`; to change a recipe's validation alone set data.validation."
             )
         return None
     origins: dict[tuple[str, ...], str] = {}
@@ -106,7 +106,7 @@ def refuse_wrong_forms(method: object, data: object, origins: Mapping[tuple[str,
 def _corpora(side: str, texts: Sequence[str], origins: dict[tuple[str, ...], str]) -> list[dict[str, Any]]:
     found = []
     for number, text in enumerate(texts):
-        where = f"--{side} {text}"
+        where = f"`{'corpora' if side == 'train' else side}={text}`"
         found.append(_corpus(text, where))
         origins["data", side, str(number)] = where
     return found

@@ -100,7 +100,7 @@ def distil(asked: Distillation) -> None:
     Raises:
         UserError: The recipe does not learn from pairs, the teacher cannot translate them, or the folder is taken.
     """
-    with held(asked.out), stoppable("what was translated is kept; go on with --resume"):
+    with held(asked.out), stoppable("what was translated is kept; go on with `resume=True`"):
         _distil(asked)
 
 
@@ -168,7 +168,9 @@ def _begun(asked: Distillation, corpora: list[_Corpus]) -> dict[str, str] | None
     if asked.resume:
         return {str(key): str(value) for key, value in begun.items()}
     if (out / RECIPE).exists() or _has_translations(corpora):
-        raise UserError(f"{out} is not empty; give --resume to go on with the distillation in it, or another folder.")
+        raise UserError(
+            f"{out} is not empty; give `resume=True` to go on with the distillation in it, or another folder."
+        )
     _forget(out)
     return None
 
@@ -267,7 +269,7 @@ def _conclude(asked: Distillation, corpora: list[_Corpus], facts: dict[str, Any]
     values["data"]["train"] = [{"sheet": SHEET}]
     _write_lines(asked.out / "distilled.json", [json.dumps({**facts, "corpora": told}, indent=2)])
     _write_lines(asked.out / RECIPE, [yaml_text.dump(values).rstrip("\n")])
-    say(f"{asked.out / RECIPE} is ready: anyglot train {asked.out / RECIPE} --out FOLDER.")
+    say(f"{asked.out / RECIPE} is ready: `anyglot train {asked.out / RECIPE} --out FOLDER`.")
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from anyglot.data.build import Parts, Progress, build_loader, build_validation
 from anyglot.data.corpus import ADDRESSES, MonolingualSource, ParallelSource, content_hash
 from anyglot.errors import UserError
 from anyglot.models.build import Model
-from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS, UNMOVED_WEIGHTS
+from anyglot.models.pretrained.run_checkpoints import CHECKPOINTS, FROZEN_WEIGHTS_FILE
 from anyglot.models.pretrained.unfinished_runs import is_unfinished
 from anyglot.models.prompt_files import FOLDER as PROMPTS
 from anyglot.models.prompt_files import save_prompts
@@ -42,7 +42,7 @@ from anyglot.training.recipe.load import load_recipe, save_recipe
 from anyglot.training.recipe.outline import outline
 from anyglot.training.recipe.record import RUN, languages_of, run_record
 from anyglot.training.recipe.schema import LearnedTokenizer, Recipe
-from anyglot.training.recipe.templates import frames_of_method, told_by_tokens
+from anyglot.training.recipe.templates import frames_of_method, uses_language_tokens
 from anyglot.training.recipe.validation_split import split_off
 from anyglot.training.recipe.vocabulary import output_rows
 
@@ -99,7 +99,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, quiet: bool, command: st
         say(f"The run in {folder} is finished; there is nothing to resume.")
         return False
     if not resume and ((folder / RUN).exists() or (folder / CHECKPOINTS).exists()):
-        raise UserError(f"{folder} already holds a run; give --resume to go on with it, or another folder.")
+        raise UserError(f"{folder} already holds a run; give `resume=True` to go on with it, or another folder.")
     first_process = is_first_process()
     say = say if first_process else logger.debug
     shown = first_process and not quiet
@@ -130,7 +130,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, quiet: bool, command: st
                 save_recipe(as_saved(recipe, folder), folder / "recipe.yaml")
                 # From now on every checkpoint can be opened (`models/pretrained/unfinished_runs.py`).
                 tokenizer.save(folder)
-                tokens = {TOKENS: True} if told_by_tokens(plan.method) else {}
+                tokens = {TOKENS: True} if uses_language_tokens(plan.method) else {}
                 write_document(folder / LANGUAGES, languages_of(recipe) | tokens)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
@@ -312,7 +312,7 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
     try:
         with disk_errors(folder):
             save_model(model, folder)
-            (folder / CHECKPOINTS / UNMOVED_WEIGHTS).unlink(missing_ok=True)  # the model holds them
+            (folder / CHECKPOINTS / FROZEN_WEIGHTS_FILE).unlink(missing_ok=True)  # the model holds them
             if isinstance(model, PromptedEncoder):
                 save_prompts(model, folder / PROMPTS)
                 write_document(folder / PROMPTS / LANGUAGES, languages_of(recipe))
@@ -321,7 +321,7 @@ def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: 
             write_document(folder / RUN, run_record(recipe, plan, trained, command))
     except UserError as error:
         raise UserError(
-            f"{str(error).rstrip('.')}. Trained weights are safe in {folder / CHECKPOINTS}: run on with --resume."
+            f"{str(error).rstrip('.')}. Trained weights are safe in {folder / CHECKPOINTS}: run on with `resume=True`."
         ) from error
 
 

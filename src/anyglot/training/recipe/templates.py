@@ -19,7 +19,7 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     if not isinstance(method, Framed):
         return None
     frames = method.frames(tokenizer)
-    untold = not (method.start is not None and method.start.told_by_tokens) and not recipe.target_languages
+    untold = not (method.start is not None and method.start.uses_language_tokens) and not recipe.target_languages
     if method.kind == "translation" and untold and len(recipe.written) > 1:
         raise UserError(
             f"data has pairs into {', '.join(sorted(recipe.written))}, but {recipe.start} has neither language tokens "
@@ -29,6 +29,6 @@ def frames_of_method(recipe: Recipe, method: Method, tokenizer: TextTokenizer) -
     return frames
 
 
-def told_by_tokens(method: Learner) -> bool:
+def uses_language_tokens(method: Learner) -> bool:
     """Whether the method's model is told languages by the tokens of the checkpoint it comes from."""
-    return isinstance(method, Framed) and method.start is not None and method.start.told_by_tokens
+    return isinstance(method, Framed) and method.start is not None and method.start.uses_language_tokens

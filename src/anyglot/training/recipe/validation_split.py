@@ -49,13 +49,13 @@ def split_off(recipe: Recipe, say: Callable[[str], None], progress: Progress | N
         if not left:
             raise UserError(
                 f"{' and '.join(source.locations)}: nothing is left to learn from once validation text is split off; "
-                "give --validation, or more text."
+                "give `validation`, or more text."
             )
     lines = sum(each.lines for each in found)
     if not any(held):
         raise UserError(
             f"{lines:,} lines are too few to split {split.share:.1%} off for validation; give "
-            "--validation, or raise data.validation_split.share."
+            "`validation`, or raise data.validation_split.share."
         )
     unused = lines - sum(held) - sum(learned)
     say(
