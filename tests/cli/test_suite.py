@@ -27,8 +27,8 @@ def told(*words: str) -> str:
         (["--suite", "phrasebook", "--seeds", "one"], "--seeds is a list of whole numbers"),
         (["--suite", "phrasebook", "--set", "epochs"], "--set takes KEY=VALUE"),
         (["--suite", "phrasebook", "--setting", "x"], "--setting is one of zero-shot"),
-        (["--suite", "phrasebook", "--setting", "zero-shot", "--few-shot", "2"], "--few-shot do not fit together"),
-        (["--suite", "phrasebook", "--select", "best"], "--select is one of english, mean, last"),
+        (["--suite", "phrasebook", "--setting", "zero-shot", "--few-shot", "2"], "few_shot do not fit together"),
+        (["--suite", "phrasebook", "--select", "best"], "select is one of english, mean, last"),
         (["--suite", "phrasebook", "--languages", "qqq"], "qqq"),
     ],
 )

@@ -68,7 +68,7 @@ def test_w9_the_source_limit_is_an_option(translator: Translator) -> None:
     [alone] = translator.translate([SENTENCE], **options)
     assert translator.translate([two], max_source_length=size(translator, two) - 1, **options) == [f"{alone} {alone}"]
     assert translator.counts.split == before + 1
-    with pytest.raises(UserError, match="positions for 600 source tokens, --max-source-length asks for 601"):
+    with pytest.raises(UserError, match="positions for 600 source tokens, max_source_length asks for 601"):
         translator.translate([two], max_source_length=601, **options)
     with pytest.raises(UserError, match="at least 8"):
         translator.translate([two], max_source_length=7, **options)

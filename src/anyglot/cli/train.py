@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.options import OVERRIDES, RECIPE
 from anyglot.cli.verb import verb
 
 
 @verb(folder="out", kept="the run goes on from its newest checkpoint, if there is one, with --resume")
 def train(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
-    ] = None,
+    recipe: RECIPE,
+    overrides: OVERRIDES = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; a model folder when training ends.")] = ...,  # type: ignore[assignment]
     train: Annotated[
         list[str] | None,

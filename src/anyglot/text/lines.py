@@ -67,5 +67,5 @@ def too_long(number: int, characters: int, max_characters: int) -> UserError:
     """The error for a line over the limit."""
     return UserError(
         f"line {number} has {characters:,} characters, more than the limit of {max_characters:,}: "
-        "split it, or raise --max-characters."
+        "split it, or raise max_characters."
     )

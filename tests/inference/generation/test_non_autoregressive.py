@@ -142,7 +142,7 @@ def test_several_translations_are_ranked(translator: Translator) -> None:
         ({"decoder": "sample"}, "use ctc"),
         ({"rounds": -1}, "rounds must lie between 0 and 100, not -1"),
         ({"beam": 2, "n_best": 3}, "keeps 2"),
-        ({"show_rounds": True, "n_best": 2}, "--show-rounds and --n-best"),
+        ({"show_rounds": True, "n_best": 2}, "decoder.show_rounds and --n-best"),
     ],
 )
 def test_what_it_cannot_do_is_said(translator: Translator, settings: dict[str, object], message: str) -> None:

@@ -52,12 +52,12 @@ def test_several_lengths_give_several_texts(translator: Translator) -> None:
     [
         ({"decoder": "ctc"}, "use mask-predict"),
         ({"decoder": "beam"}, "use mask-predict"),
-        ({"beam": 3}, "give --length-beam"),
+        ({"beam": 3}, "give decoder.length_beam"),
         ({"iterations": 0, "rounds": 0}, "nothing to write with"),
         ({"iterations": -1}, "iterations must lie"),
         ({"length_beam": 0}, "length-beam must lie"),
         ({"remasking": "odd"}, "no re-masking 'odd'"),
-        ({"decoder": "ctc", "iterations": 3}, "--iterations belongs to --decoder mask-predict"),
+        ({"decoder": "ctc", "iterations": 3}, "decoder.iterations belongs to --decoder mask-predict"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(
@@ -71,5 +71,5 @@ def test_a_model_without_a_length_head_is_not_for_it(tmp_path: Path) -> None:
     plain = Translator.from_pretrained(write_folder(tmp_path))
     with pytest.raises(UserError, match="mask-predict is not for: use ctc"):
         plain.translate(TEXTS[:1], **LANGUAGES, decoder="mask-predict")
-    with pytest.raises(UserError, match="--length-beam belongs to --decoder mask-predict"):
+    with pytest.raises(UserError, match="decoder.length_beam belongs to --decoder mask-predict"):
         plain.translate_n_best(TEXTS[:1], **LANGUAGES, settings=SearchSettings(length_beam=2))

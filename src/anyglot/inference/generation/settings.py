@@ -121,7 +121,7 @@ class SearchSettings:
         if (self.decoder is not None or self.beam is not None) and self.n_best > self.rows:
             raise UserError(
                 f"{self.n_best} translations were asked of a search that keeps {self.rows}: "
-                f"use {'--length-beam' if self.decoder == 'mask-predict' else '--beam'} {self.n_best}, or --decoder "
+                f"use {'--set decoder.length_beam=' if self.decoder == 'mask-predict' else '--beam '}{self.n_best}, or --decoder "
                 "sample where the model can."
             )
 
@@ -147,21 +147,23 @@ class SearchSettings:
         if decoder != "ctc":
             if self.rounds is not None or self.show_rounds:
                 raise UserError(
-                    f"rounds belong to --decoder ctc, not to {decoder}: leave --rounds and --show-rounds out."
+                    f"rounds belong to --decoder ctc, not to {decoder}: leave decoder.rounds and decoder.show_rounds out."
                 )
             return replace(self, decoder=decoder, beam=self.beam or BEAMS)
         if self.rounds and not refines:
             raise UserError(
-                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use --rounds 0."
+                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use decoder.rounds=0."
             )
         rounds = self.rounds if self.rounds is not None else ROUNDS if refines else 0
         return replace(self, decoder=decoder, beam=self.beam or self.n_best, rounds=rounds)
 
     def _settled_mask_predict(self, refines: bool) -> "SearchSettings":
         if self.beam is not None:
-            raise UserError("--beam is not for --decoder mask-predict: give --length-beam to try several lengths.")
+            raise UserError(
+                "--beam is not for --decoder mask-predict: give decoder.length_beam to try several lengths."
+            )
         if self.rounds and not refines:
-            raise UserError(f"{self.rounds} rounds were asked of a model without a denoiser: use --rounds 0.")
+            raise UserError(f"{self.rounds} rounds were asked of a model without a denoiser: use decoder.rounds=0.")
         settled = replace(
             self,
             decoder="mask-predict",
@@ -171,7 +173,9 @@ class SearchSettings:
             remasking=self.remasking or "paper",
         )
         if not settled.iterations and not settled.rounds:
-            raise UserError("no iterations and no rounds leave nothing to write with: raise --iterations or --rounds.")
+            raise UserError(
+                "no iterations and no rounds leave nothing to write with: raise decoder.iterations or decoder.rounds."
+            )
         return settled
 
     def facts(self) -> dict[str, object]:
@@ -198,9 +202,7 @@ class SearchSettings:
     def _refuse_mask_predict(self, decoder: Decoder) -> None:
         for name in ("iterations", "length_beam", "remasking"):
             if getattr(self, name) is not None:
-                raise UserError(
-                    f"--{name.replace('_', '-')} belongs to --decoder mask-predict, not to {decoder}: leave it out."
-                )
+                raise UserError(f"decoder.{name} belongs to --decoder mask-predict, not to {decoder}: leave it out.")
 
     def _check_mask_predict(self) -> None:
         if self.iterations is not None:
@@ -233,14 +235,14 @@ class SearchSettings:
         """
         if self.max_source_length is not None and self.max_source_length > positions:
             raise UserError(
-                f"this model has positions for {positions} source tokens, --max-source-length asks for "
+                f"this model has positions for {positions} source tokens, max_source_length asks for "
                 f"{self.max_source_length}: lower it."
             )
 
     def _check_source(self) -> None:
         if self.max_source_length is not None and self.max_source_length < SHORTEST_SOURCE:
             raise UserError(
-                f"--max-source-length {self.max_source_length} leaves no room for text between the special tokens: "
+                f"max_source_length {self.max_source_length} leaves no room for text between the special tokens: "
                 f"take at least {SHORTEST_SOURCE}."
             )
         if self.overlong is not None and self.overlong not in OVERLONG:
@@ -252,7 +254,7 @@ class SearchSettings:
         if self.rounds is not None:
             whole("rounds", self.rounds, 0, MAX_ROUNDS)
         if self.show_rounds and self.n_best > 1:
-            raise UserError("--show-rounds and --n-best give each line another form: ask for one of them.")
+            raise UserError("decoder.show_rounds and --n-best give each line another form: ask for one of them.")
 
     def _check_sampling(self) -> None:
         given = {

@@ -205,9 +205,11 @@ def _read_drafts(work: Work) -> Prefixes | None:
     if work.draft is None and work.draft_file is None:
         return None
     if work.settings.decoder != "speculative":
-        raise UserError("drafts are for --decoder speculative: give it too, or leave --draft and --draft-file out.")
+        raise UserError(
+            "drafts are for --decoder speculative: give it too, or leave decoder.draft and decoder.draft_file out."
+        )
     if work.draft is not None and work.draft_file is not None:
-        raise UserError("--draft and --draft-file are two sources of drafts: give one of them.")
+        raise UserError("decoder.draft and decoder.draft_file are two sources of drafts: give one of them.")
     return None if work.draft_file is None else Prefixes.drafts(work.draft_file)
 
 
