@@ -46,7 +46,6 @@ def test_what_does_not_fit_is_told(
         (["tasks", "--suite", "xtreme", "--beam", "3"], "--beam"),
         (["tasks", "--tasks", "xnli", "--latency"], "--latency"),
         (["translation", "--seeds", "1"], "--seeds"),
-        (["translation", "--set", "epochs=1"], "--set"),
     ],
 )
 def test_an_option_of_the_other_verb_is_no_option(words: list[str], option: str) -> None:

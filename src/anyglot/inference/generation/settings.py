@@ -121,8 +121,8 @@ class SearchSettings:
         if (self.decoder is not None or self.beam is not None) and self.n_best > self.rows:
             raise UserError(
                 f"{self.n_best} translations were asked of a search that keeps {self.rows}: "
-                f"use {'--set decoder.length_beam=' if self.decoder == 'mask-predict' else '--beam '}{self.n_best}, or --decoder "
-                "sample where the model can."
+                f"use {'decoder.length_beam=' if self.decoder == 'mask-predict' else '--beam '}{self.n_best}, or "
+                "--decoder sample where the model can."
             )
 
     def settled(self, decoders: Sequence[Decoder], *, refines: bool = False) -> "SearchSettings":
@@ -147,12 +147,14 @@ class SearchSettings:
         if decoder != "ctc":
             if self.rounds is not None or self.show_rounds:
                 raise UserError(
-                    f"rounds belong to --decoder ctc, not to {decoder}: leave decoder.rounds and decoder.show_rounds out."
+                    f"rounds belong to --decoder ctc, not to {decoder}: leave decoder.rounds and "
+                    "decoder.show_rounds out."
                 )
             return replace(self, decoder=decoder, beam=self.beam or BEAMS)
         if self.rounds and not refines:
             raise UserError(
-                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use decoder.rounds=0."
+                f"{self.rounds} rounds were asked of a model that cannot write over what it wrote: use "
+                "decoder.rounds=0."
             )
         rounds = self.rounds if self.rounds is not None else ROUNDS if refines else 0
         return replace(self, decoder=decoder, beam=self.beam or self.n_best, rounds=rounds)
