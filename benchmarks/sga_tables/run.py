@@ -101,7 +101,7 @@ class Work:
             self.out / f"{model}-{seed}",
             *decoding.options,
             *wanted,
-            *(["--latency"] * timing),
+            *(["--set", "latency=true"] * timing),
         )
 
     def scores(self, name: str, seed: int, decoding: Decoding) -> Path:

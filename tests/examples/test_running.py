@@ -49,7 +49,7 @@ _WHY = (
     (r"^anyglot (train|data distill|study)\b|torchrun|cli\.main", "trains"),
     (r"^anyglot demo", "a demo"),
     (r"facebook/|FacebookAI/|xlm-roberta|mbart-50|multilingual-e5-small", "a name"),
-    (r"^anyglot (fetch|model push)|--off-target|--comet|ctranslate2|--precision int8", "sends or installs"),
+    (r"^anyglot (fetch|model push)|--off-target|--set comet|ctranslate2|--precision int8", "sends or installs"),
     (r"^anyglot data phrasebook", "large"),
     (
         r"^anyglot (evaluate (tatoeba|bucc)|analyze|model (average|export)|data (check|manifest)|mine|embed)|"

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyglot.cli.trim import listed
+from anyglot.cli.options import (
+    DEVICE,
+    ENCODER_PRECISION,
+    LANGUAGES,
+    MACHINE,
+    MAX_SENTENCE_LENGTH,
+    POOLING,
+    REPORT_FOLDER,
+    RESAMPLES,
+    SEED,
+    listed,
+)
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -28,18 +39,11 @@ TEXTS = Annotated[
         "--texts", help="en=FILE,de=FILE (line i says the same in each) or phrasebook:sentences=1000.", metavar="TEXTS"
     ),
 ]
-LANGUAGES = Annotated[
-    str, typer.Option("--languages", "-l", help="e.g. en,de,ru; default: all of --texts. A phrasebook needs them.")
-]
 SENTENCES = Annotated[int, typer.Option("--sentences", min=0, help="Most sentences, drawn at random; 0: all.")]
-OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the report, tables and figures.")]
-POOLING = Annotated[str, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first.")]
-MAX_LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a sentence.", metavar="N")]
-RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
-SEED = Annotated[int, typer.Option("--seed", min=0, help="Of the sample, the bootstrap, controls and folds.")]
-DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
-CACHE = Annotated[Path | None, typer.Option("--cache", help="Folder in which states are remembered; default: none.")]
+STATES = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder in which states are remembered; default: none.", rich_help_panel=MACHINE),
+]
 NO_FIGURES = Annotated[bool, typer.Option("--no-figures", help="Leave out the PNG and SVG files (no matplotlib).")]
 
 
@@ -55,20 +59,20 @@ def cka(
     texts: TEXTS,
     languages: LANGUAGES = "",
     sentences: SENTENCES = 1000,
-    out: OUT = Path("cka"),
+    out: REPORT_FOLDER = Path("cka"),
     all_layers: Annotated[
         bool, typer.Option("--all-layers", help="Also compare every layer with every layer.")
     ] = False,
     minibatch: Annotated[
         int, typer.Option("--minibatch", min=0, help="Estimate in batches of N, for large samples; 0: all at once.")
     ] = 0,
-    pooling: POOLING = "mean",
-    max_length: MAX_LENGTH = 512,
+    pooling: POOLING = None,
+    max_length: MAX_SENTENCE_LENGTH = 512,
     resamples: RESAMPLES = 500,
     seed: SEED = 1,
     device: DEVICE = None,
-    precision: PRECISION = "auto",
-    cache: CACHE = None,
+    precision: ENCODER_PRECISION = "auto",
+    cache: STATES = None,
     no_figures: NO_FIGURES = False,
 ) -> None:
     """Centred kernel alignment of states, by layer: between models for each language, and between languages.
@@ -100,7 +104,7 @@ def spectra(
         list[str] | None,
         typer.Argument(help="Models that were made from it; none: the base alone.", metavar="MODEL..."),
     ] = None,
-    out: OUT = Path("spectra"),
+    out: REPORT_FOLDER = Path("spectra"),
     norms_only: Annotated[
         bool, typer.Option("--norms-only", help="Only norms, in seconds; no distances, spectral norms, stable ranks.")
     ] = False,
@@ -131,20 +135,20 @@ def separability(
     texts: TEXTS,
     languages: LANGUAGES = "",
     sentences: SENTENCES = 1000,
-    out: OUT = Path("separability"),
+    out: REPORT_FOLDER = Path("separability"),
     scores: Annotated[
         Path | None,
         typer.Option("--scores", help="Transfer scores, tab-separated: model, score, language if any.", metavar="FILE"),
     ] = None,
     pivot: Annotated[str, typer.Option("--pivot", help="Language that transfer starts from.")] = "en",
     folds: Annotated[int, typer.Option("--folds", min=2, max=100, help="Of the probe, over sentences.")] = 5,
-    pooling: POOLING = "mean",
-    max_length: MAX_LENGTH = 512,
+    pooling: POOLING = None,
+    max_length: MAX_SENTENCE_LENGTH = 512,
     resamples: RESAMPLES = 500,
     seed: SEED = 1,
     device: DEVICE = None,
-    precision: PRECISION = "auto",
-    cache: CACHE = None,
+    precision: ENCODER_PRECISION = "auto",
+    cache: STATES = None,
     no_figures: NO_FIGURES = False,
 ) -> None:
     """How easily states are told apart by language, at every layer, and whether that goes with transfer.
@@ -174,7 +178,7 @@ def _request(
     languages: str,
     sentences: int,
     out: Path,
-    pooling: str,
+    pooling: str | None,
     max_length: int,
     resamples: int,
     seed: int,
@@ -188,7 +192,7 @@ def _request(
     from anyglot.evaluation.translation.run import unique_labels
     from anyglot.inference.embedding import EmbeddingSettings
 
-    settings = EmbeddingSettings(pooling=pooling, max_length=max_length)  # type: ignore[arg-type]
+    settings = EmbeddingSettings(pooling=pooling or "mean", max_length=max_length)  # type: ignore[arg-type]
     labels = dict(zip(unique_labels(models), models, strict=True))
     sample = read_sample(texts, listed(languages), sentences=sentences, seed=seed)
     if sample.left_out:

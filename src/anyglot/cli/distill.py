@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.options import BATCH_TOKENS, BEAM, DEVICE, MAX_LENGTH, OVERRIDES, PRECISION, RECIPE
 from anyglot.cli.verb import verb
 
 
 @verb(folder="out", kept="what was translated is kept; go on with --resume")
 def distill(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
-    ] = None,
+    recipe: RECIPE,
+    overrides: OVERRIDES = None,
     teacher: Annotated[str, typer.Option("--teacher", help="A model folder or a hub name.", metavar="MODEL")] = ...,  # type: ignore[assignment]
     out: Annotated[Path, typer.Option("--out", help="Folder for the pairs and the recipe over them.")] = ...,  # type: ignore[assignment]
     mix: Annotated[bool, typer.Option("--mix", help="Learn from the recipe's own pairs as well.")] = False,
@@ -23,13 +22,11 @@ def distill(
         str | None,
         typer.Option("--decoder", help="The teacher's, e.g. greedy; default: its own.", metavar="NAME"),
     ] = None,
-    beam: Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence.", metavar="N")] = None,
-    max_length: Annotated[int, typer.Option("--max-length", help="Most tokens of a translation.", metavar="N")] = 200,
-    batch_tokens: Annotated[
-        int, typer.Option("--batch-tokens", help="Source tokens translated at a time.", metavar="N")
-    ] = 4096,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")] = None,
-    precision: Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")] = "auto",
+    beam: BEAM = None,
+    max_length: MAX_LENGTH = 200,
+    batch_tokens: BATCH_TOKENS = 4096,
+    device: DEVICE = None,
+    precision: PRECISION = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
 ) -> None:
     """Translate the source side of a recipe's training pairs with a teacher, and write the recipe over what it wrote.

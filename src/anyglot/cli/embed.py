@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.options import CACHE, DEVICE, ENCODER_PRECISION, NO_CACHE, POOLING, TRANSLATOR_ARGUMENT
 from anyglot.cli.verb import verb
 
-MODEL = Annotated[
-    str, typer.Argument(help="A model folder, a name of `anyglot list models`, or a hub name.", metavar="MODEL")
-]
 TEXTS = Annotated[
     list[str] | None,
     typer.Argument(help="Texts, a row of the output each; without any, lines of --input.", metavar="TEXT"),
@@ -27,9 +25,6 @@ LAYER = Annotated[
     typer.Option(
         "--layer", help="A number from 0, -1 (the last, default), middle, embeddings, or scaled with --preset."
     ),
-]
-POOLING = Annotated[
-    str | None, typer.Option("--pooling", help="mean (default), mean_words (without special tokens) or first (CLS).")
 ]
 PRESET = Annotated[
     str | None, typer.Option("--preset", help="xtreme-tatoeba, xtreme-bucc, veco or jiant: layer, pooling and length.")
@@ -52,18 +47,11 @@ LANGUAGE = Annotated[
 BATCH = Annotated[
     int | None, typer.Option("--batch-tokens", help="Tokens that go through the model at a time.", metavar="N")
 ]
-DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
-CACHE = Annotated[
-    Path | None,
-    typer.Option("--cache", help="Folder of vectors already made; default: in the user's cache.", metavar="FOLDER"),
-]
-NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Neither look vectors up nor keep them.")]
 
 
 @verb(file="output")
 def embed(
-    model: MODEL,
+    model: TRANSLATOR_ARGUMENT,
     output: OUTPUT,
     texts: TEXTS = None,
     input_name: INPUT = "-",
@@ -77,7 +65,7 @@ def embed(
     language: LANGUAGE = None,
     batch_tokens: BATCH = None,
     device: DEVICE = None,
-    precision: PRECISION = "auto",
+    precision: ENCODER_PRECISION = "auto",
     cache: CACHE = None,
     no_cache: NO_CACHE = False,
 ) -> None:

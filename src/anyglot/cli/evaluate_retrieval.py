@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyglot.cli.trim import listed
+from anyglot.cli.further import moved, read_settings
+from anyglot.cli.options import (
+    CACHE,
+    DEVICE,
+    ENCODER_PRECISION,
+    ENCODERS_ARGUMENT,
+    LANGUAGES,
+    MODEL,
+    NO_CACHE,
+    POOLING,
+    REPORT_FOLDER,
+    SEARCH,
+    SET,
+    TEXT,
+    listed,
+)
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -18,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from anyglot.cli.verb_settings import RetrievalSettings
     from anyglot.evaluation.retrieval.margin import Margin
     from anyglot.evaluation.retrieval.protocol import RetrievalProtocol, Task
     from anyglot.evaluation.retrieval.run import Request
@@ -25,9 +41,7 @@ if TYPE_CHECKING:
 
 _WORTH_TELLING = 2000
 
-MODELS = Annotated[list[str], typer.Argument(help="Model folders or hub names, any encoder.", metavar="MODEL...")]
-DATA = Annotated[Path, typer.Option("--data", help="Folder of the test's files.")]
-OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")]
+DATA = Annotated[Path, typer.Option("--data", help="Folder of the test's files.", rich_help_panel=TEXT)]
 PRESET = Annotated[
     str | None,
     typer.Option("--preset", help="A release's conventions: xtreme, jiant, laser; Tatoeba also veco.", metavar="NAME"),
@@ -37,58 +51,37 @@ LAYER = Annotated[
     typer.Option(
         "--layer",
         help="all: sweep, and choose on held-out pairs; N: from 0, -1 the last; scaled: the preset's, by depth.",
+        rich_help_panel=MODEL,
     ),
 ]
-POOLING = Annotated[
-    str | None, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first.", metavar="NAME")
-]
-MAX_LENGTH = Annotated[int | None, typer.Option("--max-length", help="Most tokens of a sentence.", metavar="N")]
-CENTER = Annotated[bool | None, typer.Option("--center/--no-center", help="Subtract each file's mean vector.")]
-NEIGHBOURS = Annotated[int | None, typer.Option("--k", min=1, help="Neighbours a margin looks at.", metavar="K")]
-SEED = Annotated[int, typer.Option("--seed", min=0, help="Of the halves that are tuned on.")]
-RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
-DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")]
-CACHE = Annotated[Path | None, typer.Option("--cache", help="Folder of remembered vectors; default: the user's.")]
-NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Embed everything anew and remember nothing.")]
-DUPLICATES_TATOEBA = Annotated[
-    str | None,
-    typer.Option("--duplicates", help="ids: the gold row counts; texts: all rows of its sentence.", metavar="NAME"),
-]
-DUPLICATES_BUCC = Annotated[
-    str | None,
-    typer.Option("--duplicates", help="A sentence with several ids: drop it, or expand to all.", metavar="NAME"),
+CENTER = Annotated[
+    bool | None, typer.Option("--center/--no-center", help="Subtract each file's mean vector.", rich_help_panel=MODEL)
 ]
 
 
 @verb(folder="out")
+@moved("k", "duplicates", "gold", "max_length", "seed", "resamples")
 def tatoeba(
-    models: MODELS,
+    models: ENCODERS_ARGUMENT,
     data: DATA,
-    languages: Annotated[
-        str, typer.Option("--languages", "-l", help="e.g. de,zh; xtreme: XTREME's 36; default: all there are.")
-    ] = "",
-    out: OUT = Path("tatoeba"),
+    languages: LANGUAGES = "",
+    out: REPORT_FOLDER = Path("tatoeba"),
     preset: PRESET = None,
     layer: LAYER = None,
     pooling: POOLING = None,
     center: CENTER = None,
     direction: Annotated[
-        str | None, typer.Option("--direction", help="Who asks: both, from-english or to-english.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--direction", help="Who asks: both, from-english or to-english.", metavar="NAME", rich_help_panel=SEARCH
+        ),
     ] = None,
     margin: Annotated[
         str | None, typer.Option("--margin", help="absolute (the cosine), ratio or distance.", metavar="NAME")
     ] = None,
-    k: NEIGHBOURS = None,
-    duplicates: DUPLICATES_TATOEBA = None,
-    gold: Annotated[
-        Path | None, typer.Option("--gold", help="Folder of the gold rows of XTREME's sorted files.", metavar="DIR")
-    ] = None,
-    max_length: MAX_LENGTH = None,
-    seed: SEED = 1,
-    resamples: RESAMPLES = 1000,
+    settings: SET = None,
     device: DEVICE = None,
-    precision: PRECISION = "auto",
+    precision: ENCODER_PRECISION = "auto",
     cache: CACHE = None,
     no_cache: NO_CACHE = False,
 ) -> None:
@@ -100,43 +93,41 @@ def tatoeba(
 
         anyglot evaluate tatoeba FacebookAI/xlm-roberta-large --data tatoeba --preset xtreme
     """
+    from anyglot.cli.verb_settings import TatoebaSettings
     from anyglot.evaluation.retrieval.run import run_tatoeba
     from anyglot.evaluation.retrieval.tatoeba import choose_languages, find_languages
 
+    further = read_settings(TatoebaSettings, settings)
     protocol = _protocol(
         "tatoeba",
         preset,
         layer,
         pooling=pooling,
-        max_length=max_length,
+        max_length=further.max_length,
         center=center,
         directions=direction,
         margin=margin,
-        k=k,
-        duplicates=duplicates,
+        k=further.k,
+        duplicates=further.duplicates,
     )
-    found, missing = choose_languages(find_languages(data, gold), listed(languages))
-    request = _request(models, protocol, layer, out, seed, resamples, device, precision, cache, no_cache)
+    found, missing = choose_languages(find_languages(data, further.gold), listed(languages))
+    request = _request(models, protocol, layer, out, further, device, precision, cache, no_cache)
     print(run_tatoeba(request, found, missing, _say))
 
 
 @verb(folder="out")
+@moved("k", "duplicates", "retrieval", "tune", "tune_data", "max_length", "seed", "resamples")
 def bucc(
-    models: MODELS,
+    models: ENCODERS_ARGUMENT,
     data: DATA,
-    pair: Annotated[str, typer.Option("--pair", help="e.g. zh-en; several with commas.")],
-    split: Annotated[str, typer.Option("--split", help="Of the files to score: zh-en.SPLIT.zh.")] = "dev",
-    tune_data: Annotated[
-        Path | None, typer.Option("--tune-data", help="Folder of the split to tune on; default: --data.", metavar="DIR")
-    ] = None,
+    pair: Annotated[str, typer.Option("--pair", help="e.g. zh-en; several with commas.", rich_help_panel=TEXT)],
+    split: Annotated[
+        str, typer.Option("--split", help="Of the files to score: zh-en.SPLIT.zh.", rich_help_panel=TEXT)
+    ] = "dev",
     tune_split: Annotated[
         str | None, typer.Option("--tune-split", help="Split to tune the threshold on.", metavar="SPLIT")
     ] = None,
-    tune: Annotated[
-        str | None,
-        typer.Option("--tune", help="Without --tune-split: half (each half on the other), or oracle only."),
-    ] = None,
-    out: OUT = Path("bucc"),
+    out: REPORT_FOLDER = Path("bucc"),
     preset: PRESET = None,
     layer: LAYER = None,
     pooling: POOLING = None,
@@ -144,16 +135,9 @@ def bucc(
     margin: Annotated[
         str | None, typer.Option("--margin", help="ratio, distance or absolute; several with commas.")
     ] = None,
-    k: NEIGHBOURS = None,
-    retrieval: Annotated[
-        str | None, typer.Option("--retrieval", help="max, forward, backward or intersection.", metavar="RULE")
-    ] = None,
-    duplicates: DUPLICATES_BUCC = None,
-    max_length: MAX_LENGTH = None,
-    seed: SEED = 1,
-    resamples: RESAMPLES = 1000,
+    settings: SET = None,
     device: DEVICE = None,
-    precision: PRECISION = "auto",
+    precision: ENCODER_PRECISION = "auto",
     cache: CACHE = None,
     no_cache: NO_CACHE = False,
 ) -> None:
@@ -167,29 +151,31 @@ def bucc(
 
         anyglot evaluate bucc runs/veco --data bucc --pair zh-en --split test --tune-split training
     """
+    from anyglot.cli.verb_settings import BuccSettings
     from anyglot.evaluation.retrieval.bucc import read_split
     from anyglot.evaluation.retrieval.run import run_bucc
 
+    further = read_settings(BuccSettings, settings)
     kinds = listed(margin or "")
     protocol = _protocol(
         "bucc",
         preset,
         layer,
         pooling=pooling,
-        max_length=max_length,
+        max_length=further.max_length,
         center=center,
         margin=kinds[0] if kinds else None,
-        k=k,
-        rule=retrieval,
-        duplicates=duplicates,
-        tuning=_tuning(tune, tune_data, tune_split),
+        k=further.k,
+        rule=further.retrieval,
+        duplicates=further.duplicates,
+        tuning=_tuning(further.tune, further.tune_data, tune_split),
     )
     _check_tuning(protocol, tune_split)
     splits = [read_split(data, each, split) for each in listed(pair)]
     other = {}
     if tune_split is not None:
-        other = {f"{each} {split}": read_split(tune_data or data, each, tune_split) for each in listed(pair)}
-    request = _request(models, protocol, layer, out, seed, resamples, device, precision, cache, no_cache)
+        other = {f"{each} {split}": read_split(further.tune_data or data, each, tune_split) for each in listed(pair)}
+    request = _request(models, protocol, layer, out, further, device, precision, cache, no_cache)
     print(run_bucc(request, splits, other, _margins(kinds, protocol), _say))
 
 
@@ -207,12 +193,12 @@ def _tuning(tune: str | None, tune_data: Path | None, tune_split: str | None) ->
 
     if tune_split is not None:
         if tune is not None:
-            raise UserError("--tune and --tune-split were both given; tune on halves or on another split, not both")
+            raise UserError("tune and --tune-split were both given; tune on halves or on another split, not both")
         return "other split"
     if tune_data is not None:
-        raise UserError("--tune-data was given without --tune-split; name the split to tune on, such as training")
+        raise UserError("tune_data was given without --tune-split; name the split to tune on, such as training")
     if tune not in (None, "half", "oracle"):
-        raise UserError(f"--tune is half or oracle, not {tune!r}; to tune on another split give --tune-split")
+        raise UserError(f"tune is half or oracle, not {tune!r}; to tune on another split give --tune-split")
     return {"half": "halves", "oracle": "oracle", None: None}[tune]
 
 
@@ -222,7 +208,7 @@ def _check_tuning(protocol: RetrievalProtocol, tune_split: str | None) -> None:
     if protocol.tuning == "other split" and tune_split is None:
         raise UserError(
             f"the preset {protocol.name} tunes its threshold on another split: name it with --tune-split training, or "
-            "tune on halves with --tune half"
+            "tune on halves with --set tune=half"
         )
 
 
@@ -238,8 +224,7 @@ def _request(
     protocol: RetrievalProtocol,
     layer: str | None,
     out: Path,
-    seed: int,
-    resamples: int,
+    further: RetrievalSettings,
     device: str | None,
     precision: str,
     cache: Path | None,
@@ -262,8 +247,8 @@ def _request(
         protocol=protocol,
         scaled=layer == "scaled",
         out=out,
-        seed=seed,
-        resamples=resamples,
+        seed=further.seed,
+        resamples=further.resamples,
         facts={"Preset": protocol.name or "none"},
     )
 

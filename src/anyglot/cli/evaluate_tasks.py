@@ -5,121 +5,88 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyglot.cli.trim import listed
+from anyglot.cli.further import key_values, moved
+from anyglot.cli.options import (
+    AGAINST,
+    BASELINE,
+    DEVICE,
+    ENCODERS_ARGUMENT,
+    LANGUAGES,
+    MACHINE,
+    PRECISION,
+    REPORT_FOLDER,
+    SCORES,
+    SET,
+    TASKS,
+    TEXT,
+    TRAINING,
+    listed,
+)
 from anyglot.cli.verb import verb
 
-MODELS = Annotated[list[str], typer.Argument(help="Model folders or hub names, any encoder.", metavar="MODEL...")]
-OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder for tuned models, scores and the report.")]
-BASELINE = Annotated[str | None, typer.Option("--baseline", help="A model to compare with, paired.", metavar="MODEL")]
-AGAINST = Annotated[
-    Path | None, typer.Option("--against", help="The folder of another evaluation to compare with.", metavar="PATH")
-]
-RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
-SEED = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.")]
-DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
+if TYPE_CHECKING:
+    from anyglot.cli.verb_settings import EvaluateTasksSettings
+
 SUITE = Annotated[
     str | None,
     typer.Option("--suite", help="xtreme, xglue, phrasebook (offline) or more.", metavar="NAME"),
 ]
-TASKS = Annotated[
-    str | None,
-    typer.Option("--tasks", help="Only these tasks, e.g. xnli,udpos; without --suite any."),
-]
-LANGUAGES = Annotated[
-    str | None,
-    typer.Option("--languages", "-l", help="Test languages, e.g. de,zh; default: all."),
-]
 DATA = Annotated[
     str | None,
-    typer.Option("--data", help="Folder of the tasks' official files, or hub.", metavar="DIR"),
+    typer.Option("--data", help="Folder of the tasks' official files, or hub.", metavar="DIR", rich_help_panel=TEXT),
 ]
 SEEDS = Annotated[
     str | None,
-    typer.Option("--seeds", help="Train once with each, e.g. 1,2,3; default: 1."),
+    typer.Option("--seeds", help="Train once with each, e.g. 1,2,3; default: 1.", rich_help_panel=TRAINING),
 ]
 PROTOCOL = Annotated[
     str | None,
-    typer.Option("--protocol", help="own, xtreme, jiant or xglue; default: the suite's.", metavar="NAME"),
-]
-SET = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="A setting of fine-tuning: learning_rate=1e-5; repeatable.", metavar="K=V"),
-]
-SELECT = Annotated[
-    str | None,
-    typer.Option("--select", help="Epoch kept: english, mean (of all dev sets) or last.", metavar="NAME"),
-]
-TRAIN_LANGUAGE = Annotated[
-    str | None,
-    typer.Option("--train-language", help="Train on this one; default: en.", metavar="CODE"),
+    typer.Option(
+        "--protocol",
+        help="own, xtreme, jiant or xglue; default: the suite's.",
+        metavar="NAME",
+        rich_help_panel=TRAINING,
+    ),
 ]
 SETTING = Annotated[
     str | None,
-    typer.Option("--setting", help="zero-shot, translate-train or few-shot.", metavar="NAME"),
-]
-TRANSLATE_TRAIN = Annotated[
-    Path | None,
-    typer.Option("--translate-train", help="Folder of translated training files.", metavar="DIR"),
-]
-TRANSLATOR = Annotated[
-    str | None,
-    typer.Option("--translator", help="A model that translates the training set.", metavar="MODEL"),
-]
-FEW_SHOT = Annotated[
-    int | None,
-    typer.Option("--few-shot", min=1, help="Add N examples of each test language.", metavar="N"),
-]
-SEARCH = Annotated[
-    str | None,
-    typer.Option(
-        "--search",
-        help="Search a grid by dev score: veco, veco-translate, tiny.",
-        metavar="GRID",
-    ),
+    typer.Option("--setting", help="zero-shot, translate-train or few-shot.", metavar="NAME", rich_help_panel=TRAINING),
 ]
 ANCHORS = Annotated[
     bool,
-    typer.Option("--anchors", help="Score a random encoder and a bag of pieces too."),
+    typer.Option("--anchors", help="Score a random encoder and a bag of pieces too.", rich_help_panel=SCORES),
 ]
 DISCARD = Annotated[
     bool,
-    typer.Option("--discard-models", help="Delete tuned weights once they are scored."),
+    typer.Option("--discard-models", help="Delete tuned weights once they are scored.", rich_help_panel=MACHINE),
 ]
 
 
 @verb(
     folder="out",
     kept="what was finished is kept in the output folder; the same command goes on",
-    settings={"few": "--few-shot", "translated": "--translate-train", "selection": "--select"},
+    settings={"few": "--set few_shot", "translated": "--set translate_train", "selection": "--set select"},
 )
+@moved("select", "train_language", "translate_train", "translator", "few_shot", "search", "resamples", "seed")
 def evaluate_tasks(
-    models: MODELS,
+    models: ENCODERS_ARGUMENT,
     suite: SUITE = None,
-    tasks: TASKS = None,
-    languages: LANGUAGES = None,
+    tasks: TASKS = "",
+    languages: LANGUAGES = "",
     data: DATA = None,
     seeds: SEEDS = None,
     protocol: PROTOCOL = None,
-    overrides: SET = None,
-    select: SELECT = None,
-    train_language: TRAIN_LANGUAGE = None,
+    settings: SET = None,
     setting: SETTING = None,
-    translate_train: TRANSLATE_TRAIN = None,
-    translator: TRANSLATOR = None,
-    few_shot: FEW_SHOT = None,
-    search: SEARCH = None,
     anchors: ANCHORS = False,
     discard: DISCARD = False,
-    out: OUT = Path("evaluation"),
+    out: REPORT_FOLDER = Path("evaluation"),
     baseline: BASELINE = None,
     against: AGAINST = None,
-    resamples: RESAMPLES = 1000,
-    seed: SEED = 12345,
     device: DEVICE = None,
     precision: PRECISION = "auto",
 ) -> None:
@@ -141,35 +108,35 @@ def evaluate_tasks(
     from anyglot.evaluation.finetuning.suite import run_suite, suite_names
     from anyglot.evaluation.translation.run import unique_labels
 
-    if suite is None and tasks is None:
+    if suite is None and not tasks:
         raise UserError("no task was named; name some with --suite or --tasks (`anyglot list tasks` shows them)")
     begun = time.monotonic()
     names = tuple(models) if baseline is None or baseline in models else (*models, baseline)
-    chosen = _overrides(overrides or [])
+    further, chosen = _split(settings)
     if precision != "auto":
         chosen.setdefault("precision", precision)
     request = SuiteRequest(
         models=names,
-        tasks=suite_names(suite or "", listed(tasks or "")),
+        tasks=suite_names(suite or "", listed(tasks)),
         suite=suite or "",
-        languages=canonical(listed(languages or "")),
+        languages=canonical(listed(languages)),
         data=data if data in (None, "hub") else Path(data),
         out=out,
         seeds=_seeds(seeds),
-        setting=_setting(setting, few_shot, translated=bool(translate_train or translator)),  # type: ignore[arg-type]
-        train_language=canonical((train_language or "en",))[0],
-        translated=translate_train,
-        translator=translator or "",
-        few=few_shot or 0,
-        selection=_choice("--select", select, ("english", "mean", "last")),  # type: ignore[arg-type]
+        setting=_setting(setting, further.few_shot, translated=bool(further.translate_train or further.translator)),  # type: ignore[arg-type]
+        train_language=canonical((further.train_language,))[0],
+        translated=further.translate_train,
+        translator=further.translator or "",
+        few=further.few_shot or 0,
+        selection=_choice("select", further.select, ("english", "mean", "last")),  # type: ignore[arg-type]
         protocol=protocol or "",
         overrides=chosen,
-        grid=search or "",
+        grid=further.search or "",
         anchors=anchors,
         baseline=baseline or "",
         against=against,
-        resamples=resamples,
-        resampling_seed=seed,
+        resamples=further.resamples,
+        resampling_seed=further.seed,
         device=device,
         discard=discard,
     )
@@ -187,7 +154,7 @@ def _setting(given: str | None, few_shot: int | None, *, translated: bool) -> st
     meant = "few-shot" if few_shot else "translate-train" if translated else ""
     chosen = _choice("--setting", given, ("zero-shot", "translate-train", "few-shot"))
     if chosen and meant and chosen != meant:
-        other = "--few-shot" if few_shot else "--translate-train or --translator"
+        other = "few_shot" if few_shot else "translate_train or translator"
         raise UserError(f"--setting {chosen} and {other} do not fit together; leave one of them out")
     return chosen or meant or "zero-shot"
 
@@ -209,16 +176,20 @@ def _seeds(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def _overrides(words: list[str]) -> dict[str, str]:
-    from anyglot.errors import UserError
+def _split(words: list[str] | None) -> tuple[EvaluateTasksSettings, dict[str, str]]:
+    """The settings of the evaluation, and those of fine-tuning."""
+    from anyglot.cli.verb_settings import EvaluateTasksSettings
+    from anyglot.evaluation.finetuning.requests import tuning_keys
+    from anyglot.runtime.options import read_options, unknown_key
 
-    found = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or not key or not value:
-            raise UserError(f"--set takes KEY=VALUE, such as --set learning_rate=1e-5; found {word!r}")
-        found[key.strip()] = value.strip()
-    return found
+    found = key_values(words)
+    own = {key: text for key, text in found.items() if key in EvaluateTasksSettings.model_fields}
+    rest = {key: text for key, text in found.items() if key not in own}
+    known = tuning_keys()
+    for key in rest:
+        if key.removeprefix("tuning.") not in known:
+            raise unknown_key(key, [*known, *EvaluateTasksSettings.model_fields])
+    return read_options(EvaluateTasksSettings, own), rest
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.further import moved, read_search
+from anyglot.cli.options import AGAINST, BASELINE, BEAM, DEVICE, PRECISION, REPORT_FOLDER, SCORES, SEARCH, SET, TEXT
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -16,66 +18,57 @@ if TYPE_CHECKING:
     from anyglot.text.identification import Identifier
 
 MODELS = Annotated[list[str], typer.Argument(help="Model folders (finished runs) or hub names.", metavar="MODEL...")]
-TESTS = Annotated[Path | None, typer.Option("--tests", help="YAML table of test sets; see docs/evaluate.md.")]
-SOURCE = Annotated[str | None, typer.Option("--source", "-s", help="Language of --input, e.g. de.")]
-TARGET = Annotated[str | None, typer.Option("--target", "-t", help="Language of --reference, e.g. en.")]
-INPUT = Annotated[Path | None, typer.Option("--input", "-i", help="Sentences to translate, one a line.")]
-REFERENCE = Annotated[Path | None, typer.Option("--reference", "-r", help="Their translations, one a line.")]
-OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder for hypotheses, scores and the report.")]
-BASELINE = Annotated[str | None, typer.Option("--baseline", help="A model to compare with, paired.", metavar="MODEL")]
-AGAINST = Annotated[
-    Path | None,
-    typer.Option("--against", help="Translations to compare with: an evaluation's folder, or a file.", metavar="PATH"),
+TESTS = Annotated[
+    Path | None, typer.Option("--tests", help="YAML table of test sets; see docs/evaluate.md.", rich_help_panel=TEXT)
 ]
-BEAM = Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence: 5, or 1 for ctc.", metavar="N")]
+SOURCE = Annotated[
+    str | None, typer.Option("--source", "-s", help="Language of --input, e.g. de.", rich_help_panel=TEXT)
+]
+TARGET = Annotated[
+    str | None, typer.Option("--target", "-t", help="Language of --reference, e.g. en.", rich_help_panel=TEXT)
+]
+INPUT = Annotated[
+    Path | None, typer.Option("--input", "-i", help="Sentences to translate, one a line.", rich_help_panel=TEXT)
+]
+REFERENCE = Annotated[
+    Path | None, typer.Option("--reference", "-r", help="Their translations, one a line.", rich_help_panel=TEXT)
+]
 DECODER = Annotated[
     str | None,
     typer.Option(
         "--decoder",
         help="beam, greedy (faster, somewhat worse), or ctc; each model's own default if left out.",
         metavar="NAME",
+        rich_help_panel=SEARCH,
     ),
 ]
-ROUNDS = Annotated[
-    int | None,
-    typer.Option("--rounds", help="Of models decoded by ctc: how often to write over what was written.", metavar="N"),
+METRICS = Annotated[
+    str, typer.Option("--metrics", help="Of BLEU, chrF, chrF++; comma-separated.", rich_help_panel=SCORES)
 ]
-PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
-MAX_LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a translation.", metavar="N")]
-MAX_SOURCE_LENGTH = Annotated[
-    int | None,
-    typer.Option("--max-source-length", help="Most source tokens read at once: see anyglot translate.", metavar="N"),
-]
-OVERLONG = Annotated[
-    str | None, typer.Option("--overlong", help="Longer sources: split or truncate; see anyglot translate.")
-]
-METRICS = Annotated[str, typer.Option("--metrics", help="Of BLEU, chrF, chrF++; comma-separated.")]
-TOKENIZER = Annotated[
-    str | None, typer.Option("--tokenizer", help="BLEU tokenizer for all languages, e.g. flores200.", metavar="NAME")
-]
-RESAMPLES = Annotated[int, typer.Option("--resamples", min=0, max=100_000, help="Bootstrap resamples; 0: none.")]
-SEED = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap and of the samples drawn.")]
-SAMPLES = Annotated[int, typer.Option("--samples", min=0, help="Sample translations in the report.", metavar="N")]
 OFF_TARGET = Annotated[
-    bool, typer.Option("--off-target", help="Count translations in a wrong language (needs the extra [lid]).")
+    bool,
+    typer.Option(
+        "--off-target", help="Count translations in a wrong language (needs the extra [lid]).", rich_help_panel=SCORES
+    ),
 ]
-CANDIDATES = Annotated[
-    str | None,
-    typer.Option("--candidates", help="With --off-target: the only languages to tell apart, e.g. de,en,fr."),
-]
-COMET = Annotated[
-    Path | None,
-    typer.Option("--comet", help="Python of an environment with unbabel-comet: score with COMET.", metavar="PYTHON"),
-]
-COMET_MODEL = Annotated[
-    str | None, typer.Option("--comet-model", help="With --comet: a model's name or checkpoint.", metavar="MODEL")
-]
-LATENCY = Annotated[bool, typer.Option("--latency", help="Time the models: one sentence at a time, and 32 at a time.")]
-DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 
 
 @verb(folder="out", kept="what was finished is kept in the output folder; the same command goes on")
+@moved(
+    "decoder.rounds",
+    "decoder.length_penalty",
+    "max_length",
+    "max_source_length",
+    "overlong",
+    "tokenizer",
+    "resamples",
+    "seed",
+    "samples",
+    "candidates",
+    "comet",
+    "comet_model",
+    switches=("latency",),
+)
 def evaluate_translation(
     models: MODELS,
     tests: TESTS = None,
@@ -83,26 +76,14 @@ def evaluate_translation(
     target: TARGET = None,
     input_path: INPUT = None,
     reference: REFERENCE = None,
-    out: OUT = Path("evaluation"),
+    out: REPORT_FOLDER = Path("evaluation"),
     baseline: BASELINE = None,
     against: AGAINST = None,
     beam: BEAM = None,
     decoder: DECODER = None,
-    rounds: ROUNDS = None,
-    length_penalty: PENALTY = 1.0,
-    max_length: MAX_LENGTH = 200,
-    max_source_length: MAX_SOURCE_LENGTH = None,
-    overlong: OVERLONG = None,
+    settings: SET = None,
     metrics: METRICS = "BLEU,chrF++",
-    tokenizer: TOKENIZER = None,
-    resamples: RESAMPLES = 1000,
-    seed: SEED = 12345,
-    samples: SAMPLES = 10,
     off_target: OFF_TARGET = False,
-    candidates: CANDIDATES = None,
-    comet: COMET = None,
-    comet_model: COMET_MODEL = None,
-    latency: LATENCY = False,
     device: DEVICE = None,
     precision: PRECISION = "auto",
 ) -> None:
@@ -118,11 +99,12 @@ def evaluate_translation(
 
         anyglot evaluate translation runs/new --tests tests.yaml --against evaluation --out scores --off-target
 
-        anyglot evaluate translation runs/sga runs/transformer --tests tests.yaml --latency
+        anyglot evaluate translation runs/sga runs/transformer --tests tests.yaml --set latency=true
 
     Prints the table and writes OUT/report.html, report.md and report.json. Hypotheses are kept in OUT/hypotheses and
     used again when the same model would translate the same lines.
     """
+    from anyglot.cli.verb_settings import EvaluateTranslationSettings
     from anyglot.errors import UserError
     from anyglot.evaluation.translation.existing import Earlier, find_earlier
     from anyglot.evaluation.translation.metrics import metric_names
@@ -130,18 +112,15 @@ def evaluate_translation(
     from anyglot.evaluation.translation.report_builder import Request, run
     from anyglot.evaluation.translation.run import unique_labels
     from anyglot.evaluation.translation.scoring import Scoring
-    from anyglot.inference.generation.settings import chosen_decoder
     from anyglot.inference.translation import SearchSettings
     from anyglot.inference.translation.loading import check_translator
 
-    settings = SearchSettings(
-        decoder=chosen_decoder(decoder, among=("beam", "greedy", "ctc")),
-        beam=beam,
-        rounds=rounds,
-        length_penalty=length_penalty,
-        max_length=max_length,
-        max_source_length=max_source_length,
-        overlong=overlong,
+    further, search = read_search(EvaluateTranslationSettings, settings, decoder, beam, among=("beam", "greedy", "ctc"))
+    searching = SearchSettings(
+        max_length=further.max_length,
+        max_source_length=further.max_source_length,
+        overlong=further.overlong,
+        **search,
     )
     names = [*models, *([baseline] if baseline is not None and baseline not in models else [])]
     if baseline is not None and against is not None:
@@ -155,19 +134,19 @@ def evaluate_translation(
     chosen = metric_names([name.strip() for name in metrics.split(",") if name.strip()])
     request = Request(
         systems={
-            label: opener(name, label, settings, device, precision, _say)
+            label: opener(name, label, searching, device, precision, _say)
             for name, label in zip(names, labels, strict=True)
         },
         folders={label: Path(name) for name, label in zip(names, labels, strict=True)},
         tests=_tests(tests, source, target, input_path, reference),
         out=out,
-        scoring=Scoring(chosen, tokenizer, resamples, seed),
+        scoring=Scoring(chosen, further.tokenizer, further.resamples, further.seed),
         baseline=earlier.label if earlier else None if baseline is None else labels[names.index(baseline)],
-        samples=samples,
+        samples=further.samples,
         earlier=earlier,
-        learned=_learned(comet, comet_model),
-        identifier=_identifier(off_target, candidates),
-        latency=latency,
+        learned=_learned(further.comet, further.comet_model),
+        identifier=_identifier(off_target, further.candidates),
+        latency=further.latency,
     )
     for name in names:
         check_translator(name)  # one after the other is opened, the baseline last: hours would be lost by then
@@ -201,7 +180,7 @@ def _learned(comet: Path | None, model: str | None) -> Learned | None:
 
     if comet is None:
         if model is not None:
-            raise UserError("--comet-model was given without --comet; name the interpreter of COMET's environment too")
+            raise UserError("comet_model was given without comet; name the interpreter of COMET's environment too")
         return None
     scorer = Comet(comet, model or MODEL)
     _say(f"looking for COMET and its model {scorer.model}")
@@ -216,7 +195,7 @@ def _identifier(off_target: bool, candidates: str | None) -> Identifier | None:
 
     if not off_target:
         if candidates is not None:
-            raise UserError("--candidates was given without --off-target; add it, or leave the candidates out")
+            raise UserError("candidates was given without --off-target; add it, or leave the candidates out")
         return None
     return Identifier([code.strip() for code in (candidates or "").split(",") if code.strip()])
 

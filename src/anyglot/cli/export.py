@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.options import TRANSLATOR_ARGUMENT
 from anyglot.cli.verb import verb
 
 ENGINES = ("ctranslate2", "transformers", "anyglot", "prompts")
-MODEL = Annotated[
-    str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
-]
 TO = Annotated[str, typer.Option("--to", help="ctranslate2, transformers, anyglot, or prompts.", metavar="ENGINE")]
 OUT = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.")]
 QUANTIZATION = Annotated[
@@ -45,7 +43,7 @@ SENTENCES = Annotated[int, typer.Option("--sentences", min=1, help="For ctransla
 
 @verb(folder="out")
 def export(
-    model: MODEL,
+    model: TRANSLATOR_ARGUMENT,
     to: TO,
     out: OUT,
     quantization: QUANTIZATION = None,

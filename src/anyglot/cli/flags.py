@@ -22,9 +22,9 @@ def flags_of(function: Callable[..., object], others: Mapping[str, str]) -> Spel
 
     @cache
     def table() -> dict[str, str]:  # when a message needs it: most runs have none
-        flags, parameters = dict(others), {}
+        flags, parameters = {**getattr(function, "set_keys", {}), **others}, {}
         for name, parameter in get_params_from_function(function).items():
-            if not isinstance(parameter.default, OptionInfo):
+            if not isinstance(parameter.default, OptionInfo) or parameter.default.hidden:
                 continue
             written = [each for words in parameter.default.param_decls or () for each in words.split("/")]
             long = [each for each in written if each.startswith("--")] or [f"--{name.replace('_', '-')}"]

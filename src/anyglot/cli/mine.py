@@ -10,6 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.further import moved, read_settings
+from anyglot.cli.options import (
+    CACHE,
+    DEVICE,
+    ENCODER_PRECISION,
+    NO_CACHE,
+    POOLING,
+    SEARCH,
+    SET,
+    TEXT,
+    listed,
+)
+from anyglot.cli.options import MODEL as MODEL_PANEL
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -21,40 +34,39 @@ SPOKEN_SECONDS = 10.0
 A = Annotated[Path, typer.Argument(help="Text of one language, a sentence a line, or .gz of it.", metavar="A")]
 B = Annotated[Path, typer.Argument(help="Text of the other language.", metavar="B")]
 OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="Table of pairs, best first.", metavar="FILE.tsv")]
-MODEL = Annotated[str | None, typer.Option("--model", help="A model folder or a hub name: any encoder.")]
+MODEL = Annotated[
+    str | None, typer.Option("--model", help="A model folder or a hub name: any encoder.", rich_help_panel=MODEL_PANEL)
+]
 VECTORS_A = Annotated[
-    Path | None, typer.Option("--vectors-a", help="Vectors of A's lines, as `anyglot embed` writes them.")
+    Path | None,
+    typer.Option("--vectors-a", help="Vectors of A's lines, as `anyglot embed` writes them.", rich_help_panel=TEXT),
 ]
-VECTORS_B = Annotated[Path | None, typer.Option("--vectors-b", help="Vectors of B's lines.")]
-IDS = Annotated[bool, typer.Option("--ids", help="Lines are an id, a tab and a sentence; ids stand in the output.")]
-K = Annotated[int, typer.Option("--k", help="Neighbours whose mean cosine a pair's is held against.")]
-MARGIN = Annotated[str, typer.Option("--margin", help="ratio, distance or absolute.")]
-RULE = Annotated[str, typer.Option("--rule", help="max, forward, backward or intersection.")]
-THRESHOLD = Annotated[float | None, typer.Option("--threshold", help="Leave out pairs that score less.")]
-INDEX = Annotated[str, typer.Option("--index", help="exact, ivf (faiss) or auto: exact up to 2M x 2M sentences.")]
-LAYER = Annotated[str, typer.Option("--layer", help="A number from 0, -1 (the last), middle or embeddings.")]
-POOLING = Annotated[str, typer.Option("--pooling", help="mean, mean_words (no special tokens) or first (CLS).")]
-CENTER = Annotated[bool, typer.Option("--center", help="Subtract from each side the mean of its vectors.")]
-LENGTH = Annotated[int, typer.Option("--max-length", help="Most tokens of a sentence; the rest is cut off.")]
+VECTORS_B = Annotated[Path | None, typer.Option("--vectors-b", help="Vectors of B's lines.", rich_help_panel=TEXT)]
+THRESHOLD = Annotated[
+    float | None, typer.Option("--threshold", help="Leave out pairs that score less.", rich_help_panel=SEARCH)
+]
+LAYER = Annotated[
+    str,
+    typer.Option("--layer", help="A number from 0, -1 (the last), middle or embeddings.", rich_help_panel=MODEL_PANEL),
+]
+CENTER = Annotated[
+    bool, typer.Option("--center", help="Subtract from each side the mean of its vectors.", rich_help_panel=MODEL_PANEL)
+]
 LANGUAGES = Annotated[
-    str, typer.Option("--languages", help="Of A and B, e.g. de,en; for encoders that are told it (mBART, NLLB).")
+    str,
+    typer.Option(
+        "--languages", help="Of A and B, e.g. de,en; for encoders that are told it (mBART, NLLB).", rich_help_panel=TEXT
+    ),
 ]
-DEVICE = Annotated[str | None, typer.Option("--device", help="Of the model: cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="Of the model: auto, fp32, bf16 or fp16.")]
-SEARCH = Annotated[
-    str, typer.Option("--search-precision", help="Of the search's products: auto, fp32, bf16. Same pairs.")
-]
-BLOCK = Annotated[int, typer.Option("--block", help="Sentences searched for, and saved, at a time. Same pairs.")]
-CACHE = Annotated[Path | None, typer.Option("--cache", help="Folder of remembered vectors; default: the user's.")]
-NO_CACHE = Annotated[bool, typer.Option("--no-cache", help="Embed everything anew and remember nothing.")]
 OVERWRITE = Annotated[bool, typer.Option("--overwrite", help="Replace the output; forget an unfinished job.")]
 
 
 @verb(
     file="output",
     kept="what was searched is kept beside the output; the same command goes on",
-    settings={"own_ids": "--ids"},
+    settings={"own_ids": "--set ids"},
 )
+@moved("k", "margin", "rule", "index", "max_length", "search_precision", "block", switches=("ids",))
 def mine(
     a: A,
     b: B,
@@ -62,24 +74,17 @@ def mine(
     model: MODEL = None,
     vectors_a: VECTORS_A = None,
     vectors_b: VECTORS_B = None,
-    ids: IDS = False,
-    k: K = 4,
-    margin: MARGIN = "ratio",
-    rule: RULE = "max",
     threshold: THRESHOLD = None,
-    index: INDEX = "auto",
     layer: LAYER = "-1",
-    pooling: POOLING = "mean",
+    pooling: POOLING = None,
     center: CENTER = False,
-    max_length: LENGTH = 512,
     languages: LANGUAGES = "",
     device: DEVICE = None,
-    precision: PRECISION = "auto",
-    search_precision: SEARCH = "auto",
-    block: BLOCK = 1024,
+    precision: ENCODER_PRECISION = "auto",
     cache: CACHE = None,
     no_cache: NO_CACHE = False,
     overwrite: OVERWRITE = False,
+    settings: SET = None,
 ) -> None:
     """Find sentences of A and B that are translations of each other.
 
@@ -92,24 +97,31 @@ def mine(
 
         anyglot mine de.txt en.txt --vectors-a de.npy --vectors-b en.npy -o pairs.tsv
     """
+    from anyglot.cli.verb_settings import MineSettings
     from anyglot.errors import UserError
     from anyglot.evaluation.retrieval.mining import MiningSettings
     from anyglot.evaluation.retrieval.mining import mine as mined_from
     from anyglot.evaluation.retrieval.mining_text import read_sentences
     from anyglot.evaluation.retrieval.mining_vectors import GivenVectors
 
-    settings = MiningSettings(k, margin, rule, threshold, index, search_precision, block)  # type: ignore[arg-type]
+    further = read_settings(MineSettings, settings)
+    mining = MiningSettings(
+        threshold=threshold,
+        **further.model_dump(include={"k", "margin", "rule", "index", "search_precision", "block"}),
+    )
     begun = time.monotonic()
     vectors: Vectors
     if model is None and vectors_a is not None and vectors_b is not None:
         vectors = GivenVectors((vectors_a, vectors_b))
     elif model is not None and vectors_a is None and vectors_b is None:
         folder = None if no_cache else cache or _default_cache()
-        vectors = _embedded(model, device, precision, folder, (layer, pooling, max_length), languages, center)
+        vectors = _embedded(
+            model, device, precision, folder, (layer, pooling or "mean", further.max_length), languages, center
+        )
     else:
         raise UserError("Give either --model, or both --vectors-a and --vectors-b.")
-    sentences = read_sentences(a, ids), read_sentences(b, ids)
-    mined = mined_from(sentences, vectors, output, settings, overwrite=overwrite, say=_say, progress=_told())
+    sentences = read_sentences(a, further.ids), read_sentences(b, further.ids)
+    mined = mined_from(sentences, vectors, output, mining, overwrite=overwrite, say=_say, progress=_told())
     _conclude(sentences, mined, output, time.monotonic() - begun)
 
 
@@ -122,7 +134,6 @@ def _embedded(
     languages: str,
     center: bool,
 ) -> Vectors:
-    from anyglot.cli.trim import listed
     from anyglot.errors import UserError
     from anyglot.evaluation.retrieval.mining_vectors import EmbeddedVectors
     from anyglot.inference.embedding.embedder import Embedder

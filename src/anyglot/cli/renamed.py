@@ -85,8 +85,13 @@ def _with_new_flag(word: str) -> str:
     flag, separator, value = word.partition("=")
     if flag not in RENAMED_FLAGS:
         return word
-    _say(f"{flag} is called {RENAMED_FLAGS[flag]} now")
+    say_renamed(flag, RENAMED_FLAGS[flag])
     return f"{RENAMED_FLAGS[flag]}{separator}{value}"
+
+
+def say_renamed(flag: str, now: str) -> None:
+    """Say on stderr what a flag is called now."""
+    _say(f"{flag} is called {now} now")
 
 
 def _say(what: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.options import OVERRIDES, RECIPE
 from anyglot.cli.verb import verb
 
 
@@ -16,10 +17,8 @@ from anyglot.cli.verb import verb
     settings={"corpora": "--train"},
 )
 def train(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, a finished run's folder, or a bundled recipe's name.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Dotted keys of the recipe, values as in YAML.")
-    ] = None,
+    recipe: RECIPE,
+    overrides: OVERRIDES = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; a model folder when training ends.")] = ...,  # type: ignore[assignment]
     train: Annotated[
         list[str] | None,

@@ -7,15 +7,20 @@ from typing import Annotated
 
 import typer
 
+from anyglot.cli.further import moved, read_search
+from anyglot.cli.options import (
+    BEAM,
+    DEVICE,
+    MAX_LENGTH,
+    MODEL,
+    PRECISION,
+    SEARCH,
+    SET,
+    TEXT,
+    TRANSLATOR_ARGUMENT,
+)
 from anyglot.cli.verb import verb
 
-MODEL = Annotated[
-    str, typer.Argument(help="A model folder (such as a finished run's), a known name, or a hub name.", metavar="MODEL")
-]
-TEXTS = Annotated[
-    list[str] | None,
-    typer.Argument(help="Texts to translate, each a line; without any, lines of --input.", metavar="TEXT"),
-]
 SOURCE = Annotated[
     str,
     typer.Option(
@@ -23,12 +28,28 @@ SOURCE = Annotated[
         "-s",
         help="Language of the input, e.g. de or German; auto: each line's is identified (needs the extra [lid]).",
         metavar="LANGUAGE",
+        rich_help_panel=TEXT,
     ),
 ]
-TARGET = Annotated[str, typer.Option("--target", "-t", help="Language to translate into, e.g. en.", metavar="LANGUAGE")]
-INPUT = Annotated[str, typer.Option("--input", "-i", help="File to translate; - is standard input.", metavar="FILE")]
+TARGET = Annotated[
+    str,
+    typer.Option(
+        "--target", "-t", help="Language to translate into, e.g. en.", metavar="LANGUAGE", rich_help_panel=TEXT
+    ),
+]
+INPUT = Annotated[
+    str,
+    typer.Option("--input", "-i", help="File to translate; - is standard input.", metavar="FILE", rich_help_panel=TEXT),
+]
+TEXTS = Annotated[
+    list[str] | None,
+    typer.Argument(help="Texts to translate, each a line; without any, lines of --input.", metavar="TEXT"),
+]
 OUTPUT = Annotated[
-    str, typer.Option("--output", "-o", help="File for the translations; - is standard output.", metavar="FILE")
+    str,
+    typer.Option(
+        "--output", "-o", help="File for the translations; - is standard output.", metavar="FILE", rich_help_panel=TEXT
+    ),
 ]
 DECODER = Annotated[
     str | None,
@@ -37,96 +58,69 @@ DECODER = Annotated[
         help="beam, greedy (faster), speculative (greedy from drafts), sample (drawn at random); "
         "ctc or mask-predict for models that write all words at once. Default: what the model was made for.",
         metavar="NAME",
+        rich_help_panel=SEARCH,
     ),
 ]
-BEAM = Annotated[int | None, typer.Option("--beam", help="Hypotheses per sentence: 5, or 1 for ctc.", metavar="N")]
-ROUNDS = Annotated[
-    int | None,
-    typer.Option(
-        "--rounds", help="ctc, mask-predict: how often to write over what was written; 0: not at all.", metavar="N"
-    ),
-]
-SHOW_ROUNDS = Annotated[
-    bool, typer.Option("--show-rounds", help="ctc: what each round wrote, `line ||| round ||| translation`.")
-]
-ITERATIONS = Annotated[
-    int | None, typer.Option("--iterations", help="mask-predict: passes over the canvas (4).", metavar="N")
-]
-LENGTHS = Annotated[
-    int | None, typer.Option("--length-beam", help="mask-predict: lengths that are tried (1).", metavar="N")
-]
-REMASKING = Annotated[
-    str | None,
-    typer.Option(
-        "--remasking",
-        help="mask-predict: paper (what was kept is kept) or standard (any token may be written again).",
-        metavar="RULE",
-    ),
-]
-PENALTY = Annotated[float, typer.Option("--length-penalty", help="Higher favours longer translations.", metavar="X")]
-TEMPERATURE = Annotated[
-    float, typer.Option("--temperature", help="Sampling: below 1 sharper, above flatter.", metavar="X")
-]
-TOP_K = Annotated[int | None, typer.Option("--top-k", help="Sampling: from the N most probable tokens.", metavar="N")]
-TOP_P = Annotated[
-    float | None, typer.Option("--top-p", help="Sampling: from the tokens that hold this share.", metavar="X")
-]
-SEED = Annotated[int, typer.Option("--seed", help="Sampling: another seed, other translations.", metavar="N")]
 PREFIX = Annotated[
     str | None,
     typer.Option(
-        "--prefix", help="What each translation begins with: a text, or a file of one a line.", metavar="FILE|TEXT"
+        "--prefix",
+        help="What each translation begins with: a text, or a file of one a line.",
+        metavar="FILE|TEXT",
+        rich_help_panel=TEXT,
     ),
 ]
 N_BEST = Annotated[
-    int, typer.Option("--n-best", help="Above 1: so many lines a line, `line ||| translation ||| score`.", metavar="N")
-]
-MAX_LENGTH = Annotated[
-    int, typer.Option("--max-length", help="Most tokens of what is written; it is cut there.", metavar="N")
-]
-MAX_SOURCE_LENGTH = Annotated[
-    int | None,
+    int,
     typer.Option(
-        "--max-source-length",
-        help="Most tokens of a line that are read at once: 202, or where lines are not split as many as the model has "
-        "positions for.",
+        "--n-best",
+        help="Above 1: so many lines a line, `line ||| translation ||| score`.",
         metavar="N",
+        rich_help_panel=SEARCH,
     ),
 ]
-OVERLONG = Annotated[
-    str | None,
-    typer.Option(
-        "--overlong",
-        help="A line with more: split (into sentences, their translations joined) or truncate (its end is not read). "
-        "Default: truncate where the model writes something else than a translation, as from en to en.",
-        metavar="RULE",
-    ),
-]
-BATCH = Annotated[int, typer.Option("--batch-tokens", help="Source tokens translated at a time.", metavar="N")]
-CHARACTERS = Annotated[int, typer.Option("--max-characters", help="A longer line is refused.", metavar="N")]
-DEVICE = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1; default: a GPU if any.")]
-PRECISION = Annotated[str, typer.Option("--precision", help="auto, fast, fp32, bf16, int8 or fp16.")]
 VOCABULARY = Annotated[
     str | None,
-    typer.Option("--vocabulary", help="Write with these tokens only (see anyglot data vocabulary).", metavar="FILE"),
+    typer.Option(
+        "--vocabulary",
+        help="Write with these tokens only (see anyglot data vocabulary).",
+        metavar="FILE",
+        rich_help_panel=MODEL,
+    ),
 ]
 PROMPTS = Annotated[
     str | None,
-    typer.Option("--prompts", help="Make a translator of MODEL, an encoder, by these prompts.", metavar="FOLDER"),
-]
-DRAFT = Annotated[
-    str | None,
-    typer.Option("--draft", help="Speculative: a model that drafts, e.g. an SGA run or a small one.", metavar="MODEL"),
-]
-DRAFT_FILE = Annotated[
-    str | None, typer.Option("--draft-file", help="Speculative: a file with a draft a line.", metavar="FILE")
+    typer.Option(
+        "--prompts",
+        help="Make a translator of MODEL, an encoder, by these prompts.",
+        metavar="FOLDER",
+        rich_help_panel=MODEL,
+    ),
 ]
 RESUME = Annotated[bool, typer.Option("--resume", help="Continue an interrupted translation of a file.")]
 
 
 @verb(file="output_name")
+@moved(
+    "decoder.length_penalty",
+    "decoder.temperature",
+    "decoder.top_k",
+    "decoder.top_p",
+    "decoder.seed",
+    "decoder.rounds",
+    "decoder.iterations",
+    "decoder.length_beam",
+    "decoder.remasking",
+    "decoder.draft",
+    "decoder.draft_file",
+    "max_source_length",
+    "overlong",
+    "batch_tokens",
+    "max_characters",
+    switches=("decoder.show_rounds",),
+)
 def translate(
-    model: MODEL,
+    model: TRANSLATOR_ARGUMENT,
     source: SOURCE,
     target: TARGET,
     texts: TEXTS = None,
@@ -134,29 +128,14 @@ def translate(
     output_name: OUTPUT = "-",
     decoder: DECODER = None,
     beam: BEAM = None,
-    length_penalty: PENALTY = 1.0,
-    temperature: TEMPERATURE = 1.0,
-    top_k: TOP_K = None,
-    top_p: TOP_P = None,
-    seed: SEED = 1,
-    rounds: ROUNDS = None,
-    show_rounds: SHOW_ROUNDS = False,
-    iterations: ITERATIONS = None,
-    length_beam: LENGTHS = None,
-    remasking: REMASKING = None,
+    settings: SET = None,
     prefix: PREFIX = None,
     n_best: N_BEST = 1,
     max_length: MAX_LENGTH = 200,
-    max_source_length: MAX_SOURCE_LENGTH = None,
-    overlong: OVERLONG = None,
-    batch_tokens: BATCH = 4096,
-    max_characters: CHARACTERS = 200_000,
     device: DEVICE = None,
     precision: PRECISION = "auto",
     vocabulary: VOCABULARY = None,
     prompts: PROMPTS = None,
-    draft: DRAFT = None,
-    draft_file: DRAFT_FILE = None,
     resume: RESUME = False,
 ) -> None:
     """Translate lines of text: one line out for each line in, whatever comes in.
@@ -171,45 +150,28 @@ def translate(
 
         anyglot translate runs/demo/sixt -s de -t en -i runs/demo/text/test.de.txt --decoder sample --n-best 5
 
-        anyglot translate runs/sga -s de -t en -i news.de --rounds 4 --show-rounds
+        anyglot translate runs/sga -s de -t en -i news.de --set decoder.rounds=4 --set decoder.show_rounds=true
 
-        anyglot translate runs/questions -s en -t en -i news.en --decoder mask-predict --iterations 8 --length-beam 3
+        anyglot translate runs/questions -s en -t en -i news.en --decoder mask-predict --set decoder.iterations=8
 
         anyglot translate xlm-roberta-base --prompts prompts/de-en -s de -t en -i news.de
 
-        anyglot translate runs/sixt -s de -t en --decoder speculative --draft runs/sga
+        anyglot translate runs/sixt -s de -t en --decoder speculative --set decoder.draft=runs/sga
 
     An interrupted file translation (exit code 130 or 143, or a crash) goes on where it stopped with --resume.
     """
-    from anyglot.inference.generation.settings import SearchSettings, chosen_decoder
+    from anyglot.cli.verb_settings import TranslateSettings
+    from anyglot.inference.generation.settings import SearchSettings
     from anyglot.inference.translation.command import Work, run
 
-    settings = SearchSettings(
-        decoder=chosen_decoder(decoder),
-        beam=beam,
-        length_penalty=length_penalty,
-        n_best=n_best,
-        max_length=max_length,
-        max_source_length=max_source_length,
-        overlong=overlong,
-        batch_tokens=batch_tokens,
-        max_characters=max_characters,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        rounds=rounds,
-        show_rounds=show_rounds,
-        iterations=iterations,
-        length_beam=length_beam,
-        remasking=remasking,
-    )
+    further, search = read_search(TranslateSettings, settings, decoder, beam)
+    drafts = {name: search.pop(name) for name in ("draft", "draft_file") if name in search}
     run(
         Work(
             model=model,
             source=source,
             target=target,
-            settings=settings,
+            settings=SearchSettings(n_best=n_best, max_length=max_length, **further.given(), **search),
             input=None if input_name == "-" else Path(input_name),
             output=None if output_name == "-" else Path(output_name),
             device=device,
@@ -218,8 +180,7 @@ def translate(
             prefix=prefix,
             vocabulary=vocabulary,
             prompts=prompts,
-            draft=draft,
-            draft_file=draft_file,
             texts=tuple(texts or ()),
+            **drafts,
         )
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.options import CORPUS, COVERAGE, MINIMUM_COUNT, SCRIPTS, SCRIPTS_OF, listed
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 def trim(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name: an encoder or a translator.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the smaller model; must not exist.")],
-    corpus: Annotated[
-        list[Path] | None, typer.Option("--corpus", help="Text of what the model will read and write; repeatable.")
-    ] = None,
-    scripts: Annotated[str, typer.Option("--scripts", help="Scripts to keep, e.g. Latin,Cyrillic.")] = "",
-    languages: Annotated[str, typer.Option("--languages", help="Keep the scripts of these, e.g. de,uk.")] = "",
-    coverage: Annotated[float, typer.Option("--coverage", help="Share of the corpus's tokens to keep.")] = 1.0,
-    minimum_count: Annotated[int, typer.Option("--minimum-count", help="Drop tokens that occur less often.")] = 1,
+    corpus: CORPUS = None,
+    scripts: SCRIPTS = "",
+    languages: SCRIPTS_OF = "",
+    coverage: COVERAGE = 1.0,
+    minimum_count: MINIMUM_COUNT = 1,
     target_corpus: Annotated[
         list[Path] | None,
         typer.Option("--target-corpus", help="Let the output have only this text's tokens; repeatable."),
@@ -46,11 +45,6 @@ def trim(
     wish = VocabularySpecification(tuple(corpus or ()), listed(scripts), listed(languages), coverage, minimum_count)
     target = VocabularySpecification(tuple(target_corpus)) if target_corpus else None
     _tell(out, trim_model(model, out, wish, target=target, say=print))
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """ "a, b" -> ("a", "b")."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _tell(out: Path, done: Trimmed) -> None:

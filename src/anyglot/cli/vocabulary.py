@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from anyglot.cli.trim import listed
+from anyglot.cli.options import CORPUS, COVERAGE, MINIMUM_COUNT, SCRIPTS, SCRIPTS_OF, listed
 from anyglot.cli.verb import verb
 
 
@@ -15,13 +15,11 @@ from anyglot.cli.verb import verb
 def vocabulary(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name; its tokenizer is used.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, e.g. english.json.")],
-    corpus: Annotated[
-        list[Path] | None, typer.Option("--corpus", help="Text such as the model will write; repeatable.")
-    ] = None,
-    scripts: Annotated[str, typer.Option("--scripts", help="Scripts to keep, e.g. Latin,Cyrillic.")] = "",
-    languages: Annotated[str, typer.Option("--languages", help="Keep the scripts of these, e.g. de,uk.")] = "",
-    coverage: Annotated[float, typer.Option("--coverage", help="Share of the corpus's tokens to keep.")] = 1.0,
-    minimum_count: Annotated[int, typer.Option("--minimum-count", help="Drop tokens that occur less often.")] = 1,
+    corpus: CORPUS = None,
+    scripts: SCRIPTS = "",
+    languages: SCRIPTS_OF = "",
+    coverage: COVERAGE = 1.0,
+    minimum_count: MINIMUM_COUNT = 1,
 ) -> None:
     """Choose the tokens an output needs. The file restricts a translation, or a training; the model stays as it is.
 

@@ -158,8 +158,8 @@ def test_off_target_translations_are_counted(model, files):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--candidates", "de"], "--candidates was given without --off-target"),
-        (["--comet-model", "x"], "--comet-model was given without --comet"),
+        (["--candidates", "de"], "candidates was given without --off-target"),
+        (["--comet-model", "x"], "comet_model was given without comet"),
         (["--comet", "nowhere/python"], "--comet nowhere/python cannot be run"),
     ],
 )

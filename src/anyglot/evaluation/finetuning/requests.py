@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from anyglot.errors import UserError
 from anyglot.evaluation.finetuning.settings import Selection, TuningSettings
-from anyglot.evaluation.tasks.task import Head, Task
+from anyglot.evaluation.tasks.task import Head, Protocol, Task
 from anyglot.stats.scores import RESAMPLES, SEED
 from anyglot.text.languages import language
 
@@ -126,6 +126,12 @@ def canonical(codes: tuple[str, ...]) -> tuple[str, ...]:
         UserError: One is no language.
     """
     return tuple(dict.fromkeys(language(code).code for code in codes))
+
+
+def tuning_keys() -> tuple[str, ...]:
+    """The settings of fine-tuning that a request may override; which protocol it is makes no difference."""
+    some = TuningSettings(Protocol(learning_rate=1e-5, epochs=1))
+    return tuple(key for key in some.document() if key not in ("seed", "select"))
 
 
 def settle(request: SuiteRequest, task: Task, seed: int) -> tuple[str, TuningSettings]:
