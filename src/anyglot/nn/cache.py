@@ -1,8 +1,9 @@
 """Keys and values kept between decoding steps.
 
 Self-attention keys belong to a sentence, not to a beam: its beams share a pool of slots, and a mask says which of them
-belong to a beam's hypothesis. So choosing other beams changes a small mask and moves no keys, what several beams have in common
-is held once, and a slot that no beam sees any more is written again. Cross-attention keys are computed once a sentence.
+belong to a beam's hypothesis. So choosing other beams changes a small mask and moves no keys, what several beams have
+in common is held once, and a slot that no beam sees any more is written again. Cross-attention keys are computed once a
+sentence.
 """
 
 from __future__ import annotations

@@ -103,10 +103,8 @@ class Translator:
         folder, model, base = fetch_model(path_or_name, saved)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
-        generating_stack = model.config.generating_stack
-        kind = choose_precision(
-            precision, place, generating_stack.width, generating_stack.feedforward_width, model.output.size
-        )
+        stack = model.config.generating_stack
+        kind = choose_precision(precision, place, stack.width, stack.feedforward_width, model.output.size)
         model = prepare(model, kind, place, batch_independent=batch_independent)
         return cls(
             model=model,
