@@ -168,7 +168,7 @@ def test_without_matplotlib_one_sentence_says_what_to_do(models, texts, tmp_path
         return whole(name, *rest, **further)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UserError, match=r"anyglot\[plots\].*`figures=False`"):
+    with pytest.raises(UserError, match=r"anyglot\[plots\].*--no-figures"):
         command("spectra", models / "lm", "--out", tmp_path / "out")
     assert command("spectra", models / "lm", "--out", tmp_path / "out", "--no-figures").exit_code == 0
 

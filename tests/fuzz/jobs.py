@@ -184,7 +184,9 @@ def _striped(folder: Path) -> Path:
 def _read_stripe(path: Path) -> Any:
     job = mining_job.opened(path.parent, ASKED, lambda: {"block": 7}, overwrite=False)
     found = job.read(0)
-    return None if found is None else [part.tolist() for part in (found.scores, found.ids, *found.found, found.crowded)]
+    return (
+        None if found is None else [part.tolist() for part in (found.scores, found.ids, *found.found, found.overflowed)]
+    )
 
 
 def _is_stripe(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""W12: a model's `writer` has the sizes of the blocks that write; precisions are timed with them."""
+"""W12: a model's `generating_stack` has the sizes of the blocks that write; precisions are timed with them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def parallel_config() -> ParallelEncoderDecoderConfig:
 
 @pytest.mark.parametrize("config", [model_config(), parallel_config()], ids=lambda config: config.kind)
 def test_w12_the_writer_is_the_decoder_that_is_built(config) -> None:
-    writer, stack = config.writer, build(config).decoder.stack
-    assert writer.layers == len(stack.blocks) != config.encoder.stack.layers
+    generating_stack, stack = config.generating_stack, build(config).decoder.stack
+    assert generating_stack.layers == len(stack.blocks) != config.encoder.stack.layers
     widths = {
         parameter.shape for name, parameter in stack.named_parameters() if name.endswith("feedforward.inner.up.weight")
     }
-    assert widths == {(writer.feedforward_width, writer.width)}
+    assert widths == {(generating_stack.feedforward_width, generating_stack.width)}

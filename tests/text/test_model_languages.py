@@ -30,25 +30,25 @@ def many(tmp_path: Path) -> ModelLanguages:
 
 
 def test_a_direction_with_pairs_has_no_remark(many: ModelLanguages) -> None:
-    assert many.doubt("de", "en") is None and many.doubt("en", "fr") is None
+    assert many.warning("de", "en") is None and many.warning("en", "fr") is None
 
 
 def test_a_direction_between_supervised_languages_is_zero_shot_without_pairs_of_its_own(many: ModelLanguages) -> None:
-    assert many.doubt("de", "fr") == (
+    assert many.warning("de", "fr") == (
         "German (de) to French (fr) is zero-shot: the model saw no parallel data of this direction "
         "(from de it did into en)."
     )
 
 
 def test_languages_without_pairs_are_told_apart_from_unread_ones(many: ModelLanguages) -> None:
-    assert "Italian (it) is zero-shot" in (many.doubt("it", "en") or "")
-    assert "never trained on Finnish (fi)" in (many.doubt("fi", "en") or "")
+    assert "Italian (it) is zero-shot" in (many.warning("it", "en") or "")
+    assert "never trained on Finnish (fi)" in (many.warning("fi", "en") or "")
 
 
 def test_a_file_of_an_older_version_had_each_supervised_language_into_each_target(tmp_path: Path) -> None:
     found = written(tmp_path, source=["de", "en", "hi"], supervised=["de"], target=["en", "fr"])
     assert found.pairs == {("de", "en"), ("de", "fr")} and found.supervised == {"de"}
-    assert found.doubt("de", "fr") is None and "zero-shot" in (found.doubt("hi", "en") or "")
+    assert found.warning("de", "fr") is None and "zero-shot" in (found.warning("hi", "en") or "")
 
 
 @given(strategies.sets(strategies.tuples(codes, codes), max_size=5))
@@ -82,4 +82,4 @@ stages: {all: {updates: 1, learning_rate: 1e-3}}
     assert told["pairs"] == ["de-en", "en-de", "fr-en"]
     assert (told["supervised"], told["target"]) == (["de", "en", "fr"], ["de", "en"])
     found = written(tmp_path, **told)
-    assert found.doubt("fr", "en") is None and "zero-shot" in (found.doubt("fr", "de") or "")
+    assert found.warning("fr", "en") is None and "zero-shot" in (found.warning("fr", "de") or "")

@@ -32,14 +32,14 @@ def check(
 
         anyglot data check --suite xtreme --data download
     """
-    from anyglot.evaluation.tasks.doctor import described, inspect, usable
+    from anyglot.evaluation.tasks.doctor import format_finding, inspect, usable
 
     chosen = tuple(name.strip() for name in tasks.split(",") if name.strip())
     findings = inspect(suite, data, chosen, sample=sample)
     _print_table([(f.task, f.state, *(str(len(f.languages[s])) for s in ("train", "dev", "test"))) for f in findings])
     for finding in findings:
         typer.echo(f"\n{finding.task}: {finding.state}")
-        for line in described(finding):
+        for line in format_finding(finding):
             typer.echo(f"  {line}")
     if not usable(findings):
         typer.echo(f"\nNothing in {data} can be used for the suite {suite}.", err=True)

@@ -1,4 +1,4 @@
-"""`anyglot demo`: the whole road on a laptop, in minutes."""
+"""`anyglot demo`: from text to report on a laptop, in minutes."""
 
 from __future__ import annotations
 

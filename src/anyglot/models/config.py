@@ -105,7 +105,7 @@ class EncoderDecoderConfig(Frozen):
         return self.decoder_embeddings
 
     @property
-    def writer(self) -> StackConfig:
+    def generating_stack(self) -> StackConfig:
         """The blocks that write."""
         return self.decoder
 
@@ -204,7 +204,7 @@ class PromptedEncoderConfig(Frozen):
         return self.encoder.embeddings
 
     @property
-    def writer(self) -> StackConfig:
+    def generating_stack(self) -> StackConfig:
         """The blocks that write."""
         return self.encoder.stack
 
@@ -262,7 +262,7 @@ class ParallelEncoderDecoderConfig(Frozen):
         return self.encoder.embeddings
 
     @property
-    def writer(self) -> StackConfig:
+    def generating_stack(self) -> StackConfig:
         """The blocks that write."""
         return self.decoder
 
@@ -349,7 +349,7 @@ class PromptedLanguageModelConfig(Frozen):
         return self.language_model.embeddings
 
     @property
-    def writer(self) -> StackConfig:
+    def generating_stack(self) -> StackConfig:
         """The blocks that write."""
         return self.language_model.stack
 

@@ -18,7 +18,7 @@ from anyglot.nn.stack import Stack, StackOutput
 
 
 class Encoder(nn.Module):
-    """XLM-R, mBERT and their kin; with cross-attention in its blocks, VECO."""
+    """XLM-R, mBERT and their family; with cross-attention in its blocks, VECO."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ from anyglot.nn.stack import Stack, StackOutput
 
 
 class LanguageModel(nn.Module):
-    """GPT-2 and its kin, mGPT among them: embeddings, a stack whose positions see what stands before them, output."""
+    """GPT-2 and its family, as mGPT: embeddings, a stack whose positions see what stands before them, output."""
 
     def __init__(
         self, config: LanguageModelConfig, *, embeddings: Embeddings, stack: Stack, output: OutputProjection

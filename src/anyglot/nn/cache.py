@@ -1,8 +1,9 @@
 """Keys and values kept between decoding steps.
 
 Self-attention keys belong to a sentence, not to a beam: its beams share a pool of slots, and a mask says which of them
-are on a beam's road. So choosing other beams changes a small mask and moves no keys, what several beams have in common
-is held once, and a slot that no beam sees any more is written again. Cross-attention keys are computed once a sentence.
+belong to a beam's hypothesis. So choosing other beams changes a small mask and moves no keys, what several beams have
+in common is held once, and a slot that no beam sees any more is written again. Cross-attention keys are computed once a
+sentence.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Cache:
 
     Attributes:
         length: Positions already decoded.
-        visible: (B, K, P) bool, the slots on each beam's road; None before the first position.
+        visible: (B, K, P) bool, the slots of each beam's hypothesis; None before the first position.
     """
 
     def __init__(self, layers: int, beams: int = 1) -> None:
@@ -110,7 +111,7 @@ class Cache:
         Their slots are no longer seen and are the next to be written.
 
         Raises:
-            ValueError: There are fewer, or rows share a pool, where a slot may be on another row's road.
+            ValueError: There are fewer, or rows share a pool, where a slot may belong to another row's hypothesis.
         """
         if self.beams > 1 or positions > self.length:
             raise ValueError(

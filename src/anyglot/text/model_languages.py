@@ -76,7 +76,7 @@ class ModelLanguages:
                 "choose one of these or another model."
             )
 
-    def doubt(self, source: str, target: str) -> str | None:
+    def warning(self, source: str, target: str) -> str | None:
         """One sentence on a direction without parallel data; None for a supervised one.
 
         Zero-shot translation is what these models are for, so it is a remark and no error.

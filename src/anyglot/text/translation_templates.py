@@ -27,7 +27,7 @@ class Framing(Protocol):
         """The target language, likewise; one the checkpoint cannot write is an error too."""
         ...
 
-    def doubt(self, source: str, target: str) -> str | None:
+    def warning(self, source: str, target: str) -> str | None:
         """One sentence on a pair that may come out badly; None for one the checkpoint was trained for."""
         ...
 
@@ -52,7 +52,7 @@ class PlainFraming:
 
     Attributes:
         start_id: None for a model that writes all words at once, and starts with none.
-        languages: What the model was trained for; None if nobody wrote it down.
+        languages: What the model was trained for; None if it is not recorded.
     """
 
     tokenizer: TextTokenizer
@@ -68,8 +68,8 @@ class PlainFraming:
             self.languages.check_target(target)
         return target
 
-    def doubt(self, source: str, target: str) -> str | None:
-        return None if self.languages is None else self.languages.doubt(source, target)
+    def warning(self, source: str, target: str) -> str | None:
+        return None if self.languages is None else self.languages.warning(source, target)
 
     def encode(
         self, texts: Sequence[str], source: str, targets: Sequence[str], limits: Sequence[int] | None = None
@@ -93,14 +93,14 @@ class TokenFraming:
 
     Attributes:
         tokens: Only those the model has embeddings for.
-        remark: A doubt about the checkpoint as such.
+        message: A warning about the checkpoint as such.
         languages: What the checkpoint was fine-tuned for here; None for one that comes from elsewhere.
     """
 
     tokenizer: TextTokenizer
     start_id: int
     tokens: LanguageTokens
-    remark: str | None = None
+    message: str | None = None
     languages: ModelLanguages | None = None
 
     @cached_property
@@ -114,13 +114,13 @@ class TokenFraming:
     def target(self, code: str) -> str:
         return self.frames.target(code)
 
-    def doubt(self, source: str, target: str) -> str | None:
+    def warning(self, source: str, target: str) -> str | None:
         if self.languages is not None:
-            return self.languages.doubt(language(source).code, language(target).code)
+            return self.languages.warning(language(source).code, language(target).code)
         read = self.tokens.pair[0]
         if read and language(read).code != source:
             return f"this model was trained on {named(language(read).code)}, not on {named(source)}."
-        return self.remark
+        return self.message
 
     def encode(
         self, texts: Sequence[str], source: str, targets: Sequence[str], limits: Sequence[int] | None = None
@@ -151,12 +151,12 @@ def template_of(
     tokens = tokenizer.language_tokens
     if tokens is None or start_id is None or (languages is not None and not languages.tokens):
         return PlainFraming(tokenizer, start_id, languages)
-    remark = _remark(name) if languages is None else None
-    return TokenFraming(tokenizer, start_id, tokens.within(rows), remark, languages)
+    message = _message(name) if languages is None else None
+    return TokenFraming(tokenizer, start_id, tokens.within(rows), message, languages)
 
 
-def _remark(name: str) -> str | None:
-    """A doubt that a checkpoint's name gives rise to. mBART-50's pretraining and its translators are alike inside."""
+def _message(name: str) -> str | None:
+    """A warning that a checkpoint's name gives rise to. mBART-50's pretraining and its translators are alike inside."""
     stem = name.rstrip("/").rpartition("/")[2].lower()
     if "mbart" in stem and "mmt" not in stem and stem.endswith(("large-50", "large-cc25")):
         return (

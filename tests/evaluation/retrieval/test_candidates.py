@@ -97,7 +97,7 @@ def test_crowded_rows_are_found_by_comparing_all(monkeypatch: pytest.MonkeyPatch
     held = Shortlist(2, torch.full((1,), 0.5, dtype=torch.float64), torch.float32)
     held.offer(slice(0, 1), 0, torch.linspace(0, 1e-3, 100)[None])
     held.candidates()
-    assert held.crowded.tolist() == [True]
+    assert held.overflowed.tolist() == [True]
 
 
 def test_stripes_taken_up_again_give_the_same() -> None:

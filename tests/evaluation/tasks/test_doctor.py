@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from anyglot.cli.check import check
 from anyglot.errors import UserError
 from anyglot.evaluation.tasks.catalogue import SUITES, TASKS
-from anyglot.evaluation.tasks.doctor import Finding, described, inspect, usable
+from anyglot.evaluation.tasks.doctor import Finding, format_finding, inspect, usable
 from support.official_files import WRITERS, write
 
 APP = typer.Typer()
@@ -37,8 +37,8 @@ def test_an_empty_folder(tmp_path: Path) -> None:
     findings = inspect("xtreme", tmp_path)
     assert [finding.task for finding in findings] == list(SUITES["xtreme"])
     assert {finding.state for finding in findings} == {"missing"} and not usable(findings)
-    assert any("download_xnli" in line for line in described(findings[0]))
-    assert not any("http" in line for finding in findings for line in described(finding))
+    assert any("download_xnli" in line for line in format_finding(findings[0]))
+    assert not any("http" in line for finding in findings for line in format_finding(finding))
 
 
 def test_a_file_of_the_wrong_shape(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_half_downloaded_file_is_found_behind_a_sound_beginning(tmp_path: Path
     finding = examined("book_nli", tmp_path)
     assert finding.state == "usable"
     assert [fault.kind for fault in finding.faults] == ["broken"]
-    assert any("half downloaded" in line for line in described(finding))
+    assert any("half downloaded" in line for line in format_finding(finding))
 
 
 def test_test_files_without_labels_are_told(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_test_files_without_labels_are_told(tmp_path: Path) -> None:
     write(tmp_path / "xnli/test-de.tsv", "a\tb\nc\td\n")
     finding = examined("xnli", tmp_path)
     assert finding.unlabelled == ("de",)
-    assert any("without labels" in line and "de" in line for line in described(finding))
+    assert any("without labels" in line and "de" in line for line in format_finding(finding))
 
 
 def test_the_verb(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_run_is_compared_with_translations_as_with_the_model_that_made_them(te
                     baseline="half", samples=3)  # fmt: skip
     found = evaluate(ours, tests, tmp_path / "b", scoring=scoring, baseline="half", samples=3,
                      earlier=Earlier("half", find_earlier(earlier)))  # fmt: skip
-    assert found.results == both.results and found.samples == both.samples and found.unproved == ()
+    assert found.results == both.results and found.samples == both.samples and found.unverified == ()
 
 
 def test_an_evaluation_of_one_model_a_models_folder_and_a_file_are_found(tests, earlier):
@@ -67,7 +67,7 @@ def test_translations_without_a_record_are_taken_and_told(tests, tmp_path):
     lines = [f"line {number}" for number in range(20)]
     (tmp_path / "other.txt").write_text("\r\n".join(lines), "utf-8")
     found = read(tmp_path / "other.txt", tests[:1])
-    assert found.lines == {"de-en": lines} and found.unproved == ("de-en",)
+    assert found.lines == {"de-en": lines} and found.unverified == ("de-en",)
 
 
 def test_other_sentences_are_refused_by_hash_though_there_are_as_many(earlier, tmp_path):
@@ -83,7 +83,7 @@ def test_another_pair_of_languages_is_refused(earlier, tmp_path):
 
 def test_another_spelling_of_the_same_languages_is_none(earlier, tmp_path):
     entry = {"name": "de-en", "source": "deu_Latn", "target": "eng", "files": ["de.s", "de.t"]}
-    assert read(earlier, parse_tests([entry], folder=tmp_path, where="tests")).unproved == ()
+    assert read(earlier, parse_tests([entry], folder=tmp_path, where="tests")).unverified == ()
 
 
 def test_a_changed_file_and_a_damaged_record_are_refused(tests, earlier):

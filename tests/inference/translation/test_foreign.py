@@ -241,7 +241,7 @@ def test_a_source_the_model_was_not_trained_on_is_remarked(pair: Pair) -> None:
         with pytest.warns(UserWarning, match=r"trained on German \(de\), not on Finnish \(fi\)"):
             fresh.check_languages("fi", "fr")
     elif pair.name != "mbart":
-        assert fresh.framing.doubt(fresh.framing.source("fi"), fresh.framing.target("fr")) is None
+        assert fresh.framing.warning(fresh.framing.source("fi"), fresh.framing.target("fr")) is None
 
 
 def test_text_that_spells_a_token_is_text(pair: Pair) -> None:
@@ -254,7 +254,7 @@ def test_text_that_spells_a_token_is_text(pair: Pair) -> None:
 @pytest.mark.parametrize(("called", "warned"), [("mbart-large-50", True), ("mbart-large-50-many-to-many-mmt", False)])
 def test_a_pretrained_mbart_is_remarked(called: str, warned: bool, tmp_path: Path) -> None:
     translator = Translator.from_pretrained(foreign_translators.write("mbart50", tmp_path / called), device="cpu")
-    remark = translator.framing.doubt("de_DE", "fr_XX")
+    remark = translator.framing.warning("de_DE", "fr_XX")
     assert (remark is not None) == warned and (remark is None or "never taught to translate" in remark)
 
 

@@ -69,7 +69,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(
 
 def test_a_model_without_a_length_head_is_not_for_it(tmp_path: Path) -> None:
     plain = Translator.from_pretrained(write_folder(tmp_path))
-    with pytest.raises(UserError, match="mask-predict is not for: use ctc"):
+    with pytest.raises(UserError, match="`decoder=mask-predict` is not for: use ctc"):
         plain.translate(TEXTS[:1], **LANGUAGES, decoder="mask-predict")
     with pytest.raises(UserError, match="`length_beam` belongs to `decoder=mask-predict`"):
         plain.translate_n_best(TEXTS[:1], **LANGUAGES, settings=SearchSettings(length_beam=2))

@@ -93,8 +93,8 @@ def test_languages_the_model_does_not_know(model_folder: Path, recwarn: pytest.W
     [
         ({"decoder": "sampling"}, "choose one of beam, greedy, sample"),
         ({"beam": 0}, "`beam` must lie between 1 and 100"),
-        ({"max_length": 0}, "max-length"),
-        ({"batch_tokens": -3}, "batch-tokens"),
+        ({"max_length": 0}, "`max_length`"),
+        ({"batch_tokens": -3}, "`batch_tokens`"),
         ({"length_penalty": float("nan")}, "`length_penalty`"),
     ],
 )

@@ -61,11 +61,11 @@ def settled(
         raise UserError("This machine's coarse products are less exact than they must be; use the precision fp32.")
     order = np.lexsort((-exact, row))  # stable, and candidates come by id
     place = np.searchsorted(row, np.arange(len(shortlist.error)))[:, None] + np.arange(shortlist.k)
-    crowded = shortlist.crowded.numpy()
-    best = order[np.where(crowded[:, None], 0, place)] if len(order) else np.zeros_like(place)
+    overflowed = shortlist.overflowed.numpy()
+    best = order[np.where(overflowed[:, None], 0, place)] if len(order) else np.zeros_like(place)
     scores, ids = np.empty(place.shape, np.float32), np.empty(place.shape, np.int64)
-    scores[~crowded], ids[~crowded] = exact[best[~crowded]], other[best[~crowded]]
-    for each in np.flatnonzero(crowded).tolist():
+    scores[~overflowed], ids[~overflowed] = exact[best[~overflowed]], other[best[~overflowed]]
+    for each in np.flatnonzero(overflowed).tolist():
         scores[each], ids[each] = exact_row(queries, base, each + first, shortlist.k)
     queries.forget()
     base.forget()

@@ -20,7 +20,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Cut:
+class ScoresAtThreshold:
     """What a threshold leaves of the scored pairs.
 
     Attributes:
@@ -50,9 +50,9 @@ class Cut:
         """Harmonic mean of precision and recall, in per cent."""
         return 200.0 * self.right / (self.taken + self.gold) if self.right else 0.0
 
-    def with_other(self, other: "Cut") -> "Cut":
+    def with_other(self, other: "ScoresAtThreshold") -> "ScoresAtThreshold":
         """Return both cuts together, of disjoint pairs; the threshold is not one number any more (nan)."""
-        return Cut(math.nan, self.taken + other.taken, self.right + other.right, self.gold + other.gold)
+        return ScoresAtThreshold(math.nan, self.taken + other.taken, self.right + other.right, self.gold + other.gold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,12 @@ class ScoredPairs:
             wanted,
         )
 
-    def at(self, threshold: float) -> Cut:
+    def at(self, threshold: float) -> ScoresAtThreshold:
         """Return what a threshold leaves."""
         taken = int(np.count_nonzero(self.scores >= threshold))
-        return Cut(threshold, taken, int(self.right[:taken].sum()), len(self.gold))
+        return ScoresAtThreshold(threshold, taken, int(self.right[:taken].sum()), len(self.gold))
 
-    def best(self) -> Cut:
+    def best(self) -> ScoresAtThreshold:
         """Return the cut with the best F1; of equal ones that with the fewest pairs. Infinity where no pair is right.
 
         The threshold lies half-way to the next lower score; it is the lowest score itself where all pairs are taken.
@@ -103,11 +103,12 @@ class ScoredPairs:
         best = max(cuts, key=lambda cut: (cut.f1, -cut.taken), default=None)
         return self.at(math.inf) if best is None or not best.right else best
 
-    def curve(self) -> tuple[Cut, ...]:
+    def curve(self) -> tuple[ScoresAtThreshold, ...]:
         """Return the cut below every different score, from few pairs to all: the precision-recall curve."""
         right = np.cumsum(self.right)
         return tuple(
-            Cut(self._half_way(end), end + 1, int(right[end]), len(self.gold)) for end in self._ends().tolist()
+            ScoresAtThreshold(self._half_way(end), end + 1, int(right[end]), len(self.gold))
+            for end in self._ends().tolist()
         )
 
     def _ends(self) -> NDArray[np.int64]:

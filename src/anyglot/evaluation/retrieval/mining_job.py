@@ -46,17 +46,17 @@ class Job:
         try:
             with np.load(self._stripe(number), allow_pickle=False) as held:
                 scores, ids, *rest = (held[name] for name in _NAMES)
-                rows, columns, coarse, crowded = (torch.from_numpy(part) for part in rest)
+                rows, columns, coarse, overflowed = (torch.from_numpy(part) for part in rest)
         except UNSOUND_ARCHIVE:
             return None
         if scores.shape != ids.shape or not len(rows) == len(columns) == len(coarse):
             return None
-        return Stripe(scores, ids, (rows, columns, coarse), crowded)
+        return Stripe(scores, ids, (rows, columns, coarse), overflowed)
 
     def write(self, number: int, stripe: Stripe) -> None:
         """Keep a stripe."""
         rows, ids, coarse = (part.numpy() for part in stripe.found)
-        crowded = stripe.crowded.numpy()
+        overflowed = stripe.overflowed.numpy()
         with whole_file(self._stripe(number), ADVICE) as stream:
             np.savez(
                 stream,
@@ -65,7 +65,7 @@ class Job:
                 found_rows=rows,
                 found_ids=ids,
                 found_scores=coarse,
-                crowded=crowded,
+                crowded=overflowed,
             )
 
     def _stripe(self, number: int) -> Path:

@@ -37,13 +37,13 @@ class Stripe:
         scores: (R, K) float32 of its rows' nearest in the base.
         ids: (R, K) int64.
         found: Candidates for rows of the base.
-        crowded: int64, rows of the base that have had too many so far.
+        overflowed: int64, rows of the base that have had too many so far.
     """
 
     scores: NDArray[np.float32]
     ids: NDArray[np.int64]
     found: Candidates
-    crowded: Tensor
+    overflowed: Tensor
 
 
 class Search:
@@ -88,8 +88,8 @@ class Search:
             if self._columns is not None:
                 kept.append(self._columns.offer(columns, places.start, block.T))
         scores, ids = settled(self.queries, self.base, rows, self._preparation.offset, first=places.start)
-        crowded = _NOTHING[0].long() if self._columns is None else self._columns.crowded.nonzero()[:, 0]
-        return Stripe(scores, ids, joined(kept), crowded)
+        overflowed = _NOTHING[0].long() if self._columns is None else self._columns.overflowed.nonzero()[:, 0]
+        return Stripe(scores, ids, joined(kept), overflowed)
 
     def _product(self, queries: Tensor, base: Tensor) -> Tensor:
         # Into the same memory each time: fresh pages cost as much as looking through them.
@@ -99,7 +99,7 @@ class Search:
     def restore(self, stripe: Stripe) -> None:
         """Take a stripe that was run before; in place of `run`."""
         if self._columns is not None:
-            self._columns.restore(stripe.found, stripe.crowded)
+            self._columns.restore(stripe.found, stripe.overflowed)
 
     def backward(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and ids (M, K) of the nearest queries of the base's rows, after all stripes."""

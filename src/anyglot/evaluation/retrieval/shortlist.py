@@ -15,7 +15,7 @@ from torch import Tensor
 
 _GROUP = 32
 _HELD = 1 << 25
-"""Candidates of all rows together that are held; a row with more than its share is crowded."""
+"""Candidates of all rows together that are held; a row with more than its share is overflowed."""
 
 
 Candidates = tuple[Tensor, Tensor, Tensor]
@@ -36,7 +36,7 @@ class Shortlist:
         self.rounding = torch.finfo(kind).eps / 2
         self._best = torch.full((len(error), k), -torch.inf, dtype=torch.float64)
         self._floor = torch.full((len(error),), -torch.inf, dtype=torch.float64)
-        self.crowded = torch.zeros(len(error), dtype=torch.bool)
+        self.overflowed = torch.zeros(len(error), dtype=torch.bool)
         self._share = max(16 * k, _HELD // len(error))
         self._found: list[Candidates] = []
         self._count = 0
@@ -69,9 +69,9 @@ class Shortlist:
         self._keep(found)
         return found
 
-    def restore(self, found: Candidates, crowded: Tensor) -> None:
-        """Take up again what `offer` returned for all blocks of some ids, and who was crowded after it."""
-        self.crowded[crowded] = True
+    def restore(self, found: Candidates, overflowed: Tensor) -> None:
+        """Take up again what `offer` returned for all blocks of some ids, and who was overflowed after it."""
+        self.overflowed[overflowed] = True
         row, _, values = found
         order = torch.argsort(values, descending=True, stable=True)
         order = order[torch.argsort(row[order], stable=True)]
@@ -85,7 +85,7 @@ class Shortlist:
         self._keep(found)
 
     def candidates(self) -> Candidates:
-        """All that can be among the k nearest of rows that are not crowded, by row and id."""
+        """All that can be among the k nearest of rows that are not overflowed, by row and id."""
         self._prune()
         row, ids, values = joined(self._found)
         order = torch.argsort(row.long() * (1 << 32) + ids.long())
@@ -98,7 +98,7 @@ class Shortlist:
         # Rounding moves a score by at most `rounding` times itself. 2^-20: true scores and floors end up in fp32.
         lowest = reached - self.rounding * reached.abs() - 2 * self.error[rows] - 2.0**-20
         floor = lowest - 2 * self.rounding * lowest.abs() - 1e-30
-        self._floor[rows] = torch.where(self.crowded[rows], torch.inf, floor)
+        self._floor[rows] = torch.where(self.overflowed[rows], torch.inf, floor)
 
     def _keep(self, found: Candidates) -> None:
         self._found.append(found)
@@ -111,10 +111,10 @@ class Shortlist:
         row, ids, values = joined(self._found)
         row = row.long()
         kept = values >= self._floor[row].float()
-        crowded = torch.bincount(row[kept], minlength=len(self.error)) > self._share
-        self.crowded |= crowded
-        self._floor[crowded] = torch.inf
-        kept &= ~self.crowded[row]
+        overflowed = torch.bincount(row[kept], minlength=len(self.error)) > self._share
+        self.overflowed |= overflowed
+        self._floor[overflowed] = torch.inf
+        kept &= ~self.overflowed[row]
         self._found = [(row[kept].to(torch.int32), ids[kept], values[kept])]
         self._count = len(self._found[0][0])
 

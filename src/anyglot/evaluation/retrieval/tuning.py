@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyglot.evaluation.retrieval.bucc import Split, id_pairs, mine
-from anyglot.evaluation.retrieval.gold import Cut, Pair, ScoredPairs
+from anyglot.evaluation.retrieval.gold import Pair, ScoredPairs, ScoresAtThreshold
 from anyglot.evaluation.retrieval.margin import Margin
 from anyglot.evaluation.retrieval.protocol import RetrievalProtocol, Tuning
 from anyglot.evaluation.retrieval.system import System, centered
@@ -59,7 +59,7 @@ class Outcome:
     tuned_on: str
     scored_on: str
     layer: int | None
-    cut: Cut
+    cut: ScoresAtThreshold
     taken: tuple[Pair, ...]
     gold: frozenset[Pair]
     ids: tuple[str, ...]
@@ -173,7 +173,7 @@ def from_other(tuned: Mined, tuned_split: Split, scored: Mined, split: Split) ->
     return _outcome(tuned_split.name, split.name, scored.layers, scored.judged, layer, cut.threshold, ids)
 
 
-def best_of(layers: Sequence[int], judged: Sequence[ScoredPairs]) -> tuple[int, Cut]:
+def best_of(layers: Sequence[int], judged: Sequence[ScoredPairs]) -> tuple[int, ScoresAtThreshold]:
     """Return the layer with the best F1 at its own best threshold; of equal ones the lowest."""
     cuts = [found.best() for found in judged]
     place = max(range(len(layers)), key=lambda index: (cuts[index].f1, -index))

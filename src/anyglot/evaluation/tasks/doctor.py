@@ -202,7 +202,7 @@ def usable(findings: tuple[Finding, ...]) -> bool:
     return any(finding.state in ("ready", "usable") for finding in findings)
 
 
-def described(finding: Finding) -> tuple[str, ...]:
+def format_finding(finding: Finding) -> tuple[str, ...]:
     """The finding in sentences, for a terminal: what is there, what is not, what is wrong, and where it comes from."""
     lines: list[str] = []
     if finding.folder is not None:

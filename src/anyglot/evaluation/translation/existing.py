@@ -34,7 +34,7 @@ class EarlierLines:
     """The translations by test set's name, and the names of those that have no record to prove their source lines."""
 
     lines: Mapping[str, list[str]]
-    unproved: tuple[str, ...]
+    unverified: tuple[str, ...]
 
 
 def find_earlier(path: Path) -> Path:
@@ -73,13 +73,13 @@ def read_earlier(earlier: Earlier, tests: Sequence[TestSet], sentences: Mapping[
             f"{earlier.path} is one file, but there are {len(tests)} test sets; give a folder with a file for each: "
             f"{', '.join(f'{test.file_name}.txt' for test in tests)}"
         )
-    lines, unproved = {}, []
+    lines, unverified = {}, []
     for test in tests:
         path = earlier.path if earlier.path.is_file() else earlier.path / f"{test.file_name}.txt"
         lines[test.name], proved = _read(path, test, sentences[test.name])
         if not proved:
-            unproved.append(test.name)
-    return EarlierLines(lines, tuple(unproved))
+            unverified.append(test.name)
+    return EarlierLines(lines, tuple(unverified))
 
 
 def _read(path: Path, test: TestSet, texts: TestSentences) -> tuple[list[str], bool]:

@@ -104,8 +104,8 @@ def _report(request: Request, evaluation: Evaluation, seconds: float) -> Report:
     facts = {**_searched(evaluation.facts), **made.facts()}
     if evaluation.reused:
         facts["Hypotheses kept from before"] = f"{evaluation.reused} files; their seconds are not counted"
-    if evaluation.unproved:
-        facts["Only counted, not proved to be of the same sentences"] = ", ".join(evaluation.unproved)
+    if evaluation.unverified:
+        facts["Only counted, not proved to be of the same sentences"] = ", ".join(evaluation.unverified)
     tables, bars = _further(request, evaluation)
     if evaluation.timings:
         tables = (speed_table(evaluation.timings, evaluation.results, metrics, made.machine), *tables)

@@ -22,7 +22,7 @@ class Result:
         model: The model's label.
         source: Source language.
         target: Target language.
-        kind: Whether the model saw parallel data of the pair; None where nobody wrote it down.
+        kind: Whether the model saw parallel data of the pair; None where it is not recorded.
         sentences: How many were scored.
         scores: By metric.
         differences: By metric, to the baseline; empty without one.

@@ -60,7 +60,7 @@ class Evaluation:
         counts: The statistics all scores were made from.
         timings: By label of the systems that were timed.
         facts: How each system searched, by label.
-        unproved: Test sets whose earlier translations have no record of the source lines they were made from.
+        unverified: Test sets whose earlier translations have no record of the source lines they were made from.
     """
 
     results: tuple[Result, ...]
@@ -72,7 +72,7 @@ class Evaluation:
     sentences: Mapping[str, TestSentences]
     outputs: Mapping[str, Mapping[str, list[str]]]
     counts: Counts
-    unproved: tuple[str, ...]
+    unverified: tuple[str, ...]
     timings: Mapping[str, Timing] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -144,7 +144,7 @@ def evaluate(
         sentences=sentences,
         outputs=outputs,
         counts=counts,
-        unproved=kept_lines.unproved,
+        unverified=kept_lines.unverified,
         timings=timings,
         facts=facts,
     )

@@ -33,8 +33,8 @@ class Timed:
         translate: Sentences, source and target language to translations, with nothing beside.
         precision: What it computes in.
         device: Where.
-        parameters: Of the model; None where nobody wrote it down.
-        trained: Those of them that its training moved; None where nobody wrote it down.
+        parameters: Of the model; None where it is not recorded.
+        trained: Those of them that its training moved; None where it is not recorded.
     """
 
     translate: Callable[[list[str], str, str], object]

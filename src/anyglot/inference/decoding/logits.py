@@ -50,7 +50,7 @@ class Logits:
 
     @classmethod
     def of(cls, logits: Tensor | Logits) -> Logits:
-        """Logits that are known already, (rows, V), in the same clothes."""
+        """Logits that are known already, (rows, V), in the same form."""
         if isinstance(logits, Logits):
             return logits
         known = logits

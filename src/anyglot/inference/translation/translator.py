@@ -39,7 +39,7 @@ class Translator:
     Attributes:
         model: In eval mode, on its device, in its precision.
         tokenizer: Of the model's folder.
-        languages: What the model was trained for; None if nobody wrote it down (other projects' checkpoints). Such a
+        languages: What the model was trained for; None if it is not recorded (other projects' checkpoints). Such a
             model gets the language tokens of its tokenizer where it wants them (`text/translation_templates.py`).
         name: What the user called the model.
         identity: Changes whenever the same text could be translated otherwise.
@@ -107,8 +107,8 @@ class Translator:
         folder, model, base = fetch_model(path_or_name, saved)
         tokenizer = load_tokenizer(folder)
         restriction = "" if vocabulary is None else "-" + restrict(model, tokenizer, vocabulary)
-        writer = model.config.writer
-        kind = choose_precision(precision, place, writer.width, writer.feedforward_width, model.output.size)
+        stack = model.config.generating_stack
+        kind = choose_precision(precision, place, stack.width, stack.feedforward_width, model.output.size)
         model = prepare(model, kind, place, batch_independent=batch_independent)
         return cls(
             model=model,
@@ -340,7 +340,7 @@ class Translator:
         """Refuse languages the model cannot be told; warn once of a direction it saw no parallel data of."""
         source, target = self.framing.source(source), self.framing.target(target)
         self.searching.check_direction(source, target)
-        remark = self.framing.doubt(source, target)
+        remark = self.framing.warning(source, target)
         if remark is not None and remark not in self._remarked:
             self._remarked.add(remark)
             warnings.warn(remark, UserWarning, stacklevel=3)

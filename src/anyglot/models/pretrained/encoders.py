@@ -180,7 +180,7 @@ def _write(dialect: Dialect, config: Config) -> dict[str, Any]:
         "layer_norm_eps": config.stack.epsilon,
         "pad_token_id": config.padding_id,
     }
-    if dialect.counts_from_padding:  # fairseq's kin: <s> 0, <pad> 1, </s> 2
+    if dialect.counts_from_padding:  # fairseq's family: <s> 0, <pad> 1, </s> 2
         fields |= {"bos_token_id": 0, "eos_token_id": 2}
     return fields
 

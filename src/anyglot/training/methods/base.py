@@ -37,7 +37,7 @@ class DropSkip:
 
 @dataclass(frozen=True)
 class Stage:
-    """One leg of the training: everything not named by `trains` is frozen.
+    """One stage of the training: everything not named by `trains` is frozen.
 
     Args:
         name: The key under `stages:` in a recipe.
@@ -88,7 +88,7 @@ class Learner(Protocol):
         ...
 
     def stages(self) -> list[Stage]:
-        """The legs in order."""
+        """The stages in order."""
         ...
 
     def losses(self, model: nn.Module, batch: Any) -> Losses:

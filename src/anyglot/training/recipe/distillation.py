@@ -227,7 +227,7 @@ def _pairs(recipe: Recipe) -> list[ParallelSource]:
 
 
 def _check_directions(translator: Translator, corpora: list[_Corpus]) -> None:
-    """Refuse what the teacher cannot translate; tell its doubts."""
+    """Refuse what the teacher cannot translate; tell its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for corpus in corpora:

@@ -12,7 +12,7 @@ from anyglot.runtime import yaml_text
 from anyglot.runtime.files import write_text
 from anyglot.training.recipe.command_line_corpora import GivenData
 from anyglot.training.recipe.document import read_document
-from anyglot.training.recipe.messages import described
+from anyglot.training.recipe.messages import format_error
 from anyglot.training.recipe.schema import Recipe
 
 # A sheet of a thousand corpora can be wrong a thousand times in the same way.
@@ -36,7 +36,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = (), given: 
         return Recipe.model_validate(document.values)
     except ValidationError as error:
         faults = error.errors()
-        told = [described(fault, document.values, document.origins) for fault in faults[:_MOST_TOLD]]
+        told = [format_error(fault, document.values, document.origins) for fault in faults[:_MOST_TOLD]]
         if len(faults) > len(told):
             told.append(f"and {len(faults) - len(told):,} more.")
         title = f"The recipe {name_or_path} has {len(faults):,} mistake{'s' if len(faults) > 1 else ''}:"

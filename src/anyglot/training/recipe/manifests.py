@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anyglot.data.manifest import read_sheet
-from anyglot.training.recipe.paths import anchored_source
+from anyglot.training.recipe.paths import resolved_source
 
 SHEET = "sheet"
 Origins = dict[tuple[str, ...], str]
@@ -46,7 +46,7 @@ def _listed(items: list[Any], above: tuple[str, ...], origins: Origins) -> tuple
         shared = {key: value for key, value in item.items() if key != SHEET}
         for row in read_sheet(path):
             kept[(*above, str(len(sources)))] = f"{path}, line {row.line}"
-            sources.append({**shared, **anchored_source(row.source, path.parent)})
+            sources.append({**shared, **resolved_source(row.source, path.parent)})
     return sources, kept
 
 

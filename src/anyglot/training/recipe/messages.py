@@ -13,7 +13,7 @@ from anyglot.runtime.untrusted_files import written_number
 from anyglot.training.recipe.schema import Recipe
 
 
-def described(fault: Mapping[str, Any], values: Any, origins: Mapping[tuple[str, ...], str]) -> str:
+def format_error(fault: Mapping[str, Any], values: Any, origins: Mapping[tuple[str, ...], str]) -> str:
     """One line for one fault.
 
     Args:

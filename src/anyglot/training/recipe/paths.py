@@ -41,10 +41,10 @@ def _with(values: dict[str, Any], key: str, change: Any) -> dict[str, Any]:
 def _sources(value: Any, folder: Path) -> Any:
     if not isinstance(value, list):
         return value
-    return [anchored_source(item, folder) if isinstance(item, dict) else item for item in value]
+    return [resolved_source(item, folder) if isinstance(item, dict) else item for item in value]
 
 
-def anchored_source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+def resolved_source(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The raw values of one corpus, or of a sheet that lists corpora, with relative paths taken from `folder`."""
     for key in ("file", "sheet"):
         value = _with(value, key, lambda file: _sure(file, folder))
@@ -78,7 +78,7 @@ def _tokenizer(value: Any, folder: Path) -> Any:
 
 
 def _vocabulary(value: Any, folder: Path) -> Any:
-    return anchored_source(value, folder) if isinstance(value, dict) else value
+    return resolved_source(value, folder) if isinstance(value, dict) else value
 
 
 def _all(value: Any, folder: Path) -> Any:

@@ -56,7 +56,7 @@ def languages_of(recipe: Recipe) -> dict[str, list[str]]:
 
 
 def languages_read(start: Path) -> set[str]:
-    """What a pretrained encoder has read; a model that does not say is taken for one of XLM-R's kin."""
+    """What a pretrained encoder has read; a model that does not say is taken for one of the XLM-R family."""
     told = run_of(start) / LANGUAGES
     if told.is_file():
         with understood(told, "copy the model folder again"):
