@@ -104,7 +104,7 @@ def test_the_command_line_names_flags(tmp_path: Path) -> None:
     model = write_model_folder(tmp_path / "tiny")
     (tmp_path / "a.de").write_text("Das Haus ist alt.\n", "utf-8")
     for words, told in (
-        (["--length-beam", "2"], "--length-beam belongs to --decoder mask-predict, not to beam"),
+        (["--length-beam", "2"], "--set decoder.length_beam belongs to --decoder mask-predict, not to beam"),
         (["--n-best", "0"], "--n-best must lie between 1 and 100, not 0"),
         (["--n-best", "2", "--beam", "1"], "use --beam 2, or --decoder sample where the model can"),
         (["--resume"], "give --input and --output"),

@@ -160,7 +160,7 @@ def test_off_target_translations_are_counted(model, files):
     [
         (["--candidates", "de"], "candidates was given without --off-target"),
         (["--comet-model", "x"], "comet_model was given without comet"),
-        (["--comet", "nowhere/python"], "--comet nowhere/python cannot be run"),
+        (["--comet", "nowhere/python"], "comet=nowhere/python cannot be run"),
     ],
 )
 def test_mistakes_about_further_measures_are_told_before_any_model_is_loaded(files, words, told):

@@ -116,7 +116,7 @@ class SearchSettings:
                 whole(f"`{name}`", value, 1, highest)
         real("`length_penalty`", self.length_penalty, -10, 10)
         if self.length_ratio is not None:
-            real("`length_ratio`", self.length_ratio, 0, 1000)
+            real("the length ratio", self.length_ratio, 0, 1000)
         truth("`show_rounds`", self.show_rounds)
         if self.decoder is not None and self.decoder not in DECODERS:
             raise UserError(f"there is no decoder {shown(self.decoder)}: choose one of {', '.join(DECODERS)}.")

@@ -50,7 +50,7 @@ class OneFrame:
     def target(self, code: str) -> str:
         return code
 
-    def doubt(self, source: str, target: str) -> str | None:
+    def warning(self, source: str, target: str) -> str | None:
         return None
 
     def encode(
