@@ -61,7 +61,9 @@ BEST_PATH = (Decoding("best path", ("--decoder", "ctc")),)
 
 def rounds(*counts: int) -> tuple[Decoding, ...]:
     """Alignment and so many rounds of denoising."""
-    return tuple(Decoding(f"rounds {count}", ("--decoder", "ctc", "--set", f"decoder.rounds={count}")) for count in counts)
+    return tuple(
+        Decoding(f"rounds {count}", ("--decoder", "ctc", "--set", f"decoder.rounds={count}")) for count in counts
+    )
 
 
 SHOWN = rounds(0, 2)

@@ -71,5 +71,5 @@ def test_a_model_without_a_length_head_is_not_for_it(tmp_path: Path) -> None:
     plain = Translator.from_pretrained(write_folder(tmp_path))
     with pytest.raises(UserError, match="mask-predict is not for: use ctc"):
         plain.translate(TEXTS[:1], **LANGUAGES, decoder="mask-predict")
-    with pytest.raises(UserError, match="decoder.length_beam belongs to --decoder mask-predict"):
+    with pytest.raises(UserError, match=r"decoder\.length_beam belongs to --decoder mask-predict"):
         plain.translate_n_best(TEXTS[:1], **LANGUAGES, settings=SearchSettings(length_beam=2))
