@@ -99,7 +99,7 @@ def test_other_test_sets_and_other_resamples_are_not_compared() -> None:
     own = values({"en": [80.0]})
     with pytest.raises(UserError, match="different test sets of xnli in en"):
         compare([(own, values({"en": [80.0]}, data="other"))])
-    with pytest.raises(UserError, match="same --resamples"):
+    with pytest.raises(UserError, match="same resamples"):
         compare([(own, replace(own, vectors=own.vectors[:, :, :50]))])
 
 

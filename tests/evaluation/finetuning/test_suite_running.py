@@ -248,7 +248,7 @@ def test_retrieval_is_scored_by_its_own_protocol(model: str, tmp_path: Path) -> 
         ({"seeds": (1, 1)}, "--seeds needs different numbers"),
         ({"setting": "translate-train"}, "translate-train needs either translated training files"),
         ({"setting": "few-shot"}, "few-shot needs a number of examples"),
-        ({"few": 3}, "--few-shot was given but the setting is zero-shot"),
+        ({"few": 3}, "few_shot was given but the setting is zero-shot"),
         ({"translator": "x"}, "translations were given but the setting is zero-shot"),
         ({"baseline": "x", "against": Path("y")}, "--baseline and --against were both given"),
         ({"overrides": {"speed": "1"}}, "--set speed names no setting of fine-tuning; there are learning_rate"),

@@ -209,7 +209,7 @@ def test_gold_rows_that_are_no_permutation_are_told(tmp_path, gold, told):
 def test_the_sorted_layout_without_gold_rows_cannot_be_scored(tmp_path):
     folder = write_sorted(tmp_path / "data")
     (folder / "test-de.tsv").rename(tmp_path / "test-de.tsv")
-    with pytest.raises(UserError, match="give its folder as --gold"):
+    with pytest.raises(UserError, match="give its folder as --set gold"):
         read_pairs(find_languages(folder)["de"])
     assert len(read_pairs(find_languages(folder, tmp_path)["de"])) == 4
 

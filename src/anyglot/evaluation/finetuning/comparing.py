@@ -54,7 +54,7 @@ def _shared(own: Values, other: Values) -> tuple[str, ...]:
     if own.vectors.shape[2] != other.vectors.shape[2]:
         raise UserError(
             f"{own.task} was scored with {own.vectors.shape[2] - 1} resamples and {other.vectors.shape[2] - 1}; "
-            "run both with the same --resamples"
+            "run both with the same resamples"
         )
     languages = tuple(code for code in own.languages if code in other.languages)
     if not languages:

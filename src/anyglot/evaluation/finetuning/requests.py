@@ -92,19 +92,19 @@ def check_request(request: SuiteRequest) -> None:
         raise UserError(f"--seeds needs different numbers, found {','.join(map(str, request.seeds)) or 'none'}")
     if request.setting == "translate-train" and (request.translated is None) == (not request.translator):
         raise UserError(
-            "translate-train needs either translated training files (--translate-train DIR) or a model that makes them "
-            "(--translator MODEL), one of the two"
+            "translate-train needs either translated training files (--set translate_train=DIR) or a model that makes "
+            "them (--set translator=MODEL), one of the two"
         )
     if request.setting == "few-shot" and request.few < 1:
-        raise UserError(f"few-shot needs a number of examples, at least 1: --few-shot N; found {request.few}")
+        raise UserError(f"few-shot needs a number of examples, at least 1: --set few_shot=N; found {request.few}")
     if request.setting != "translate-train" and (request.translated is not None or request.translator):
         raise UserError(f"translations were given but the setting is {request.setting}; use --setting translate-train")
     if request.setting != "few-shot" and request.few:
-        raise UserError(f"--few-shot was given but the setting is {request.setting}; leave one of the two out")
+        raise UserError(f"few_shot was given but the setting is {request.setting}; leave one of the two out")
     if request.baseline and request.against is not None:
         raise UserError("--baseline and --against were both given; compare with a model or with an earlier suite")
     if request.resamples < 1:
-        raise UserError("a suite needs --resamples of at least 1: comparisons and intervals come from them")
+        raise UserError("a suite needs resamples of at least 1: comparisons and intervals come from them")
 
 
 def chosen_languages(task: Task, wanted: tuple[str, ...], available: tuple[str, ...]) -> tuple[str, ...]:

@@ -94,6 +94,6 @@ def chosen_score(scores: Sequence[Mapping[str, float]], epoch: int) -> float:
     """
     if not 0 < epoch <= len(scores):
         raise UserError(
-            "a search needs a dev set to choose by; search tasks that have one, with --select english or mean"
+            "a search needs a dev set to choose by; search tasks that have one, with select=english or mean"
         )
     return scores[epoch - 1]["score"]

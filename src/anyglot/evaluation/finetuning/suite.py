@@ -330,8 +330,8 @@ def _search(request: SuiteRequest, unit: Unit, say: Say) -> tuple[Trial, ...]:
     """Every point of the grid, trained once and remembered by its dev score; the weights are not kept."""
     if not unit.mixture.dev:
         raise UserError(
-            f"{unit.task.name} has no dev set to search by, or --select last leaves it out; search a task that "
-            "has one, with --select english or mean"
+            f"{unit.task.name} has no dev set to search by, or select=last leaves it out; search a task that "
+            "has one, with select=english or mean"
         )
     root = unit.folder.parent / "search"
 

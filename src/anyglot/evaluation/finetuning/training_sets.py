@@ -72,7 +72,7 @@ def mix(
         there = [code for code in training.languages("train")]
         raise UserError(
             f"{sources.trained.name} has no training set in {train_language}"
-            + (f"; there is one in {', '.join(there)}: choose it with --train-language" if there else "")
+            + (f"; there is one in {', '.join(there)}: choose it with --set train_language=CODE" if there else "")
         )
     train: dict[str, Examples] = {train_language: _opened(sources, "train", train_language)}
     hashes = {f"train {train_language}": training.hash("train", train_language)}
@@ -128,7 +128,7 @@ def draw(examples: Iterable[Example], count: int, key: str) -> frozenset[int]:
         elif (place := generator.randrange(seen)) < count:
             kept[place] = number
     if seen < count:
-        raise UserError(f"--few-shot {count} asks for more examples than there are: {key.split()[-1]} has {seen}")
+        raise UserError(f"few_shot {count} asks for more examples than there are: {key.split()[-1]} has {seen}")
     return frozenset(kept)
 
 

@@ -118,7 +118,7 @@ def refuse_places(task: Task) -> None:
         what = "tags of words" if task.kind == "tagging" else "answers in a context"
         raise UserError(
             f"{task.name} cannot be translated here: {what} do not survive a translation; give translated files with "
-            "--translate-train DIR, or leave the task out with --tasks"
+            "--set translate_train=DIR, or leave the task out with --tasks"
         )
 
 

@@ -180,7 +180,7 @@ def _exact(sides: list[Side], job: Job, k: int, progress: Progress | None) -> tu
 
 def _index(asked: Index, pairs: int, say: Callable[[str], None]) -> str:
     if asked == "ivf" and not faiss_is_there():
-        raise UserError("--index ivf needs faiss: pip install 'anyglot[retrieval]', or take --index exact.")
+        raise UserError("index=ivf needs faiss: pip install 'anyglot[retrieval]', or take --set index=exact.")
     if asked != "auto":
         return asked
     if pairs <= EXACT_PAIRS:

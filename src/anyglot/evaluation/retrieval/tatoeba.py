@@ -174,7 +174,7 @@ def read_pairs(files: LanguageFiles) -> SentencePairs:
         if _SORTED.fullmatch(files.english.name):
             raise UserError(
                 f"{files.english} is in XTREME's sorted order, and the rows that tell which sentences belong together "
-                f"are missing: put test-{files.code}.tsv beside it or give its folder as --gold"
+                f"are missing: put test-{files.code}.tsv beside it or give its folder as --set gold=DIR"
             )
         gold = np.arange(len(other))
     else:
