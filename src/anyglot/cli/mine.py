@@ -107,7 +107,8 @@ def mine(
     further = read_settings(MineSettings, settings)
     mining = MiningSettings(
         threshold=threshold,
-        **further.model_dump(include={"k", "margin", "rule", "index", "search_precision", "block"}),
+        precision=further.search_precision,  # type: ignore[arg-type]
+        **further.model_dump(include={"k", "margin", "rule", "index", "block"}),
     )
     begun = time.monotonic()
     vectors: Vectors
