@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from anyglot.cli.main import app
-from examples.extracting import ROOT, Example
-from examples.parsing import simple_commands
-from examples.test_command_lines import COMMANDS
+from docs.extracting import ROOT, Example
+from docs.parsing import simple_commands
+from docs.test_command_lines import COMMANDS
 from support.tiny_translators import TEXTS, write_model_folder
 
 MODELS = ("runs/sixt", "runs/demo/sixt", "runs/new", "runs/old", "runs/sga", "runs/demo/transformer", "runs/mine")

@@ -13,7 +13,7 @@ import pytest
 
 from anyglot.experiments.study.file import bundled_studies
 from anyglot.training.recipe.document import bundled_recipes
-from examples.extracting import PACKAGE, PAGES, ROOT, Block, python_examples
+from docs.extracting import PACKAGE, PAGES, ROOT, Block, python_examples
 
 BLOCKS = python_examples()
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}

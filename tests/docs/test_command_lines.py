@@ -12,8 +12,8 @@ from anyglot.errors import UserError
 from anyglot.experiments.study.file import bundled_studies, load_study
 from anyglot.training.recipe.document import bundled_recipes
 from anyglot.training.recipe.load import load_recipe
-from examples.extracting import ROOT, Example, shell_examples
-from examples.parsing import PLACEHOLDER, Wrong, own_arguments, read, simple_commands
+from docs.extracting import ROOT, Example, shell_examples
+from docs.parsing import PLACEHOLDER, Wrong, own_arguments, read, simple_commands
 
 EXAMPLES = shell_examples()
 NO_COMMAND = {"docs/overview.md: anyglot train RECIPE": "the road from command to matmul is a drawing"}
