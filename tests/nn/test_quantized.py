@@ -11,8 +11,6 @@ from torch import nn
 from anyglot.nn.quantized import QuantisedLinear, QuantisedOutput, QuantisedTable, integer_product, quantise_rows
 from anyglot.nn.vocabulary_subset import VocabularySubset
 
-torch.set_num_threads(1)
-
 
 @given(seed=st.integers(0, 1000), rows=st.integers(1, 9), width=st.integers(1, 70), size=st.floats(1e-6, 1e6))
 @settings(max_examples=40, deadline=None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.console import show
 from anyglot.cli.options import (
     DEVICE,
     ENCODER_PRECISION,
@@ -93,7 +94,7 @@ def cka(
         models, texts, languages, sentences, out, pooling, max_length, resamples, seed, device, precision, cache,
         not no_figures,
     )  # fmt: skip
-    print(run_cka(request, _say, minibatch=minibatch, every_layer=all_layers))
+    show(run_cka(request, _say, minibatch=minibatch, every_layer=all_layers))
 
 
 @analyze.command()
@@ -125,7 +126,7 @@ def spectra(
 
     names = [base, *(models or [])]
     labelled = dict(zip(unique_labels(names), names, strict=True))
-    print(run_spectra(labelled, out, _say, norms_only=norms_only, figures=not no_figures))
+    show(run_spectra(labelled, out, _say, norms_only=norms_only, figures=not no_figures))
 
 
 @analyze.command()
@@ -169,7 +170,7 @@ def separability(
         models, texts, languages, sentences, out, pooling, max_length, resamples, seed, device, precision, cache,
         not no_figures,
     )  # fmt: skip
-    print(run_separability(request, _say, scores=known, pivot=code, folds=folds))
+    show(run_separability(request, _say, scores=known, pivot=code, folds=folds))
 
 
 def _request(

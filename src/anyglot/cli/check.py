@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from anyglot.cli.console import table_console
 from anyglot.cli.verb import verb
 
 _NOTHING_USABLE = 2
@@ -47,11 +47,9 @@ def check(
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("task", "state", "languages to train on", "to choose on", "to test", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    # Piped into another program a line must not be folded to a terminal's width.
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    table_console().print(table)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.console import show
 from anyglot.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _print(out: Path, outcome: Outcome) -> None:
     from anyglot.experiments.demo.course import SCRATCH, SIXT
     from anyglot.reporting.markdown import markdown_table
 
-    print(markdown_table(outcome.table))
+    show(markdown_table(outcome.table))
     print("\nSample translations\n")
     for sample in outcome.evaluation.samples:
         print(f"  {sample.language} ({sample.kind})  {sample.source}")
@@ -96,4 +97,5 @@ def _print_unseen(unseen: Unseen, label: str) -> None:
         print(f"  {sentence.language}  {sentence.text}")
         print(f"      reference     {sentence.reference}")
         print(f"      {label:<12}  {output}")
-    print(f"\n{markdown_table(table)}")
+    print()
+    show(markdown_table(table))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.console import show
 from anyglot.cli.further import moved, read_settings
 from anyglot.cli.options import (
     CACHE,
@@ -112,7 +113,7 @@ def tatoeba(
     )
     found, missing = choose_languages(find_languages(data, further.gold), listed(languages))
     request = _request(models, protocol, layer, out, further, device, precision, cache, no_cache)
-    print(run_tatoeba(request, found, missing, _say))
+    show(run_tatoeba(request, found, missing, _say))
 
 
 @verb(folder="out")
@@ -176,7 +177,7 @@ def bucc(
     if tune_split is not None:
         other = {f"{each} {split}": read_split(further.tune_data or data, each, tune_split) for each in listed(pair)}
     request = _request(models, protocol, layer, out, further, device, precision, cache, no_cache)
-    print(run_bucc(request, splits, other, _margins(kinds, protocol), _say))
+    show(run_bucc(request, splits, other, _margins(kinds, protocol), _say))
 
 
 def _protocol(task: Task, preset: str | None, layer: str | None, **changes: object) -> RetrievalProtocol:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.console import show
 from anyglot.cli.further import key_values, moved
 from anyglot.cli.options import (
     AGAINST,
@@ -143,7 +144,7 @@ def evaluate_tasks(
     outcome = run_suite(request, _say)
     label = unique_labels(names)[names.index(baseline)] if baseline is not None else ""
     table, page = write_suite_report(request, outcome, label, time.monotonic() - begun)
-    print(table)
+    show(table)
     _say(f"report: {page}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyglot.cli.console import show
 from anyglot.cli.further import moved, read_search
 from anyglot.cli.options import AGAINST, BASELINE, BEAM, DEVICE, PRECISION, REPORT_FOLDER, SCORES, SEARCH, SET, TEXT
 from anyglot.cli.verb import verb
@@ -150,7 +151,7 @@ def evaluate_translation(
     )
     for name in names:
         check_translator(name)  # one after the other is opened, the baseline last: hours would be lost by then
-    print(run(request, _say))
+    show(run(request, _say))
 
 
 def _tests(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from anyglot.cli.console import table_console
 from anyglot.cli.verb import verb
 
 
@@ -30,7 +30,6 @@ def list_things(
 
         anyglot list recipes
     """
-    from rich.console import Console
     from rich.table import Table
 
     listings = {
@@ -39,8 +38,7 @@ def list_things(
         Things.languages: _languages,
         Things.models: _models,
     }
-    # Piped into another program a line must not be folded to a terminal's width.
-    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = table_console()
     for chosen in listings if things is None else [things]:
         columns, rows = listings[chosen]()
         table = Table(*columns, box=None, pad_edge=False)

@@ -169,7 +169,6 @@ import dataclasses, sys
 from functools import partial
 from pathlib import Path
 import torch
-torch.set_num_threads(1)
 from support import tiny_task_models as tiny
 from evaluation.finetuning.test_finetune import SETTINGS
 from anyglot.evaluation.finetuning.finetune import tune

@@ -15,7 +15,6 @@ from anyglot.models.precision import Precision, multiplies_int8
 from anyglot.nn.adapter import Adapter
 from support.varied_models import CPU, PAD, PROMPT, ready, sentences, varied_model
 
-torch.set_num_threads(1)
 needs_int8 = pytest.mark.skipif(not multiplies_int8(CPU), reason="this processor has no int8 products")
 GROUPS = ("de-en", "fr-en", "ru-en")
 

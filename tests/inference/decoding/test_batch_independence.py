@@ -12,7 +12,6 @@ from anyglot.models.precision import Precision, multiplies_int8
 from anyglot.nn import quantized
 from support.varied_models import CPU, END, PAD, PROMPT, VOCABULARY, ready, sentences, varied_model
 
-torch.set_num_threads(1)
 needs_int8 = pytest.mark.skipif(not multiplies_int8(CPU), reason="this processor has no int8 products")
 PRECISIONS = ["fp32", "bf16", pytest.param("int8", marks=needs_int8)]
 SEARCHES = ["beam", "greedy"]

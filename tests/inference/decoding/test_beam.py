@@ -11,8 +11,6 @@ from anyglot.errors import UserError
 from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search
 from support.toy_step_models import END, PROMPT, TableModel, exhaustive, sources
 
-torch.set_num_threads(1)
-
 
 @pytest.mark.parametrize("length_penalty", [1.0, 0.0, 0.6, 2.0, -0.5])
 @pytest.mark.parametrize("seed", range(6))

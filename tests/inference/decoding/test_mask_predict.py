@@ -21,7 +21,6 @@ from anyglot.nn.block import Block
 from anyglot.nn.vocabulary_subset import VocabularySubset
 from support.prompted_models import BEGIN, BLANK, CPU, END, FRAME, MASK, PAD, VOCABULARY, prompted_model, ready, sources
 
-torch.set_num_threads(1)
 CLASSES = 22
 LONGEST = CLASSES - 2
 RULES: list[Remasking] = ["paper", "standard"]

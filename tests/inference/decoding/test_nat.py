@@ -23,7 +23,6 @@ from anyglot.models.parallel import ParallelEncoderDecoder
 from anyglot.models.precision import Precision, multiplies_int8, prepare
 from anyglot.models.restrict import restrict_output
 
-torch.set_num_threads(1)
 VOCABULARY, WIDTH, BEGIN, PAD, END, BLANK = 300, 64, 0, 1, 2, 3
 CPU = torch.device("cpu")
 needs_int8 = pytest.mark.skipif(not multiplies_int8(CPU), reason="this processor has no int8 products")

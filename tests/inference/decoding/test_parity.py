@@ -22,7 +22,6 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from anyglot.inference.decoding import LengthRule, SearchConstraints, beam_search, greedy_search
 
-torch.set_num_threads(1)
 VOCABULARY, PAD, END, LIMIT = 30, 1, 2, 12
 SIZES: dict[str, Any] = {
     "vocab_size": VOCABULARY,

@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyglot.inference.decoding import LengthRule, SamplingRule, SearchConstraints, beam_search, greedy_search, sample
 from support.toy_step_models import END, PROMPT, TableModel, exhaustive, sources
 
-torch.set_num_threads(1)
 WORDS = st.lists(st.sampled_from([3, 4]), max_size=5).map(tuple)
 RULE = SamplingRule(seed=3)
 

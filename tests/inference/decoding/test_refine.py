@@ -30,7 +30,6 @@ from support.prompted_models import (
     sources,
 )
 
-torch.set_num_threads(1)
 needs_int8 = pytest.mark.skipif(not multiplies_int8(CPU), reason="this processor has no int8 products")
 PRECISIONS = ["fp32", "bf16", pytest.param("int8", marks=needs_int8)]
 

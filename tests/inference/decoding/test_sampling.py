@@ -16,8 +16,6 @@ from anyglot.inference.decoding.randomness import mixed, sample_keys, uniform
 from anyglot.inference.decoding.sampling import HEAD, draw
 from support.toy_step_models import END, PROMPT, TableModel, TableState, sources
 
-torch.set_num_threads(1)
-
 
 def naive(logits: list[float], allowed: list[int], rule: SamplingRule) -> dict[int, float]:
     """The distribution after temperature, top-k and top-p, one token at a time."""

@@ -9,8 +9,6 @@ from anyglot.inference.decoding.logits import Logits, top_places
 from anyglot.inference.decoding.selection import candidates
 from support.toy_step_models import PROMPT
 
-torch.set_num_threads(1)
-
 
 @given(
     seed=st.integers(0, 1000),

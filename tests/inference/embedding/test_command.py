@@ -150,7 +150,6 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-torch.set_num_threads(1)
 from anyglot.inference.embedding import embedder as door
 from anyglot.inference.embedding import command as work
 model, text, out, cache, batches = sys.argv[1:]

@@ -21,7 +21,6 @@ from anyglot.text.vocabulary import choose_by_counts
 from support import translate_command
 from support.tiny_translators import TEXTS
 
-torch.set_num_threads(1)
 COMMAND = Path(translate_command.__file__)
 POSITIONS = 50  # 48 of them after RoBERTa's offset: a canvas for 24 source tokens, `</s>` not counted
 needs_int8 = pytest.mark.skipif(not multiplies_int8(torch.device("cpu")), reason="this processor has no int8 products")

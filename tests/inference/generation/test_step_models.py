@@ -9,7 +9,6 @@ from anyglot.models.build import build
 from anyglot.models.config import EmbeddingsConfig, EncoderConfig, EncoderDecoderConfig, StackConfig
 from anyglot.models.encoder_decoder import EncoderDecoder
 
-torch.set_num_threads(1)
 VOCABULARY, WIDTH, END = 40, 16, 2
 PROMPT = SearchConstraints(start=(END,), end=END, never=(0, 1))
 SENTENCES = [[0, 5, 6, 7, 2], [0, 9, 2], [0, 11, 12, 13, 14, 15, 2], [0, 30, 31, 2]]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from anyglot.errors import UserError
 from anyglot.inference.translation import SearchSettings, Translator
 from inference.generation.test_non_autoregressive import write_folder
 from support.tiny_translators import TEXTS
 
-torch.set_num_threads(1)
 LANGUAGES = {"source": "de", "target": "en"}
 
 
