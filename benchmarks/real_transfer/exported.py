@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -81,9 +83,14 @@ def main() -> None:
     size = sum(path.stat().st_size for path in arguments.model.iterdir()) / 1e6
     facts = {"megabytes": round(size, 1), "sentences a second": round(sentences / seconds, 1), **means}
     facts["equal"] = sum(row["equal"] for row in rows) / sentences
-    document = {"facts": facts, "provenance": provenance(seconds=seconds).facts(), "tests": rows}
+    document = {"facts": facts, "provenance": provenance(command=_command(), seconds=seconds).facts(), "tests": rows}
     arguments.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(facts, indent=1))
+
+
+def _command() -> str:
+    """What was asked for, without the folders of this machine."""
+    return shlex.join(["benchmarks/real_transfer/exported.py", *(Path(word).name for word in sys.argv[1:])])
 
 
 def _bleu(lines: list[str], references: Any, target: str) -> float:
