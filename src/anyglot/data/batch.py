@@ -32,6 +32,11 @@ class TensorBatch:
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: tensor for name, tensor in named if tensor is not None}
 
+    @cached_property
+    def target_tokens(self) -> int:
+        """What the loss is normalized by: predicted tokens, rows or words, whatever the batch predicts."""
+        return self._count()
+
     def __len__(self) -> int:
         return int(getattr(self, fields(self)[0].name).shape[0])
 
@@ -71,11 +76,6 @@ class TranslationBatch(TensorBatch):
     source_states: Tensor | None = None
     group: Tensor | None = None
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of predicted tokens, the end symbols included: what the loss is normalized by."""
-        return self._count()
-
     def with_sources(self, rows: Tensor) -> Self:
         """The same targets, the one of row i with the source of row `rows[i]`.
 
@@ -92,6 +92,7 @@ class TranslationBatch(TensorBatch):
         return batch
 
     def _count(self) -> int:
+        """Number of predicted tokens, the end symbols included."""
         return int(self.target_mask.sum())
 
 
@@ -112,12 +113,8 @@ class MaskedBatch(TensorBatch):
     mask: Tensor
     labels: Tensor
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of predicted tokens: what the loss is normalized by."""
-        return self._count()
-
     def _count(self) -> int:
+        """Number of predicted tokens."""
         return int((self.labels != IGNORED).sum())
 
 
@@ -136,12 +133,8 @@ class TextBatch(TensorBatch):
     tokens: Tensor
     mask: Tensor
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of tokens that have one before them: what the loss is normalized by."""
-        return self._count()
-
     def _count(self) -> int:
+        """Number of tokens that have one before them."""
         return int(self.mask[:, 1:].sum())
 
 
@@ -170,12 +163,8 @@ class SegmentBatch(TensorBatch):
     joined_mask: Tensor | None = None
     joined_labels: Tensor | None = None
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of hidden tokens of both segments: what the loss is normalized by."""
-        return self._count()
-
     def _count(self) -> int:
+        """Number of hidden tokens of both segments."""
         return int((self.first_labels != IGNORED).sum() + (self.second_labels != IGNORED).sum())
 
 

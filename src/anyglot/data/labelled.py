@@ -1,7 +1,6 @@
 """What an understanding task is trained on: rows of tokens with a class, a tag at some positions, or a span."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from torch import Tensor
 
@@ -26,12 +25,8 @@ class ClassBatch(TensorBatch):
     labels: Tensor
     segments: Tensor | None = None
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of rows: what the loss is normalized by."""
-        return self._count()
-
     def _count(self) -> int:
+        """Number of rows."""
         return len(self.labels)
 
 
@@ -51,12 +46,8 @@ class TagBatch(TensorBatch):
     labels: Tensor
     segments: Tensor | None = None
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of tagged words: what the loss is normalized by."""
-        return self._count()
-
     def _count(self) -> int:
+        """Number of tagged words."""
         return int((self.labels != IGNORED).sum())
 
 
@@ -77,12 +68,8 @@ class SpanBatch(TensorBatch):
     last: Tensor
     segments: Tensor | None = None
 
-    @cached_property
-    def target_tokens(self) -> int:
-        """Number of windows: what the loss is normalized by."""
-        return self._count()
-
     def _count(self) -> int:
+        """Number of windows."""
         return len(self.first)
 
 

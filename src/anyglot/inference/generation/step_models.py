@@ -14,6 +14,7 @@ from anyglot.models.encoder_decoder import EncoderDecoder
 from anyglot.nn.attention import Memory
 from anyglot.nn.batch_invariant import batch_invariant_length
 from anyglot.nn.cache import Cache
+from anyglot.nn.heads import OutputProjection
 
 
 @dataclass
@@ -38,7 +39,28 @@ class DecodingState:
         self.group = None if self.group is None else self.group[sentences]
 
 
-class EncoderDecoderStepModel:
+class OutputNumbering:
+    """The numbering of a model's logits, which counts the kept tokens alone where the output is restricted.
+
+    Attributes:
+        rows: The kept rows of the output; None: all.
+        vocabulary_size: Logits a step.
+    """
+
+    def __init__(self, output: OutputProjection) -> None:
+        self.rows = output.rows
+        self.vocabulary_size: int = output.size
+
+    def prompt(self, prompt: SearchConstraints) -> SearchConstraints:
+        """The prompt in the numbering of this model's logits: as it is, or by places when the output is restricted."""
+        return prompt if self.rows is None else compact_constraints(prompt, self.rows)
+
+    def hypotheses(self, found: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """What a search with `prompt`'s numbering found, in the tokenizer's numbering."""
+        return list(found) if self.rows is None else full_hypotheses(found, self.rows)
+
+
+class EncoderDecoderStepModel(OutputNumbering):
     """Adapts an `EncoderDecoder` to the `StepModel` and `VerifyModel` protocols.
 
     The model is used as it is: put it into eval mode, on its device and in its precision, before.
@@ -58,16 +80,7 @@ class EncoderDecoderStepModel:
         self.model = model
         self.target_language = target_language
         self.group = group
-        self.rows = model.output.rows
-        self.vocabulary_size: int = model.output.size
-
-    def prompt(self, prompt: SearchConstraints) -> SearchConstraints:
-        """The prompt in the numbering of this model's logits: as it is, or by places when the output is restricted."""
-        return prompt if self.rows is None else compact_constraints(prompt, self.rows)
-
-    def hypotheses(self, found: Sequence[Hypothesis]) -> list[Hypothesis]:
-        """What a search with `prompt`'s numbering found, in the tokenizer's numbering."""
-        return list(found) if self.rows is None else full_hypotheses(found, self.rows)
+        super().__init__(model.output)
 
     def drafts(self, drafts: Sequence[Sequence[int]]) -> list[list[int]]:
         """Drafts in the tokenizer's numbering -> in this model's; tokens without a row of the output are left out."""
