@@ -31,7 +31,7 @@ test: $(VENV)/.developed
 	$(BIN)/python -m pytest -n auto
 
 test-all: $(VENV)/.developed
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest -n auto -m ''
 
 fuzz: $(VENV)/.developed
 	$(BIN)/python -m pytest tests/fuzz -n auto --inputs $(INPUTS)
