@@ -193,7 +193,7 @@ def test_t6_study(quiet: list[str], model: Path, tmp_path: Path) -> None:
     often = "tracking: {log_every: 1}\ncheckpoints: {every: 1000}\n"
     (tmp_path / "recipe.yaml").write_text(RECIPE.replace("updates: 100000", "updates: 300") + often)
     (tmp_path / "study.yaml").write_text(STUDY.replace("ROOM", str(tmp_path)))
-    step, words = tmp_path / "out" / "train", ["study", "study.yaml", "--out", "out", *quiet]
+    step, words = tmp_path / "out" / "train", ["study", "run", "study.yaml", "--out", "out", *quiet]
     ended, told = _ended(words, (step / "metrics.jsonl").exists, signal.SIGTERM, tmp_path)
     said = "stopped by a signal; finished steps and what the others saved are kept; the same command goes on"
     begun = "" if quiet else "step 1 of 1: train\nstopping train\n"
@@ -215,7 +215,7 @@ def test_t6_demo(tmp_path: Path) -> None:
     paths = os.pathsep.join([str(tests), *filter(None, [os.environ.get("PYTHONPATH")])])
 
     def demo(*patterns: str) -> tuple[int, str]:
-        words = [sys.executable, "-m", "demonstration.small", str(out), *patterns]
+        words = [sys.executable, "-m", "experiments.demo.small", str(out), *patterns]
         environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=PATIENCE)
         assert "Traceback" not in done.stderr and "--resume" not in done.stderr, done.stderr
