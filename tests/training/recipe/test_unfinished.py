@@ -139,6 +139,14 @@ def test_what_is_held_outlives_the_checkpoint(stopped: Path) -> None:
     assert all(torch.equal(found[name], kept[name]) for name in kept)
 
 
+def test_a_list_that_misses_the_only_checkpoint_is_made_again(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is listed entry by entry: between the old one's end and the new one's name there may be neither."""
+    listed = unfinished_runs.checkpoint_folders
+    calls = iter([True, True, False])
+    monkeypatch.setattr(unfinished_runs, "checkpoint_folders", lambda root: [] if next(calls, False) else listed(root))
+    assert holds(local_folder(stopped), best_and_newest(stopped)[0])
+
+
 def test_checkpoints_that_vanish_while_they_are_read(stopped: Path) -> None:
     """A thread replaces the only checkpoint by a newer one all the time, as a run that keeps one does."""
     root, (_, newest) = stopped / "checkpoints", best_and_newest(stopped)

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,7 +49,9 @@ TAKEN = "checkpoint.json"
 _RECIPE, _PROGRESS = "recipe.yaml", "progress.json"
 _NEEDED = (CONFIG, WEIGHTS, FROZEN_NAMES, _PROGRESS)
 # A run that saves all the time may delete each checkpoint that is looked at; not so often in a row.
-_LOOKS = 5
+# And a list of a folder that is made while one is renamed and the one before deleted may hold neither.
+_LOOKS = 10
+_PAUSE = 0.01  # seconds
 logger = logging.getLogger(__name__)
 _held: dict[tuple[Path, str], Path] = {}
 
@@ -88,18 +91,21 @@ def opened(folder: Path, accompanying: tuple[str, ...]) -> Path:
     if not is_unfinished(folder):
         return folder
     reasons: dict[str, str] = {}
+    seen = False
     for _ in range(_LOOKS):
         choices = _choices(folder)
+        seen = seen or bool(choices)
         for checkpoint, why in choices:
             try:
                 return _hold(checkpoint, accompanying, f"{folder} has not ended: ")
             except (DamagedCheckpoint, UserError, OSError) as damage:
                 if checkpoint.is_dir():  # else it was deleted while it was read
                     reasons[checkpoint.name] = f"{checkpoint.name} ({why}): {damage}"
-        if not choices:
-            raise UserError(f"{folder} is a run without a checkpoint yet; {_first(folder)}.")
-        if len(reasons) == len(choices):
+        if choices and len(reasons) == len(choices):
             break
+        time.sleep(_PAUSE)
+    if not seen:
+        raise UserError(f"{folder} is a run without a checkpoint yet; {_first(folder)}.")
     raise UserError(f"No checkpoint of the run {folder} can be used: {'; '.join(reasons.values())}.")
 
 
