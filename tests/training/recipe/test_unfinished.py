@@ -139,6 +139,27 @@ def test_what_is_held_outlives_the_checkpoint(stopped: Path) -> None:
     assert all(torch.equal(found[name], kept[name]) for name in kept)
 
 
+def forget(run: Path, *keys: str) -> None:
+    """Make the checkpoints those of a version that did not know some keys of a recipe."""
+    for path in run.glob("checkpoints/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        for key in keys:
+            del manifest["identity"][key]
+        path.write_text(json.dumps(manifest))
+
+
+def test_a_run_of_a_version_without_a_key_goes_on_where_the_key_has_its_default(stopped: Path, root: Path) -> None:
+    recipe = load_recipe(root / "sixt.yaml", ["checkpoints.keep_last=9", "validation.metric=loss"])
+    forget(stopped, "method.decoder.scale", "method.memory.standardize", "method.start")
+    with pytest.raises(UserError, match=r"cannot be resumed: method\.start was absent, now [^;]*\. Give"):
+        run_recipe(recipe, stopped, resume=True, quiet=True)
+    shutil.rmtree(stopped)
+    shutil.copytree(root / "stopped", stopped)
+    forget(stopped, "method.decoder.scale", "method.memory.standardize")
+    assert run_recipe(recipe, stopped, resume=True, quiet=True)
+    assert json.loads((stopped / "run.json").read_text())["updates"] > 7
+
+
 def test_a_list_that_misses_the_only_checkpoint_is_made_again(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder is listed entry by entry: between the old one's end and the new one's name there may be neither."""
     listed = unfinished_runs.checkpoint_folders

@@ -142,16 +142,26 @@ def prune(root: Path, *, keep_last: int, keep_best: int, best: list[int], needed
     return removed
 
 
-def refuse_changes(found: Mapping[str, str], wanted: Mapping[str, str], folder: Path, *, use: str = "resumed") -> None:
+def refuse_changes(
+    found: Mapping[str, str],
+    wanted: Mapping[str, str],
+    folder: Path,
+    *,
+    use: str = "resumed",
+    defaults: Collection[str] = (),
+) -> None:
     """Refuse to resume with another recipe or other data.
 
     Args:
         use: What cannot be done with the folder if they differ.
+        defaults: Names whose wanted value is their default. One that is not found at all had it: the folder is of a
+            version that did not know the name.
 
     Raises:
         UserError: Names every key that differs, with both values.
     """
-    if listed := differences(found, wanted):
+    unknown_then = {name: wanted[name] for name in defaults if name in wanted}
+    if listed := differences({**unknown_then, **found}, wanted):
         raise UserError(
             f"{folder} was trained otherwise and cannot be {use}: {listed}. "
             "Give the recipe and data it was started with, or train into another folder."

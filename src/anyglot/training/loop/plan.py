@@ -88,6 +88,7 @@ class Plan:
         folder: Where checkpoints and metrics go.
         stages: Options by the name of the method's stage.
         identity: What may not change when the run is resumed, by name.
+        defaults: Names of the identity whose value is the default.
         validator: None: no validation.
         longest: The longest sequences of each kind that the streams may hold; empty: not known.
         output_rows: What the output is restricted to; None: the full table.
@@ -101,6 +102,7 @@ class Plan:
     stages: Mapping[str, StageOptions]
     seed: int = 1
     identity: Mapping[str, str] = field(default_factory=dict)
+    defaults: frozenset[str] = frozenset()
     validator: Validator | None = None
     validation: ValidationOptions = field(default_factory=ValidationOptions)
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)

@@ -81,7 +81,7 @@ def train(plan: Plan, *, resume: bool = False) -> Trained:
     found = checkpoint.newest_good(root) if resume else None
     progress = state.Progress()
     if found is not None:
-        checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder)
+        checkpoint.refuse_changes(found[1].identity, plan.identity, plan.folder, defaults=plan.defaults)
         progress = state.Progress.read(found[0] / run_checkpoints.PROGRESS)
     plan.folder.mkdir(parents=True, exist_ok=True)
     state.seed(plan.seed)

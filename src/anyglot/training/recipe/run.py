@@ -278,6 +278,7 @@ def make_plan(
         stages=recipe.stages,
         seed=recipe.seed,
         identity=identity,
+        defaults=defaults_of(as_saved(recipe, folder)),
         validator=validator,
         validation=recipe.validation,
         checkpoints=recipe.checkpoints,
@@ -303,6 +304,12 @@ def recipe_identity(recipe: Recipe) -> dict[str, str]:
             source.pop("files", None)
     flat = dict(_flattened(values, ()))
     return {key: value for key, value in flat.items() if not any(fnmatchcase(key, each) for each in _WITHOUT_EFFECT)}
+
+
+def defaults_of(recipe: Recipe) -> frozenset[str]:
+    """Dotted keys of the identity at which the recipe has its default."""
+    given = dict(_flattened(recipe.model_dump(mode="json", exclude_defaults=True), ()))
+    return frozenset(recipe_identity(recipe)) - frozenset(given)
 
 
 def finish(recipe: Recipe, folder: Path, plan: Plan, trained: Trained, command: str) -> None:
