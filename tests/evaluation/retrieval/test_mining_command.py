@@ -72,7 +72,7 @@ def test_mistakes_are_told(model: Path, tmp_path: Path) -> None:
         (("--model", model, "--layer", "last"), "--layer is last"),
         (("--model", model, "--layer", 9), "no layer 9"),
         (("--model", model, "--languages", "de"), "names 1 languages"),
-        (("--model", model, "--k", 0), "--k must be at least 1"),
+        (("--model", model, "--k", 0), "--set k must be at least 1"),
         (("--vectors-a", tmp_path / "no.npy", "--vectors-b", tmp_path / "no.npy"), "No such file"),
     ):
         with pytest.raises(UserError, match=words):

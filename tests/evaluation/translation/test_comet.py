@@ -146,7 +146,7 @@ def test_an_evaluation_has_the_metric_beside_the_others_with_interval_difference
 
 
 def test_what_is_missing_is_told_in_one_sentence(python, empty, tmp_path):
-    with pytest.raises(UserError, match=r"nowhere/python cannot be run \(No such file"):
+    with pytest.raises(UserError, match=r"nowhere/python` cannot be run \(No such file"):
         Comet(tmp_path / "nowhere" / "python").check()
     with pytest.raises(UserError, match=r"COMET cannot be imported by .*No module named 'comet'.*pip install unbabel"):
         Comet(empty).check()
