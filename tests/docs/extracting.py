@@ -77,7 +77,7 @@ def command_lines(text: str, first: int) -> Iterator[tuple[int, str]]:
             continue
         held = ""
         if _COMMAND.match(begun.strip()):
-            yield number, begun.strip().removeprefix("$ ")
+            yield number, re.sub(r"\s+# .*", "", begun.strip().removeprefix("$ "))
         number += 1
 
 
@@ -86,7 +86,7 @@ def shell_examples() -> list[Example]:
     found: list[Example] = []
     for page in PAGES:
         for block in blocks(page):
-            if block.language in ("", "bash", "sh", "shell"):
+            if block.language in ("", "bash", "sh", "shell", "console"):
                 found += [
                     Example(block.page, line, "fence", one) for line, one in command_lines(block.text, block.line)
                 ]

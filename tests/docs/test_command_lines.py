@@ -17,7 +17,7 @@ from docs.parsing import PLACEHOLDER, Wrong, own_arguments, read, simple_command
 
 EXAMPLES = shell_examples()
 NO_COMMAND = {"docs/overview.md: anyglot train RECIPE": "the road from command to matmul is a drawing"}
-RECIPE_VERBS = ("train", "distil", "show")
+RECIPE_VERBS = ("train", "data distill", "model show")
 
 
 def ours(example: Example) -> list[list[str]]:
@@ -50,10 +50,10 @@ def test_w11_the_program_takes_it(
         return
     verb, values = understood
     monkeypatch.chdir(tmp_path)
-    name = values.get("recipe") or values.get("name_or_path") or values.get("study") or values.get("name")
+    name = values.get("recipe") or values.get("recipe_or_model") or values.get("study") or values.get("name")
     if verb in RECIPE_VERBS and isinstance(name, str):
         check_recipe(name, list(values.get("overrides") or ()), values)
-    elif verb == "study" and isinstance(name, str):
+    elif verb.startswith("study ") and isinstance(name, str):
         check_study(name, list(values.get("overrides") or values.get("set") or ()))
 
 
@@ -88,6 +88,10 @@ def is_a_run(name: str) -> bool:
         ("anyglot translate runs/a -s de -t en --beam many", "beam|int"),
         ("anyglot translate runs/a -s de", "target"),
         ("echo x | anyglot evaluate tatoebas a b", "tatoebas"),
+        ("anyglot show runs/a", "an old word"),
+        ("anyglot evaluate runs/a --suite xtreme", "an old word"),
+        ("anyglot embed runs/a -i a -o b --centre", "an old word"),
+        ("anyglot translate runs/a -s de -t en --top-p 0.9", "an old word: --top-p"),
     ],
 )
 def test_w11_a_wrong_line_is_found(text: str, told: str) -> None:

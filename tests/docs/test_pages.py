@@ -159,6 +159,17 @@ def check_call(node: ast.Call, known: dict[str, Any]) -> None:
         assert keyword.arg is None or keyword.arg in parameters, f"{ast.unparse(node.func)} takes no {keyword.arg}"
 
 
+@pytest.mark.parametrize("page", TEXTS)
+def test_w14_lines_of_prose_are_short(page: str) -> None:
+    """Outside tables and code at most 100 characters, so that a change of a word is a change of a line."""
+    fenced, long = False, []
+    for number, line in enumerate(TEXTS[page].splitlines(), start=1):
+        fenced ^= line.startswith("```")
+        if not fenced and not line.startswith("|") and len(line) > 100:
+            long.append(number)
+    assert not long, f"{page} has lines of more than 100 characters: {long}"
+
+
 def test_w11_a_wrong_name_is_found() -> None:
     for text in (
         "from anyglot.inference.translation import Translater",

@@ -1,4 +1,8 @@
-"""Examples run as they stand: over small models by the names that the pages use, and after the demo what it prints."""
+"""The commands of pages and helps are run, page by page, from the top, with small inputs; after the demo README is true.
+
+What is run stands in the pages; `workplace.py` makes what they start from, `smaller.py` makes hours minutes, and
+`not_run.py` lists what is not run, and why.
+"""
 
 from __future__ import annotations
 
@@ -16,120 +20,124 @@ import pytest
 
 from anyglot.cli.main import app
 from docs.extracting import ROOT, Example
-from docs.parsing import simple_commands
+from docs.not_run import NOT_RUN
+from docs.parsing import Wrong, own_arguments, read, simple_commands
+from docs.smaller import FEW, smaller
 from docs.test_command_lines import COMMANDS
-from support.tiny_translators import TEXTS, write_model_folder
+from docs.workplace import build
+from support.tiny_translators import TEXTS
 
-MODELS = ("runs/sixt", "runs/demo/sixt", "runs/new", "runs/old", "runs/sga", "runs/demo/transformer", "runs/mine")
-"""Names under which a small translator stands here; some are of other methods on the page."""
-FILES = (
-    "in",
-    "news.de",
-    "news.en",
-    "in.txt",
-    "test.de",
-    "test.en",
-    "yesterday.en",
-    "beginnings.en",
-    "input.ne",
-    "text.de",
-)
-TEXT = ("runs/demo/text/test.de.txt", "runs/demo/text/test.en.txt", "runs/demo/text/test.it.txt")
-REASONS = {
-    "a pattern": "has a placeholder, leaves something out, or only names a verb",
-    "trains": "trains, distils or studies: minutes to days",
-    "a demo": "the slow test below runs it",
-    "a name": "needs weights from the hub or an index",
-    "another model": "needs a run of another method, or benchmark data, or steps of another machine",
-    "sends or installs": "uploads, or needs an extra or another environment",
-    "large": "writes more than a test should",
-}
-_WHY = (
-    (r"\.\.\.|\b(VERB|MODEL|DIR|RUN|ENCODER|RECIPE|NAME|FOLDER|A B)\b|--help", "a pattern"),
-    (r"^anyglot (train|data distill|study)\b|torchrun|cli\.main", "trains"),
-    (r"^anyglot demo", "a demo"),
-    (r"facebook/|FacebookAI/|xlm-roberta|mbart-50|multilingual-e5-small", "a name"),
-    (r"^anyglot (fetch|model push)|--off-target|--set comet|ctranslate2|--precision int8", "sends or installs"),
-    (r"^anyglot data phrasebook", "large"),
-    (
-        r"^anyglot (evaluate (tatoeba|bucc)|analyze|model (average|export)|data (check|manifest)|mine|embed)|"
-        r"--suite|--tasks|--prompts|show runs|"
-        r"runs/(nat|msp|many|tiny|study|distilled|questions|sga-|veco|en-de|random|demo/ft-all|mine/checkpoints)|"
-        r"(ctc|mask-predict|rounds|ROUGE)|runs/sga -s|runs/sga --source|--latency|--tests|old-scores|online-system|"
-        r"--target (ne|fr|es)|--target-corpus|show (sixt|demo)/|show  (sixt|veco)|show (tiny/)?veco",
-        "another model",
-    ),
-)
+PLACEHOLDER = re.compile(r"\.\.\.|\b(RECIPE|RUN|NAME)\b")
 
 
-def why_not(example: Example, given: list[str]) -> str | None:
-    """Why an example is not run here; None: it is."""
-    text = example.text.partition(" | ")[2] or example.text
-    groups = {"evaluate", "analyze", "model", "data", "study"}
-    if example.kind == "inline" and len(given) < 2 + (given[:1] != [] and given[0] in groups):
-        return "a pattern"
-    return next((reason for pattern, reason in _WHY if re.search(pattern, text)), None)
+def is_whole(example: Example, given: list[str]) -> bool:
+    """Whether an example is a command that can be run, and no pattern or name of a verb."""
+    if example.kind == "comment" or PLACEHOLDER.search(example.text):
+        return False
+    try:
+        return read(given, whole=True) is not None
+    except Wrong:  # that inline code leaves something out; fences are held to be whole elsewhere
+        return False
 
 
-RUN = list({example.text: example for example, given in COMMANDS if why_not(example, given) is None}.values())
+def commands() -> dict[str, list[Example]]:
+    """Page -> its commands in their order; of running text only those that no page before has."""
+    found: dict[str, list[Example]] = {}
+    seen = set(NOT_RUN)
+    for example, given in COMMANDS:
+        again = example.text in (seen if example.kind == "inline" else NOT_RUN)
+        if not again and is_whole(example, given):
+            found.setdefault(example.page, []).append(example)
+        seen.add(example.text)
+    return found
+
+
+PAGES = commands()
+SLOW = ("src/", "docs/analysis", "docs/sixt", "docs/training", "docs/understanding", "docs/veco")
+"""Pages that take more than ten seconds, and helps, whose commands are mostly those of pages."""
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the pages' names stand for."""
-    place = tmp_path_factory.mktemp("examples")
-    model = write_model_folder(place / "model")
-    for name in (*FILES, *TEXT):
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        language = TEXTS[3:6] if "en" in name else TEXTS[:3]
-        lines = ["The"] * 3 if name == "beginnings.en" else language
-        (place / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    for name in MODELS:
-        shutil.copytree(model, place / name, dirs_exist_ok=True)
-    wanted = ["--out", str(place / "english.json"), "--corpus", str(place / "news.en"), "--coverage", "0.9999"]
-    app(["data", "vocabulary", str(model), *wanted], standalone_mode=False)
+    place = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("XDG_CACHE_HOME", str(place / "caches"))
+        build(place, lambda words, updates: app(smaller(words, updates), standalone_mode=False))
     return place
 
 
-def test_w11_every_example_is_run_or_has_a_reason_of_the_list() -> None:
-    told = Counter(why_not(example, given) or "run" for example, given in COMMANDS)
-    assert set(told) <= {*REASONS, "run"}
-    assert told["run"] >= 20
-    assert {example.text.split()[1] for example in RUN if example.text.startswith("anyglot")} >= {
-        "translate",
-        "evaluate",
-        "data",
-        "model",
-        "list",
-    }
+def test_w14_most_commands_are_run() -> None:
+    told = Counter(example.text.split("anyglot ")[-1].split()[0] for found in PAGES.values() for example in found)
+    assert sum(told.values()) > 150
+    assert set(told) >= {"translate", "train", "evaluate", "data", "model", "list", "embed", "mine", "analyze", "study"}
 
 
-@pytest.mark.parametrize("example", RUN, ids=str)
-def test_w11_it_runs(
-    example: Example, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """A line for each line in, a file where one is named; nothing on standard error that is no word of the program."""
-    here = Path(shutil.copytree(place, tmp_path / "here"))
-    monkeypatch.chdir(here)
+def test_w14_what_is_not_run_stands_in_a_page() -> None:
+    assert set(NOT_RUN) <= {example.text for example, _ in COMMANDS}
+
+
+def run(example: Example, updates: int, capfd: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+    """One command in the current folder.
+
+    Raises:
+        AssertionError: It fails, a file that it names is not there afterwards, or it prints not a line for each line.
+    """
     *before, command = simple_commands(example.text)
-    source = here / "standard-input"
+    words = own_arguments(command) or []
+    options = dict(pairwise(words))
     fed = re.search(r"< (\S+)", example.text)
-    text = (here / fed[1]).read_text(encoding="utf-8") if fed else f"{before[0][1]}\n" if before else TEXTS[0] + "\n"
-    source.write_text(text, encoding="utf-8")
-    with source.open(encoding="utf-8") as stream:
-        monkeypatch.setattr(sys, "stdin", stream)
-        assert app(command[1:], standalone_mode=False) in (None, 0)
+    into = re.search(r" > (\S+)", example.text)
+    text = Path(fed[1]).read_text("utf-8") if fed else f"{before[0][1]}\n" if before else f"{TEXTS[0]}\n"
+    Path("standard-input").write_text(text, encoding="utf-8")
+    output = next((options[name] for name in ("--output", "-o", "--out") if name in options), None)
+    if output is not None and "--resume" not in words and words[:2] != ["study", "list"]:
+        remove(Path(output))  # the commands of a page are often alternatives
+    capfd.readouterr()
+    with Path("standard-input").open(encoding="utf-8") as stream:
+        patch.setattr(sys, "stdin", stream)
+        code = app(smaller(words, updates), standalone_mode=False)
     printed = capfd.readouterr()
-    assert "Traceback" not in printed.err
-    options = dict(pairwise(command))
-    output = options.get("--output") or options.get("-o") or options.get("--out")
-    assert output is None or (here / output).exists()
-    if command[1] == "translate" and output is None:
+    assert code in (None, 0), printed.err
+    assert "Traceback" not in printed.err and "the old name is taken" not in printed.err
+    if into:
+        Path(into[1]).write_text(printed.out, encoding="utf-8")
+    assert output is None or Path(output).exists() or words[:2] == ["study", "list"]
+    if words[0] == "translate" and output is None:
+        asked = Path(options.get("--input") or options.get("-i") or "standard-input").read_text("utf-8").splitlines()
         lines = printed.out.splitlines()
-        read = Path(options.get("--input") or options.get("-i") or source).read_text(encoding="utf-8").splitlines()
-        assert len(lines) == len(read) * int(options.get("--n-best", 1)) and all(lines)
+        count = len(asked) * int(options.get("--n-best", 1))
+        assert len(lines) == count or ("show_rounds" in example.text and len(lines) > count)
     elif output is None:
         assert printed.out.strip()
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow if page.startswith(SLOW) else ()) for page in PAGES]
+)
+def test_w14_the_commands_of_a_page_run(
+    page: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here = Path(shutil.copytree(place, tmp_path / "here", symlinks=True))
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "caches"))
+    faults = []
+    averaged = [re.search(r"--(?:last|best) (\d+)", example.text) for example in PAGES[page]]
+    updates = max([FEW, *(int(found[1]) for found in averaged if found)])
+    for example in PAGES[page]:
+        try:
+            run(example, updates, capfd, monkeypatch)
+        except Exception as error:
+            faults.append(f"{example}: {example.text}\n    {type(error).__name__}: {error}")
+    assert not faults, "\n".join(faults)
 
 
 def shown_by_readme() -> tuple[str, str]:

@@ -77,7 +77,7 @@ def embed(
 
         anyglot embed multilingual-e5-small "query: Wie alt ist das Haus?" "query: Is the house old?" -o two.npy
 
-        anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --center --normalize
+        anyglot embed runs/veco -i news.de.gz -o de.npy --preset veco --layer scaled --center --normalize
 
     Some models were trained for one way of pooling, or with words in front of each text, which you have to put there
     (multilingual-e5-small: mean, "query: "): `anyglot list models` tells. Nothing of it is done by itself.

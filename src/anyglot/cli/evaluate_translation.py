@@ -98,7 +98,7 @@ def evaluate_translation(
 
         anyglot evaluate translation runs/mine -s de -t en -i test.de -r test.en
 
-        anyglot evaluate translation runs/new --tests tests.yaml --against evaluation --out scores --off-target
+        anyglot evaluate translation runs/new --tests tests.yaml --against old-scores --out scores --off-target
 
         anyglot evaluate translation runs/sga runs/transformer --tests tests.yaml --set latency=true
 

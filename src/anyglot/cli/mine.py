@@ -95,7 +95,7 @@ def mine(
 
         anyglot mine news.de news.en --model runs/veco --layer middle -o pairs.tsv --threshold 1.06
 
-        anyglot mine de.txt en.txt --vectors-a de.npy --vectors-b en.npy -o pairs.tsv
+        anyglot mine news.de news.en --vectors-a de.npy --vectors-b en.npy -o pairs.tsv
     """
     from anyglot.cli.verb_settings import MineSettings
     from anyglot.errors import UserError
