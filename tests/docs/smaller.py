@@ -19,13 +19,13 @@ FEW = 2
 TEXTS = ("de", "en", "es", "ru")
 MATCHED = ["runs/lm", "runs/m2m", "runs/o2m", "runs/continued"]
 _FIXED = {
-    "evaluate tasks": "--set max_updates=2 --set resamples=20 --discard-models --precision fp32".split(),
-    "evaluate tatoeba": "--set resamples=20 --no-cache".split(),
-    "evaluate bucc": "--set resamples=20 --no-cache".split(),
-    "evaluate translation": "--set resamples=20 --set max_length=12".split(),
-    "translate": "--max-length 12".split(),
-    "data phrasebook": "--sentences 20 --held-out 8".split(),
-    "study text": "--limit 40 --validation 4 --sample 4".split(),
+    "evaluate tasks": ["--set", "max_updates=2", "--set", "resamples=20", "--discard-models", "--precision", "fp32"],
+    "evaluate tatoeba": ["--set", "resamples=20", "--no-cache"],
+    "evaluate bucc": ["--set", "resamples=20", "--no-cache"],
+    "evaluate translation": ["--set", "resamples=20", "--set", "max_length=12"],
+    "translate": ["--max-length", "12"],
+    "data phrasebook": ["--sentences", "20", "--held-out", "8"],
+    "study text": ["--limit", "40", "--validation", "4", "--sample", "4"],
 }
 """Options that go behind those of a verb's every command."""
 
@@ -62,7 +62,7 @@ def smaller(arguments: Sequence[str], updates: int = FEW) -> list[str]:
 
 
 def small_overrides(document: Document, own: set[str], updates: int) -> list[str]:
-    """`KEY=VALUE` for every key of a recipe that makes it long or large, and for data, unless they are the page's own."""
+    """`KEY=VALUE` for what makes a recipe long or large, and for data, unless they are the page's own."""
     values = document.values
     every = "checkpoints.every=1 checkpoints.keep_last=20 checkpoints.keep_best=20 validation.every=1"
     size = "runtime.precision=fp32 data.cache=cache data.max_length=40 data.batch_tokens=128 validation.max_batches=1"

@@ -160,7 +160,7 @@ def check_call(node: ast.Call, known: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("page", TEXTS)
-def test_w14_lines_of_prose_are_short(page: str) -> None:
+def test_w11_lines_of_prose_are_short(page: str) -> None:
     """Outside tables and code at most 100 characters, so that a change of a word is a change of a line."""
     fenced, long = False, []
     for number, line in enumerate(TEXTS[page].splitlines(), start=1):

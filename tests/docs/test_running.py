@@ -1,4 +1,4 @@
-"""The commands of pages and helps are run, page by page, from the top, with small inputs; after the demo README is true.
+"""Commands of pages and helps are run, page by page, from the top, with small inputs; after the demo README is true.
 
 What is run stands in the pages; `workplace.py` makes what they start from, `smaller.py` makes hours minutes, and
 `not_run.py` lists what is not run, and why.
@@ -68,13 +68,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_w14_most_commands_are_run() -> None:
+def test_w11_most_commands_are_run() -> None:
     told = Counter(example.text.split("anyglot ")[-1].split()[0] for found in PAGES.values() for example in found)
     assert sum(told.values()) > 150
     assert set(told) >= {"translate", "train", "evaluate", "data", "model", "list", "embed", "mine", "analyze", "study"}
 
 
-def test_w14_what_is_not_run_stands_in_a_page() -> None:
+def test_w11_what_is_not_run_stands_in_a_page() -> None:
     assert set(NOT_RUN) <= {example.text for example, _ in COMMANDS}
 
 
@@ -105,7 +105,12 @@ def run(example: Example, updates: int, capfd: pytest.CaptureFixture[str], patch
         Path(into[1]).write_text(printed.out, encoding="utf-8")
     assert output is None or Path(output).exists() or words[:2] == ["study", "list"]
     if words[0] == "translate" and output is None:
-        asked = Path(options.get("--input") or options.get("-i") or "standard-input").read_text("utf-8").splitlines()
+        whole = read(words, whole=True)
+        given = whole[1].get("texts") if whole else None
+        asked = (
+            given
+            or Path(options.get("--input") or options.get("-i") or "standard-input").read_text("utf-8").splitlines()
+        )
         lines = printed.out.splitlines()
         count = len(asked) * int(options.get("--n-best", 1))
         assert len(lines) == count or ("show_rounds" in example.text and len(lines) > count)
@@ -123,7 +128,7 @@ def remove(path: Path) -> None:
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=pytest.mark.slow if page.startswith(SLOW) else ()) for page in PAGES]
 )
-def test_w14_the_commands_of_a_page_run(
+def test_w11_the_commands_of_a_page_run(
     page: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     here = Path(shutil.copytree(place, tmp_path / "here", symlinks=True))

@@ -58,16 +58,39 @@ TRAINED = {
     "runs/demo/sixt": "sixt/e5_small",
 }
 """Folders that small trainings fill -> their recipes, in this order."""
-ALSO = {"prompts/de-en": "runs/sga-base/prompts", "runs/veco-large": "runs/veco", "runs/mine": "runs/demo/sixt"}
+ALSO = {
+    "prompts/de-en": "runs/sga-base/prompts",
+    "runs/veco-large": "runs/veco",
+    "runs/mine": "runs/demo/sixt",
+    "runs/real/long/free_both-1": "runs/demo/transformer",
+}
 """A copy under another name."""
-GERMAN = (
-    "news.de a.de a.txt text.de test.de in in.txt input.ne runs/demo/text/test.de.txt runs/demo/text/test.it.txt "
-    "corpora/bible.de-en.de newstest2014.de"
-).split()
-ENGLISH = (
-    "news.en a.en b.txt test.en test.fr yesterday.en online-system.txt runs/demo/text/test.en.txt "
-    "corpora/bible.de-en.en newstest2014.en"
-).split()
+GERMAN = [
+    "news.de",
+    "a.de",
+    "a.txt",
+    "text.de",
+    "test.de",
+    "in",
+    "in.txt",
+    "input.ne",
+    "runs/demo/text/test.de.txt",
+    "runs/demo/text/test.it.txt",
+    "corpora/bible.de-en.de",
+    "newstest2014.de",
+]
+ENGLISH = [
+    "news.en",
+    "a.en",
+    "b.txt",
+    "test.en",
+    "test.fr",
+    "yesterday.en",
+    "online-system.txt",
+    "runs/demo/text/test.en.txt",
+    "corpora/bible.de-en.en",
+    "newstest2014.en",
+]
 
 
 def build(place: Path, run: Callable[[list[str], int], None]) -> None:
