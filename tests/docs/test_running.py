@@ -53,7 +53,7 @@ def commands() -> dict[str, list[Example]]:
 
 
 PAGES = commands()
-SLOW = ("src/", "docs/analysis", "docs/sixt", "docs/training", "docs/understanding", "docs/veco")
+SLOW = ("src/", "README", "docs/analysis", "docs/sixt", "docs/training", "docs/understanding", "docs/veco")
 """Pages that take more than ten seconds, and helps, whose commands are mostly those of pages."""
 
 
